@@ -1,0 +1,1 @@
+"""whisklab: bare Linux machines to a verified serverless platform."""

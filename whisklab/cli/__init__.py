@@ -1,0 +1,1 @@
+"""The `whisklab` command: one module per verb, parses, calls lab and engine, prints."""

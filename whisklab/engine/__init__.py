@@ -1,0 +1,1 @@
+"""What makes pyinfra a strict, fast playbook engine; knows nothing of k3s or OpenWhisk."""

@@ -1,0 +1,1 @@
+"""Machines to deploy to: providers, topology, stand-ins."""
