@@ -1,0 +1,171 @@
+"""Files with content of our own: one remote command to look, one to write, never half-written.
+
+Content travels on stdin into a temporary file beside the target (umask 077), gets its owner and
+mode there, and is renamed over it. So it may be a secret: it is in no argv, log or diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+SHA256_HEX = 64
+
+
+def digest(content: str) -> str:
+    """Return the SHA-256 of `content` as it is written to a file (UTF-8), hexadecimal."""
+    return hashlib.sha256(written(content).encode()).hexdigest()
+
+
+def written(content: str) -> str:
+    """Return `content` with the one newline at its end that a text file has."""
+    return content.rstrip("\n") + "\n"
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What is at a path: `kind` as stat prints it, owner:group, octal mode, SHA-256 if a file."""
+
+    kind: str
+    owner: str
+    mode: str
+    sha256: str | None
+
+
+def script(text: str, *arguments: str) -> StringCommand:
+    """Return `sh -c TEXT` with `arguments` as $1, $2 ..., so that no value is ever parsed."""
+    return StringCommand("sh", "-c", QuoteString(text), "whisklab", *map(QuoteString, arguments))
+
+
+class Stat(FactBase[FileState | None]):
+    """What is at `path`, None when there is nothing."""
+
+    def command(self, path: str) -> StringCommand:
+        """One command, exit 0 whether or not there is a file."""
+        return script(
+            'test -e "$1" -o -L "$1" || exit 0; stat -c "%F|%U:%G|%a" "$1"; '
+            'if test -f "$1"; then sha256sum < "$1"; fi',
+            path,
+        )
+
+    def process(self, output: list[str]) -> FileState:
+        """Parse stat's line and sha256sum's."""
+        fields = output[0].split("|")
+        sha256 = output[1].split()[0] if len(output) > 1 else None
+        if len(fields) != 3 or (sha256 is not None and len(sha256) != SHA256_HEX):  # noqa: PLR2004
+            raise FactProcessError(f"unexpected answer of stat: {output[:2]}")
+        return FileState(fields[0], fields[1], fields[2], sha256)
+
+
+class Text(FactBase[str]):
+    """The text of the file at `path`, empty when there is none. Not for secrets: -vvv prints it."""
+
+    default = staticmethod(str)
+
+    def command(self, path: str) -> StringCommand:
+        """Print the file, or nothing."""
+        return script('if test -f "$1"; then cat "$1"; fi', path)
+
+    def process(self, output: list[str]) -> str:
+        """Join the lines again."""
+        return written("\n".join(output))
+
+
+def write_command(path: str, content: str, mode: str, owner: str) -> StringCommand:
+    """Return the command that puts `content` at `path`, whole or not at all."""
+    command = script(
+        'umask 077; mkdir -p -m 755 "$(dirname "$1")"; new="$1.whisklab-new"; '
+        'cat > "$new" && chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"',
+        path,
+        mode,
+        owner,
+    )
+    return StringCommand(command, _stdin=written(content).splitlines())
+
+
+@operation()
+def content(
+    path: str, content: str, mode: str = "644", owner: str = "root:root"
+) -> Generator[StringCommand]:
+    """Have exactly `content` at `path`, with this mode and owner; yields nothing when it is so.
+
+    Args:
+        path: absolute; missing directories are made with mode 755.
+        content: text; may be a secret.
+        mode: octal, without a leading zero.
+        owner: `user:group`.
+    """
+    found = host.get_fact(Stat, path=path)
+    if found == FileState("regular file", owner, mode, digest(content)):
+        host.noop(f"{path} is as wanted")
+        return
+    yield write_command(path, content, mode, owner)
+
+
+@operation()
+def absent(path: str) -> Generator[StringCommand]:
+    """Have no file at `path`; yields nothing when there is none. Directories are left alone."""
+    if host.get_fact(Stat, path=path) is not None:
+        yield StringCommand("rm", "-f", QuoteString(path))
+
+
+@operation()
+def link(path: str, target: str) -> Generator[StringCommand]:
+    """Have a symbolic link at `path`; what is there and is no link to our target stays as it is.
+
+    Args:
+        path: where the link stands.
+        target: what it points to.
+    """
+    found = host.get_fact(LinkTarget, path=path)
+    if found is None:
+        yield StringCommand("ln", "-s", QuoteString(target), QuoteString(path))
+    elif found != target:
+        host.noop(f"{path} is somebody else's, left alone")
+
+
+class LinkTarget(FactBase[str | None]):
+    """Where the link at `path` points; "" for something that is no link, None for nothing."""
+
+    def command(self, path: str) -> StringCommand:
+        """One line: the target after a mark, so that an empty one is seen too."""
+        return script('test -e "$1" -o -L "$1" || exit 0; echo "=$(readlink "$1")"', path)
+
+    def process(self, output: list[str]) -> str:
+        """Drop the mark."""
+        return output[0][1:]
+
+
+def with_block(text: str, marker: str, lines: list[str]) -> str:
+    """Return `text` with `lines` as the block of `marker`, in its old place or at the end.
+
+    Without `lines` the block is removed. Pure; applying it twice changes nothing.
+    """
+    begin, end = f"# BEGIN {marker}", f"# END {marker}"
+    block = [begin, *lines, end] if lines else []
+    old = text.splitlines()
+    if begin in old and end in old[old.index(begin) :]:
+        start = old.index(begin)
+        stop = old.index(end, start)
+        return written("\n".join([*old[:start], *block, *old[stop + 1 :]]))
+    return written("\n".join([*old, *block]))
+
+
+@operation()
+def block(path: str, marker: str, lines: list[str]) -> Generator[StringCommand]:
+    """Have `lines` between marker lines in the text file at `path`; the rest is not ours.
+
+    Args:
+        path: a file of root, mode 644.
+        marker: names the block.
+        lines: without line ends; none removes the block.
+    """
+    text = host.get_fact(Text, path=path)
+    wanted = with_block(text, marker, lines)
+    if text != wanted:
+        yield write_command(path, wanted, "644", "root:root")

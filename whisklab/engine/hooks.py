@@ -1,0 +1,123 @@
+"""Where the engine hooks into pyinfra 3.10; all of it, so that an upgrade has one place to look.
+
+`install` is called by config.py, which pyinfra reads before it makes the inventory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import pyinfra.api.inventory as api_inventory
+import pyinfra.api.state as api_state
+import pyinfra_cli.cli as pyinfra_cli
+import pyinfra_cli.inventory as cli_inventory
+import pyinfra_cli.util as cli_util
+from pyinfra import logger
+from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
+from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
+
+from whisklab.engine import environment
+from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.secrets import SecretStore
+from whisklab.engine.settings import Settings
+from whisklab.errors import BadInput, WhisklabError
+
+_installed: list[bool] = []
+
+
+class Sentence(CliError):
+    """A WhisklabError on its way through click: the sentence, its exit code, no traceback."""
+
+    def __init__(self, error: WhisklabError) -> None:
+        super().__init__(str(error))
+        _replace(self, "exit_code", error.exit_code)
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401, ARG002  click's signature
+        """Print each line of the message as an error."""
+        for line in self.message.splitlines():
+            logger.error("--> %s", click.style(line, "red"))
+
+
+def installed() -> bool:
+    """Tell whether this process runs with our connector and checks."""
+    return bool(_installed)
+
+
+def install(models: Iterable[type[Settings]]) -> None:
+    """Put the engine's connector, checks and error sentences in place. Idempotent.
+
+    Args:
+        models: the settings of all capabilities, against which the data are validated.
+    """
+    if installed():
+        return
+    _installed.append(True)
+    _replace_connector()
+    _replace_inventory(list(models))
+    _refuse_no_hosts()
+    _replace_tracebacks()
+
+
+def _replace(owner: Any, name: str, value: object) -> None:  # noqa: ANN401  a module or a class
+    setattr(owner, name, value)
+
+
+def _replace_connector() -> None:
+    stock: Callable[[], dict[str, Any]] = api_inventory.get_execution_connectors
+    _replace(api_inventory, "get_execution_connectors", lambda: {**stock(), "ssh": WhiskSSH})
+
+
+def _replace_inventory(models: list[type[Settings]]) -> None:
+    stock: Callable[..., Inventory] = pyinfra_cli.make_inventory
+
+    def make_inventory(given: str, *args: Any, **kwargs: Any) -> Inventory:  # noqa: ANN401
+        with _sentences():
+            path = environment.check_path(given)
+            environment.check_data_files(Path.cwd())
+            environment.check_groups(path, cli_inventory._get_groups_from_filename(given))
+            inventory = stock(given, *args, **kwargs)
+            environment.open_environment(path, inventory, models)
+            WhiskSSH.secrets = SecretStore(environment.current().secrets)
+        return inventory
+
+    _replace(pyinfra_cli, "make_inventory", make_inventory)
+
+
+def _refuse_no_hosts() -> None:
+    stock = api_state.State.init
+
+    def init(
+        self: api_state.State,
+        inventory: Inventory,
+        config: Any,  # noqa: ANN401
+        initial_limit: list[Host] | None = None,
+    ) -> None:
+        if initial_limit is not None and not initial_limit:
+            names = ", ".join(host.name for host in inventory)
+            raise Sentence(BadInput(f"--limit leaves no host: there are {names}"))
+        stock(self, inventory, config, initial_limit=initial_limit)
+
+    _replace(api_state.State, "init", init)
+
+
+def _replace_tracebacks() -> None:
+    def external(error: Exception, filename: str) -> click.ClickException:
+        if isinstance(error, WhisklabError):
+            return Sentence(error)
+        return UnexpectedExternalError(error, filename)
+
+    _replace(cli_util, "UnexpectedExternalError", external)
+
+
+class _sentences:  # noqa: N801  used like a function
+    """Context manager: a WhisklabError leaves as a Sentence."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, WhisklabError):
+            raise Sentence(error) from error

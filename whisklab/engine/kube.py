@@ -1,0 +1,121 @@
+"""The official Kubernetes client, spoken to through the SSH connection of a host."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+import yaml
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from whisklab.engine.remote import run_quietly
+from whisklab.engine.tunnels import open_tunnel
+from whisklab.errors import WhisklabError
+
+REQUEST_TIMEOUT = (10.0, 30.0)  # seconds, to connect and to read
+
+
+class Unreachable(WhisklabError):
+    """The API does not answer (now)."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a kubeconfig says, as PEM text."""
+
+    authority: str
+    certificate: str
+    key: str
+
+
+def parse_kubeconfig(text: str) -> Credentials:
+    """Return the credentials of a kubeconfig with embedded certificates and one user.
+
+    Raises:
+        WhisklabError: it is not of that form.
+    """
+    try:
+        config = yaml.safe_load(text)
+        cluster = config["clusters"][0]["cluster"]
+        user = config["users"][0]["user"]
+        encoded = (
+            cluster["certificate-authority-data"],
+            user["client-certificate-data"],
+            user["client-key-data"],
+        )
+        return Credentials(*(base64.b64decode(item).decode() for item in encoded))
+    except (KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+        # The text is a secret: say what is missing, not what is there.
+        raise WhisklabError(f"unexpected kubeconfig ({type(error).__name__})") from None
+
+
+_clients: dict[str, Any] = {}
+
+
+def core_api(host: Host, kubeconfig: str, port: int) -> Any:  # noqa: ANN401  untyped library
+    """Return a `kubernetes.client.CoreV1Api` for the API server on `host`.
+
+    Args:
+        host: a connected server.
+        kubeconfig: path of the administrator's kubeconfig on the host.
+        port: where the API listens on the host's loopback.
+
+    Raises:
+        Unreachable: there is no kubeconfig yet, or nothing answers as ready.
+    """
+    if host.name not in _clients:
+        _clients[host.name] = _connect(host, kubeconfig, port)
+    return _clients[host.name]
+
+
+def _connect(host: Host, kubeconfig: str, port: int) -> Any:  # noqa: ANN401
+    from kubernetes import client  # noqa: PLC0415  half a second that most runs need not spend
+
+    try:
+        text = run_quietly(host, StringCommand("cat", QuoteString(kubeconfig)))
+    except WhisklabError as error:
+        raise Unreachable(f"{host.name} has no {kubeconfig} yet") from error
+    configuration = client.Configuration()
+    configuration.host = f"https://127.0.0.1:{port}"
+    api = client.ApiClient(configuration)
+    api.rest_client.pool_manager = _pool(host, port, parse_kubeconfig(text))
+    core = client.CoreV1Api(api)
+    try:
+        api.call_api("GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT)
+    except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unreachable(f"the Kubernetes API of {host.name} does not answer yet") from error
+    return core
+
+
+def _pool(host: Host, port: int, credentials: Credentials) -> urllib3.PoolManager:
+    class Connection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            try:
+                return open_tunnel(host, "127.0.0.1", port)
+            except WhisklabError as error:
+                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    manager = urllib3.PoolManager(ssl_context=_tls(credentials), retries=False)
+    manager.pool_classes_by_scheme = {"https": Pool}
+    return manager
+
+
+def _tls(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=credentials.authority)
+    # OpenSSL reads a client's key from a file only; it is gone before this function returns.
+    with tempfile.NamedTemporaryFile("w", prefix="whisklab-") as file:
+        file.write(credentials.certificate + "\n" + credentials.key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context

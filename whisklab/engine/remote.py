@@ -1,0 +1,56 @@
+"""Small helpers of operations: run a command quietly, fail one host with one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from whisklab.errors import WhisklabError
+
+
+def fail(sentence: str) -> FunctionCommand:
+    """Return a command that fails its host with `sentence`; yield it, nothing runs on the host."""
+
+    def refuse(state: State, host: Host) -> bool:  # noqa: ARG001  found by these names
+        logger.error("%s%s", host.print_prefix, sentence)
+        return False
+
+    return FunctionCommand(refuse, [], {})
+
+
+def call(function: Callable[[Host], None]) -> FunctionCommand:
+    """Return a command that runs `function(host)` on the laptop when it is executed.
+
+    A WhisklabError becomes one sentence and fails the host; anything else is a bug and keeps
+    pyinfra's traceback.
+    """
+
+    def run(state: State, host: Host) -> bool:  # noqa: ARG001  found by these names
+        try:
+            function(host)
+        except WhisklabError as error:
+            logger.error("%s%s", host.print_prefix, error)
+            return False
+        return True
+
+    run.__name__ = function.__name__
+    return FunctionCommand(run, [], {})
+
+
+def run_quietly(host: Host, command: StringCommand, *, stdin: list[str] | None = None) -> str:
+    """Run `command` as root, return its stdout; nothing of it is printed, at any verbosity.
+
+    Raises:
+        WhisklabError: it failed, with the last line of its stderr.
+    """
+    ok, output = host.connector.run_shell_command(
+        command, print_output=False, print_input=False, _sudo=True, _stdin=stdin or []
+    )
+    if not ok:
+        lines = output.stderr_lines or output.stdout_lines or ["no output"]
+        raise WhisklabError(f"{host.name}: {lines[-1].strip()} (in: {str(command)[:80]})")
+    return output.stdout

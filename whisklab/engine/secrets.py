@@ -1,0 +1,87 @@
+"""Secrets of an environment: generated once on the laptop, or given, in files only the user reads.
+
+They live in `.secrets/<env>/<name>` (directory 0700, files 0600, git-ignored). A user gives a
+secret of his own by writing that file before the first run.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+
+
+class SecretStore:
+    """The secrets of one environment.
+
+    Args:
+        directory: `.secrets/<env>`; made with mode 0700 when the first secret is written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, name: str) -> Path:
+        """Return where the secret `name` is kept; it need not exist."""
+        return self._directory / name
+
+    def read(self, name: str) -> str | None:
+        """Return the secret without surrounding white space, None when it was never written.
+
+        Raises:
+            WhisklabError: it is empty, or others may read it.
+        """
+        path = self.path(name)
+        try:
+            text = path.read_text().strip()
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return None
+        if mode & 0o077:
+            raise WhisklabError(f"{path}: others can read this secret: chmod 600 {path}")
+        if not text:
+            raise WhisklabError(
+                f"{path}: the secret is empty: write it, or remove the file and a new one is made"
+            )
+        return text
+
+    def get_or_create(self, name: str, length: int = 32) -> str:
+        """Return the secret, generating it at the first call. Idempotent, safe against two runs.
+
+        Args:
+            name: the file's name.
+            length: random bytes of a generated one; the text is twice as long (hexadecimal).
+        """
+        found = self.read(name)
+        if found is None:
+            self.write(name, secrets.token_hex(length), replace=False)
+            found = self.read(name)
+        if found is None:
+            raise WhisklabError(f"{self.path(name)}: cannot be written")
+        return found
+
+    def write(self, name: str, text: str, *, replace: bool = True) -> None:
+        """Write a secret whole or not at all; with `replace=False` the first writer wins."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.chmod(0o700)
+        target = self.path(name)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text.rstrip("\n") + "\n")
+            if replace:
+                temporary.replace(target)
+            else:
+                self._link_once(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @staticmethod
+    def _link_once(temporary: Path, target: Path) -> None:
+        try:
+            target.hardlink_to(temporary)
+        except FileExistsError:
+            return  # another run was first; its value is the one to use

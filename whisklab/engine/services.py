@@ -1,0 +1,128 @@
+"""systemd services, restarted only when the running process started from something else.
+
+The unit itself records, in ExecStartPre, the SHA-256 of the files it is about to start from
+(`recorder`). The wish is compared with that record, so that neither a run that died before its
+restart nor somebody's restart on drifted files is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+RECORDS = "/run/whisklab"
+LOG_LINES = 15
+
+
+def recorder(service: str, paths: list[str]) -> str:
+    """Return the value of the unit's ExecStartPre that records what the service starts from.
+
+    Files that are not there are not recorded. Root only: a digest of a short secret is a hint.
+    """
+    files = " ".join(paths)
+    return (
+        f"-/bin/sh -c 'umask 077; mkdir -p {RECORDS}; sha256sum {files} 2>/dev/null "
+        f"> {RECORDS}/{service}.started'"
+    )
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A unit as systemd sees it, and the recorded digests (path to SHA-256)."""
+
+    active: str
+    enabled: bool
+    needs_reload: bool
+    started_from: Mapping[str, str]
+
+
+class Service(FactBase[ServiceState]):
+    """The state of a service; an unknown unit is inactive."""
+
+    @staticmethod
+    def default() -> ServiceState:
+        """A unit that does not exist."""
+        return ServiceState("inactive", enabled=False, needs_reload=False, started_from={})
+
+    def command(self, service: str) -> StringCommand:
+        """Print the properties, then the record."""
+        return StringCommand(
+            "systemctl",
+            "show",
+            "-p",
+            "ActiveState,UnitFileState,NeedDaemonReload",
+            "--",
+            QuoteString(service),
+            ";",
+            "cat",
+            QuoteString(f"{RECORDS}/{service}.started"),
+            "2>/dev/null",
+            "||",
+            "true",
+        )
+
+    def process(self, output: list[str]) -> ServiceState:
+        """Parse `Key=value` lines and `digest  path` lines."""
+        properties = dict(line.split("=", 1) for line in output if "=" in line)
+        if "ActiveState" not in properties:
+            raise FactProcessError(f"unexpected answer of systemctl show: {output[:2]}")
+        pairs = [line.split(None, 1) for line in output if "=" not in line and line.strip()]
+        return ServiceState(
+            properties["ActiveState"],
+            enabled=properties.get("UnitFileState") == "enabled",
+            needs_reload=properties.get("NeedDaemonReload") == "yes",
+            started_from={path: sha for sha, path in pairs},
+        )
+
+
+def why_restart(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
+    """Return the files of which the running process started from another content. Pure."""
+    changed = {path for path, sha in wish.items() if state.started_from.get(path) != sha}
+    return sorted(changed | (set(state.started_from) - set(wish)))
+
+
+@operation()
+def running(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
+    """Have `service` enabled and running from exactly the files of `wish`.
+
+    Args:
+        service: the unit's name without `.service`.
+        wish: path to SHA-256 of each file it must have started from.
+
+    Yields nothing when the process runs and started from just that. A restart that does not come
+    up fails the host with the last lines of the service's log.
+    """
+    state = host.get_fact(Service, service=service)
+    if state.needs_reload or state.active != "active" or why_restart(state, wish):
+        yield StringCommand("systemctl", "daemon-reload")
+    if not state.enabled:
+        yield StringCommand("systemctl", "enable", "--quiet", "--", QuoteString(service))
+    if state.active != "active" or why_restart(state, wish):
+        unit = QuoteString(service)
+        yield StringCommand(
+            "systemctl",
+            "restart",
+            "--",
+            unit,
+            "||",
+            "{",
+            "journalctl",
+            "--no-pager",
+            "-q",
+            "-o",
+            "cat",
+            "-n",
+            str(LOG_LINES),
+            "-u",
+            unit,
+            ">&2",
+            ";",
+            "exit",
+            "1",
+            ";",
+            "}",
+        )
