@@ -31,7 +31,7 @@ class WhiskSSH(SSHConnector):
         secrets: the environment's store, where a sudo password may be; set before connecting.
     """
 
-    data_meta = {  # noqa: RUF012  pyinfra's own shape
+    data_meta = {
         **SSHConnector.data_meta,
         "ssh_strict_host_key_checking": DataMeta("SSH strict host key checking", "yes"),
     }

@@ -65,7 +65,10 @@ class Stat(FactBase[FileState | None]):
 class Text(FactBase[str]):
     """The text of the file at `path`, empty when there is none. Not for secrets: -vvv prints it."""
 
-    default = staticmethod(str)
+    @staticmethod
+    def default() -> str:
+        """No text."""
+        return ""
 
     def command(self, path: str) -> StringCommand:
         """Print the file, or nothing."""
@@ -107,10 +110,27 @@ def content(
     yield write_command(path, content, mode, owner)
 
 
+class FirstLine(FactBase[str | None]):
+    """The first line of the file at `path`, None when there is no file."""
+
+    def command(self, path: str) -> StringCommand:
+        """Print at most one line."""
+        return script('if test -f "$1"; then head -n 1 "$1"; fi', path)
+
+    def process(self, output: list[str]) -> str:
+        """Take it as it is."""
+        return output[0]
+
+
 @operation()
-def absent(path: str) -> Generator[StringCommand]:
-    """Have no file at `path`; yields nothing when there is none. Directories are left alone."""
-    if host.get_fact(Stat, path=path) is not None:
+def absent(path: str, header: str) -> Generator[StringCommand]:
+    """Have no file of ours at `path`; yields nothing when there is none.
+
+    Args:
+        path: absolute.
+        header: the first line by which our file is known; another file is left alone.
+    """
+    if host.get_fact(FirstLine, path=path) == header:
         yield StringCommand("rm", "-f", QuoteString(path))
 
 

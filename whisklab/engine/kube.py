@@ -20,11 +20,20 @@ from whisklab.engine.remote import run_quietly
 from whisklab.engine.tunnels import open_tunnel
 from whisklab.errors import WhisklabError
 
+HTTP_OK = 200
 REQUEST_TIMEOUT = (10.0, 30.0)  # seconds, to connect and to read
 
 
 class Unreachable(WhisklabError):
     """The API does not answer (now)."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server's API is: the path of its administrator's kubeconfig, its loopback port."""
+
+    kubeconfig: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -60,38 +69,37 @@ def parse_kubeconfig(text: str) -> Credentials:
 _clients: dict[str, Any] = {}
 
 
-def core_api(host: Host, kubeconfig: str, port: int) -> Any:  # noqa: ANN401  untyped library
-    """Return a `kubernetes.client.CoreV1Api` for the API server on `host`.
-
-    Args:
-        host: a connected server.
-        kubeconfig: path of the administrator's kubeconfig on the host.
-        port: where the API listens on the host's loopback.
+def core_api(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401  untyped library
+    """Return a `kubernetes.client.CoreV1Api` for the API server on `host`, one for the run.
 
     Raises:
         Unreachable: there is no kubeconfig yet, or nothing answers as ready.
     """
     if host.name not in _clients:
-        _clients[host.name] = _connect(host, kubeconfig, port)
+        _clients[host.name] = _connect(host, endpoint)
     return _clients[host.name]
 
 
-def _connect(host: Host, kubeconfig: str, port: int) -> Any:  # noqa: ANN401
+def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
     from kubernetes import client  # noqa: PLC0415  half a second that most runs need not spend
 
     try:
-        text = run_quietly(host, StringCommand("cat", QuoteString(kubeconfig)))
+        text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
-        raise Unreachable(f"{host.name} has no {kubeconfig} yet") from error
+        raise Unreachable(f"{host.name} has no {endpoint.kubeconfig} yet") from error
     configuration = client.Configuration()
-    configuration.host = f"https://127.0.0.1:{port}"
+    configuration.host = f"https://127.0.0.1:{endpoint.port}"
     api = client.ApiClient(configuration)
-    api.rest_client.pool_manager = _pool(host, port, parse_kubeconfig(text))
+    api.rest_client.pool_manager = _pool(host, endpoint.port, parse_kubeconfig(text))
     core = client.CoreV1Api(api)
     try:
-        api.call_api("GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT)
+        answer = api.call_api(
+            "GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT
+        )
     except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer yet") from error
+    if answer.status != HTTP_OK:
+        raise Unreachable(f"the Kubernetes API of {host.name} is not ready yet")
     return core
 
 

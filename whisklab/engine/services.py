@@ -81,8 +81,7 @@ class Service(FactBase[ServiceState]):
 
 def why_restart(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
     """Return the files of which the running process started from another content. Pure."""
-    changed = {path for path, sha in wish.items() if state.started_from.get(path) != sha}
-    return sorted(changed | (set(state.started_from) - set(wish)))
+    return sorted(path for path, sha in wish.items() if state.started_from.get(path) != sha)
 
 
 @operation()

@@ -1,0 +1,9 @@
+"""Read by pyinfra before the inventory: installs the engine and names all settings."""
+
+from deploys.base.settings import BaseSettings
+from deploys.k3s.settings import K3sSettings
+from deploys.labels.settings import NodeSettings
+from whisklab.engine import hooks
+from whisklab.engine.machine import Machine
+
+hooks.install([Machine, BaseSettings, K3sSettings, NodeSettings])

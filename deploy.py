@@ -1,0 +1,39 @@
+"""The whole platform, in order.
+
+pyinfra inventories/<env>.py deploy.py
+"""
+
+from pyinfra import host
+
+from deploys import k3s
+from deploys.base import base
+from deploys.labels import labels
+from deploys.preflight import preflight
+from whisklab.engine.stages import require_engine, stage
+
+require_engine()
+k3s.check()
+
+# Nothing is changed before all hosts are known to be fit and everything is on the laptop.
+preflight(ports=k3s.ports())
+stage("all machines are fit")
+if k3s.is_node():
+    k3s.fetch()
+stage("all artifacts are on the laptop")
+
+base()
+if k3s.is_node():
+    k3s.install()
+stage("everything is in place")
+
+if k3s.is_server():
+    k3s.start()
+stage("the servers run")
+if k3s.is_node() and not k3s.is_server():
+    k3s.start()
+stage("the agents run")
+
+if host.name == k3s.leader().name:
+    k3s.ready()
+    labels(nodes=k3s.nodes(), api=k3s.api())
+stage("the cluster is ready")

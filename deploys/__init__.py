@@ -1,0 +1,1 @@
+"""One package per capability, all of the same shape (docs/architecture.md)."""

@@ -1,0 +1,40 @@
+"""What every machine needs before anything runs on it."""
+
+from __future__ import annotations
+
+from pyinfra import host, inventory
+from pyinfra.api import deploy
+from pyinfra.operations import server
+
+from deploys.base import operations, render
+from deploys.base.settings import BaseSettings
+from whisklab.engine import files
+from whisklab.engine.machine import Machine
+
+
+@deploy("Base")
+def base() -> None:
+    """Packages, kernel modules and settings, the host's name, the names of its peers."""
+    settings = BaseSettings.of(host)
+    server.hostname(name="Host name", hostname=host.name)
+    if settings.hosts_entries:
+        addresses = {each.name: Machine.of(each).node_address for each in inventory}
+        files.block(
+            name="Names of all machines in /etc/hosts",
+            path="/etc/hosts",
+            marker="whisklab",
+            lines=render.hosts_lines(addresses),
+        )
+    operations.packages(name="Packages", names=settings.packages)
+    files.content(
+        name="Kernel modules at each start",
+        path="/etc/modules-load.d/whisklab.conf",
+        content=render.modules_file(settings.modules),
+    )
+    operations.modules_loaded(name="Kernel modules now", names=settings.modules)
+    files.content(
+        name="Kernel settings at each start",
+        path="/etc/sysctl.d/90-whisklab.conf",
+        content=render.sysctl_file(settings.sysctl),
+    )
+    operations.sysctl(name="Kernel settings now", wanted=settings.sysctl)

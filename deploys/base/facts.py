@@ -1,0 +1,71 @@
+"""What `base` asks a host."""
+
+from __future__ import annotations
+
+from pyinfra.api import FactBase, FactProcessError
+from pyinfra.api.command import QuoteString, StringCommand
+
+from whisklab.engine.files import script
+
+
+class InstalledPackages(FactBase[set[str]]):
+    """Those of `packages` that are installed."""
+
+    @staticmethod
+    def default() -> set[str]:
+        """None of them."""
+        return set()
+
+    def command(self, packages: list[str]) -> StringCommand:
+        """Exit 0 also when dpkg does not know one of them."""
+        return StringCommand(
+            "dpkg-query", "-W", "-f", QuoteString("${db:Status-Status} ${Package}\\n"), "--",
+            *map(QuoteString, packages), "2>/dev/null", "||", "true")  # fmt: skip
+
+    def process(self, output: list[str]) -> set[str]:
+        """Parse `installed NAME` lines."""
+        pairs = [line.split() for line in output]
+        if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  a status and a name
+            raise FactProcessError(f"unexpected answer of dpkg-query: {output[:2]}")
+        return {name for status, name in pairs if status == "installed"}
+
+
+class LoadableModules(FactBase[list[str]]):
+    """Those of `modules` that this kernel has but has not loaded."""
+
+    @staticmethod
+    def default() -> list[str]:
+        """None of them."""
+        return []
+
+    def command(self, modules: list[str]) -> StringCommand:
+        """Let modprobe say what it would do: nothing when loaded, built in or not there."""
+        return script(
+            'for m; do case "$(modprobe -n -v "$m" 2>/dev/null)" in *insmod*) echo "$m";; esac; '
+            "done", *modules)  # fmt: skip
+
+    def process(self, output: list[str]) -> list[str]:
+        """One name a line."""
+        return output
+
+
+class SysctlValues(FactBase[dict[str, int]]):
+    """The values of those `keys` that this kernel has and that are one number."""
+
+    @staticmethod
+    def default() -> dict[str, int]:
+        """None of them."""
+        return {}
+
+    def command(self, keys: list[str]) -> StringCommand:
+        """`key=value` lines."""
+        return script(
+            'for k; do f=/proc/sys/$(echo "$k" | tr . /); '
+            'if test -r "$f"; then echo "$k=$(cat "$f")"; fi; done', *keys)  # fmt: skip
+
+    def process(self, output: list[str]) -> dict[str, int]:
+        """Parse the lines."""
+        try:
+            return {key: int(value) for key, value in (line.split("=", 1) for line in output)}
+        except ValueError as error:
+            raise FactProcessError(f"unexpected value in /proc/sys: {output}") from error

@@ -1,0 +1,45 @@
+"""Operations of `base`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+from deploys.base.facts import InstalledPackages, LoadableModules, SysctlValues
+
+# An interrupted dpkg is finished first; another apt (a fresh VM's own upgrades) is waited for.
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
+       "-o", "DPkg::Lock::Timeout=300")  # fmt: skip
+
+
+@operation()
+def packages(names: list[str]) -> Generator[StringCommand]:
+    """Have all packages of `names` installed; the lists are refreshed only when one lacks."""
+    installed: set[str] = host.get_fact(InstalledPackages, packages=names)
+    missing = sorted(set(names) - installed)
+    if not missing:
+        host.noop("all packages are installed")
+        return
+    yield StringCommand("dpkg", "--configure", "-a")
+    yield StringCommand(*APT, "update")
+    yield StringCommand(*APT, "install", "--no-install-recommends", "--",
+                        *map(QuoteString, missing))  # fmt: skip
+
+
+@operation()
+def modules_loaded(names: list[str]) -> Generator[StringCommand]:
+    """Load those kernel modules that the kernel has and that are not loaded."""
+    for name in host.get_fact(LoadableModules, modules=names):
+        yield StringCommand("modprobe", "--", QuoteString(name))
+
+
+@operation()
+def sysctl(wanted: dict[str, int]) -> Generator[StringCommand]:
+    """Set those kernel settings that differ now; what this kernel does not have is left out."""
+    values = host.get_fact(SysctlValues, keys=sorted(wanted))
+    for key in sorted(values):
+        if values[key] != wanted[key]:
+            yield StringCommand("sysctl", "-q", "-w", QuoteString(f"{key}={wanted[key]}"))

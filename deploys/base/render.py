@@ -1,0 +1,22 @@
+"""What `base` writes, as pure functions of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+HEADER = "# Written by whisklab (deploys/base); changes are undone by the next run."
+
+
+def modules_file(modules: list[str]) -> str:
+    """Return the content of a file in /etc/modules-load.d."""
+    return "\n".join([HEADER, *modules])
+
+
+def sysctl_file(settings: Mapping[str, int]) -> str:
+    """Return the content of a file in /etc/sysctl.d; "-": a key that is not there is no error."""
+    return "\n".join([HEADER, *(f"-{key} = {settings[key]}" for key in sorted(settings))])
+
+
+def hosts_lines(addresses: Mapping[str, str]) -> list[str]:
+    """Return the lines of /etc/hosts for these machines (name to address), sorted by name."""
+    return [f"{addresses[name]} {name}" for name in sorted(addresses)]

@@ -1,0 +1,165 @@
+"""What k3s reads, as pure functions of the settings. Paths and names stand here, once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deploys.k3s.settings import K3sSettings
+from whisklab.engine.files import digest
+from whisklab.engine.services import recorder
+
+BINARY = "/usr/local/bin/k3s"
+LINKS = ("/usr/local/bin/kubectl", "/usr/local/bin/crictl", "/usr/local/bin/ctr")
+CONFIG = "/etc/rancher/k3s/config.yaml"
+TOKEN = "/etc/rancher/k3s/cluster-token"  # noqa: S105  a path
+REGISTRIES = "/etc/rancher/k3s/registries.yaml"
+KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
+IMAGES = "/var/lib/rancher/k3s/agent/images"
+SERVER, AGENT = "k3s", "k3s-agent"
+HEADER = "# Written by whisklab (deploys/k3s); changes are undone by the next run."
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701  unit files, no HTML
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine in the cluster.
+
+    Attributes:
+        name: the node's name.
+        address: its address in the cluster's network.
+        join: the URL of the server it joins, None for the first server.
+        is_server: whether it runs the control plane.
+        api_host: a further name the laptop reaches its API by, None for none.
+    """
+
+    name: str
+    address: str
+    join: str | None
+    is_server: bool
+    api_host: str | None = None
+
+    @property
+    def service(self) -> str:
+        """The systemd unit's name."""
+        return SERVER if self.is_server else AGENT
+
+    @property
+    def unit_path(self) -> str:
+        """Where its unit stands."""
+        return f"/etc/systemd/system/{self.service}.service"
+
+
+def url(address: str, port: int) -> str:
+    """Return the API's URL at an IPv4 or IPv6 address."""
+    bracketed = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address  # noqa: PLR2004
+    return f"https://{bracketed}:{port}"
+
+
+def config(node: Node, settings: K3sSettings) -> str:
+    """Return config.yaml of a node."""
+    values: dict[str, Any] = {
+        "node-name": node.name,
+        "node-ip": node.address,
+        "token-file": TOKEN,
+    }
+    if node.join:
+        values["server"] = node.join
+    if node.is_server:
+        values |= _server_values(node, settings)
+    values |= settings.server_config if node.is_server else settings.agent_config
+    return HEADER + "\n" + yaml.safe_dump(values, sort_keys=True)
+
+
+def _server_values(node: Node, settings: K3sSettings) -> dict[str, Any]:
+    names = [node.address, node.name, *([node.api_host] if node.api_host else [])]
+    values: dict[str, Any] = {
+        "cluster-cidr": settings.cluster_cidr,
+        "service-cidr": settings.service_cidr,
+        "disable": sorted(settings.disable),
+        "tls-san": sorted({*names, *settings.tls_san}),
+        "https-listen-port": settings.https_listen_port,
+        "write-kubeconfig-mode": "0600",
+    }
+    if settings.cluster_init and node.join is None:
+        values["cluster-init"] = True
+    return values
+
+
+def registries(settings: K3sSettings) -> str | None:
+    """Return registries.yaml, None when there is to be none."""
+    if settings.registries is None:
+        return None
+    return HEADER + "\n" + yaml.safe_dump(settings.registries, sort_keys=True)
+
+
+def unit(node: Node, settings: K3sSettings) -> str:
+    """Return the systemd unit of a node."""
+    optional = [] if settings.registries is None else [REGISTRIES]
+    return _templates.get_template("k3s.service.j2").render(
+        role="server" if node.is_server else "agent",
+        binary=BINARY,
+        record=recorder(node.service, [BINARY, CONFIG, *optional, node.unit_path]),
+    )
+
+
+def wish(node: Node, settings: K3sSettings, binary_sha256: str) -> dict[str, str]:
+    """Return what the service must have started from: path to SHA-256."""
+    text = registries(settings)
+    return {
+        BINARY: binary_sha256,
+        CONFIG: digest(config(node, settings)),
+        node.unit_path: digest(unit(node, settings)),
+        **({REGISTRIES: digest(text)} if text is not None else {}),
+    }
+
+
+def kubeconfig(text: str, server: str, name: str) -> str:
+    """Return a kubeconfig for the laptop.
+
+    Args:
+        text: k3s's own, with one cluster and one user.
+        server: `host:port` of the API as the laptop reaches it.
+        name: what cluster, user and context are called.
+    """
+    ours = yaml.safe_load(text)
+    cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
+    context = {"cluster": name, "user": name}
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": name, "cluster": cluster}],
+            "users": [{"name": name, "user": ours["users"][0]["user"]}],
+            "contexts": [{"name": name, "context": context}],
+            "current-context": name,
+        },
+        sort_keys=True,
+    )
+
+
+def merged_kubeconfig(theirs: str, ours: str) -> str:
+    """Return the user's kubeconfig with our cluster, user and context in it.
+
+    Entries of our names are replaced, all others stay; so does their current context.
+    """
+    base: dict[str, Any] = yaml.safe_load(theirs) or {"apiVersion": "v1", "kind": "Config"}
+    added: Mapping[str, Any] = yaml.safe_load(ours)
+    for key in ("clusters", "users", "contexts"):
+        names = {entry["name"] for entry in added[key]}
+        kept = [entry for entry in base.get(key) or [] if entry["name"] not in names]
+        base[key] = kept + added[key]
+    base.setdefault("current-context", added["current-context"])
+    return yaml.safe_dump(base, sort_keys=False)

@@ -1,0 +1,77 @@
+"""What `k3s` reads from the data."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from whisklab.engine.settings import Settings
+
+VERSION = re.compile(r"v\d+\.\d+\.\d+\+k3s\d+")
+
+
+def _version(value: str) -> str:
+    if not VERSION.fullmatch(value):
+        raise ValueError("expected a k3s version such as v1.34.4+k3s1")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError("expected a network such as 10.42.0.0/16") from None
+
+
+Version = Annotated[str, AfterValidator(_version)]
+Network = Annotated[str, AfterValidator(_network)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class K3sSettings(Settings):
+    """The cluster; what is about the cluster must be the same for all its servers.
+
+    Attributes:
+        version: such as v1.34.4+k3s1; None takes the catalogue's default.
+        cluster_cidr: network of the pods.
+        service_cidr: network of the services.
+        cluster_init: the first server keeps its data in etcd, so that snapshots and further
+            servers are possible.
+        disable: bundled components that are not wanted.
+        https_listen_port: of the Kubernetes API.
+        tls_san: further names and addresses in the API's certificate.
+        server_config: further keys of the servers' config.yaml.
+        agent_config: further keys of the agents' config.yaml.
+        registries: content of registries.yaml; None for no such file.
+        airgap_images: put the image bundle of the catalogue on each node, for closed networks.
+        merge_kubeconfig: also merge the kubeconfig into the user's own (~/.kube/config).
+    """
+
+    prefix: ClassVar[str] = "k3s_"
+
+    version: Version | None = None
+    cluster_cidr: Network = "10.42.0.0/16"
+    service_cidr: Network = "10.43.0.0/16"
+    cluster_init: bool = True
+    disable: list[str] = ["servicelb", "traefik"]
+    https_listen_port: Port = 6443
+    tls_san: list[str] = []
+    server_config: dict[str, Any] = {}
+    agent_config: dict[str, Any] = {}
+    registries: dict[str, Any] | None = None
+    airgap_images: bool = False
+    merge_kubeconfig: bool = False
+
+    @model_validator(mode="after")
+    def _networks_apart(self) -> Self:
+        networks = (self.cluster_cidr, self.service_cidr)
+        pods, services = map(ipaddress.ip_network, networks)
+        if pods.overlaps(services):
+            raise ValueError(
+                f"k3s_cluster_cidr {pods} and k3s_service_cidr {services} overlap: choose two "
+                "networks apart from each other"
+            )
+        return self

@@ -1,0 +1,29 @@
+"""Labels and taints of all nodes, set through the API of one server."""
+
+from __future__ import annotations
+
+from pyinfra.api import deploy
+from pyinfra.api.host import Host
+
+from deploys.labels import operations
+from deploys.labels.settings import NodeSettings
+from whisklab.engine.kube import Endpoint
+
+
+@deploy("Labels")
+def labels(nodes: list[Host], api: Endpoint) -> None:
+    """Have the labels and taints that each node's data name.
+
+    Args:
+        nodes: the machines of the cluster.
+        api: of this server.
+    """
+    for each in nodes:
+        settings = NodeSettings.of(each)
+        operations.node(
+            name=f"Labels and taints of {each.name}",
+            node=each.name,
+            labels=settings.labels,
+            taints=settings.taints,
+            api=api,
+        )

@@ -1,0 +1,36 @@
+"""Every default, with what it means. Change it here for all environments, or in
+group_data/<environment>.py for one; group_data/{masters,workers,storage,registry}.py are for the
+machines of a group. An environment's value beats a group's, a group's beats these.
+"""
+
+_sudo = True  # SSH logs in as an ordinary user; the work is done with sudo
+
+catalogue = "files/catalogue.yaml"  # where artifacts come from, and their checksums
+
+# Every machine ---------------------------------------------------------------------------------
+base_packages = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]
+base_modules = ["br_netfilter", "overlay"]  # kernel modules, where the kernel has them
+base_sysctl = {  # kernel settings, where the kernel has them
+    "net.bridge.bridge-nf-call-ip6tables": 1,
+    "net.bridge.bridge-nf-call-iptables": 1,
+    "net.ipv4.ip_forward": 1,
+}
+base_hosts_entries = True  # /etc/hosts names all machines of the environment
+
+# k3s -------------------------------------------------------------------------------------------
+k3s_version = None  # such as "v1.34.3+k3s1"; None: the catalogue's default
+k3s_cluster_cidr = "10.42.0.0/16"  # network of the pods
+k3s_service_cidr = "10.43.0.0/16"  # network of the services
+k3s_cluster_init = True  # etcd, so that snapshots and further servers are possible
+k3s_disable = ["servicelb", "traefik"]  # bundled components that are not wanted
+k3s_https_listen_port = 6443  # the Kubernetes API
+k3s_tls_san = []  # further names and addresses in the API's certificate
+k3s_server_config = {}  # further keys of the servers' config.yaml
+k3s_agent_config = {}  # further keys of the agents' config.yaml
+k3s_registries = None  # content of registries.yaml, such as {"mirrors": {...}}
+k3s_airgap_images = False  # put k3s's own images on each node, for networks without a way out
+k3s_merge_kubeconfig = False  # also merge .secrets/<environment>/kubeconfig into ~/.kube/config
+
+# Nodes -----------------------------------------------------------------------------------------
+node_labels = {}  # such as {"openwhisk-role": "core"}
+node_taints = []  # such as ["dedicated=openwhisk:NoSchedule"]

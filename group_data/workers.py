@@ -1,0 +1,3 @@
+"""Data of the k3s agents."""
+
+node_labels = {"openwhisk-role": "invoker"}
