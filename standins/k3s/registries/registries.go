@@ -1,0 +1,167 @@
+// Package registries turns k3s's registries.yaml into containerd's hosts.toml files and credentials.
+package registries
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"sort"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// File is registries.yaml.
+type File struct {
+	Mirrors map[string]Mirror `json:"mirrors"`
+	Configs map[string]Config `json:"configs"`
+}
+
+// Mirror says where images of one registry are pulled from instead.
+type Mirror struct {
+	Endpoints []string          `json:"endpoint"`
+	Rewrites  map[string]string `json:"rewrite"`
+}
+
+// Config says how one registry is talked to.
+type Config struct {
+	Auth *Auth `json:"auth"`
+	TLS  *TLS  `json:"tls"`
+}
+
+// Auth is how to log in.
+type Auth struct {
+	Username      string `json:"username"`
+	Password      string `json:"password"`
+	Auth          string `json:"auth"`
+	IdentityToken string `json:"identity_token"`
+}
+
+// TLS is whom to trust, and the client's own certificate.
+type TLS struct {
+	CAFile             string `json:"ca_file"`
+	CertFile           string `json:"cert_file"`
+	KeyFile            string `json:"key_file"`
+	InsecureSkipVerify bool   `json:"insecure_skip_verify"`
+}
+
+// Parse reads the file and refuses unknown keys and what the stand-in does not do.
+func Parse(data []byte) (File, error) {
+	var f File
+	if err := yaml.UnmarshalStrict(data, &f); err != nil {
+		return f, err
+	}
+	for name, m := range f.Mirrors {
+		if len(m.Rewrites) > 0 {
+			return f, fmt.Errorf("mirrors.%q.rewrite: the whisklab stand-in does not rewrite image names", name)
+		}
+		for _, e := range m.Endpoints {
+			if _, err := endpoint(e); err != nil {
+				return f, fmt.Errorf("mirrors.%q.endpoint %q: %w", name, e, err)
+			}
+		}
+	}
+	return f, nil
+}
+
+func endpoint(s string) (*url.URL, error) {
+	if !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	u, err := url.Parse(s)
+	if err == nil && (u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		err = errors.New("expected http(s)://host[:port]")
+	}
+	return u, err
+}
+
+// Hosts is the content of hosts.toml for each directory of certs.d. Without the default endpoint, a
+// registry that has mirrors is not asked itself when they fail.
+func (f File) Hosts(withoutDefault bool) map[string]string {
+	out := map[string]string{}
+	for name := range f.Configs {
+		if _, mirrored := f.Mirrors[name]; !mirrored {
+			out[directory(name)] = f.hosts(name, nil, false)
+		}
+	}
+	for name, m := range f.Mirrors {
+		out[directory(name)] = f.hosts(name, m.Endpoints, withoutDefault)
+	}
+	return out
+}
+
+func directory(name string) string {
+	if name == "*" {
+		return "_default"
+	}
+	return name
+}
+
+func (f File) hosts(name string, endpoints []string, withoutDefault bool) string {
+	var b strings.Builder
+	own := "https://" + name
+	if name == "docker.io" {
+		own = "https://registry-1.docker.io"
+	}
+	switch {
+	case withoutDefault && len(endpoints) > 0: // the last mirror takes the place of the registry
+		u, _ := endpoint(endpoints[len(endpoints)-1])
+		fmt.Fprintf(&b, "server = %q\n", u)
+	case name != "*":
+		fmt.Fprintf(&b, "server = %q\n", own)
+	}
+	for _, e := range endpoints {
+		u, _ := endpoint(e)
+		b.WriteString(f.host(u))
+	}
+	if u, _ := endpoint(own); name != "*" && (len(endpoints) == 0 || !withoutDefault) && f.Configs[name].TLS != nil {
+		b.WriteString(f.host(u))
+	}
+	return b.String()
+}
+
+func (f File) host(u *url.URL) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", u)
+	if path := strings.TrimSuffix(u.Path, "/"); path != "" {
+		b.WriteString("  override_path = true\n")
+	}
+	tls := f.Configs[u.Host].TLS
+	if tls == nil {
+		return b.String()
+	}
+	if tls.CAFile != "" {
+		fmt.Fprintf(&b, "  ca = [%q]\n", tls.CAFile)
+	}
+	if tls.CertFile != "" {
+		fmt.Fprintf(&b, "  client = [[%q, %q]]\n", tls.CertFile, tls.KeyFile)
+	}
+	if tls.InsecureSkipVerify {
+		b.WriteString("  skip_verify = true\n")
+	}
+	return b.String()
+}
+
+// Credentials is the part of containerd's configuration that holds logins.
+func (f File) Credentials() string {
+	var b strings.Builder
+	for _, name := range sorted(f.Configs) {
+		a := f.Configs[name].Auth
+		if a == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "\n[plugins.\"io.containerd.grpc.v1.cri\".registry.configs.%q.auth]\n", name)
+		fmt.Fprintf(&b, "  username = %q\n  password = %q\n  auth = %q\n  identitytoken = %q\n",
+			a.Username, a.Password, a.Auth, a.IdentityToken)
+	}
+	return b.String()
+}
+
+func sorted[V any](m map[string]V) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+
+	"whisklab/standins/k3s/agent"
+	"whisklab/standins/k3s/components"
+	"whisklab/standins/k3s/config"
+	"whisklab/standins/k3s/logs"
+)
+
+func tool(name string) bool {
+	switch name {
+	case "kubectl", "ctr", "crictl", "etcd-snapshot":
+		return true
+	}
+	return false
+}
+
+func runTool(name string, args []string) {
+	switch name {
+	case "ctr":
+		ctr(args)
+	default:
+		logs.Fatal("%s: not yet", name)
+	}
+}
+
+// kubectl is the real one, with k3s's kubeconfig unless there is another.
+func kubectl(args []string) {
+	const kubeconfig = "/etc/rancher/k3s/k3s.yaml"
+	if os.Getenv("KUBECONFIG") == "" {
+		if f, err := os.Open(kubeconfig); err == nil {
+			f.Close()
+			os.Setenv("KUBECONFIG", kubeconfig)
+		} else if os.IsPermission(err) {
+			logs.Warn("Unable to read %s, please start server with --write-kubeconfig-mode or --write-kubeconfig-group to modify kube config permissions", kubeconfig)
+		}
+	}
+	components.Run(append([]string{"kubectl"}, args...))
+}
+
+// ctr is the machine's own, pointed at k3s's containerd.
+func ctr(args []string) {
+	path, err := exec.LookPath("ctr")
+	if err != nil {
+		logs.Fatal("ctr: %v; install the package containerd", err)
+	}
+	env := append(os.Environ(), "CONTAINERD_ADDRESS="+agent.Socket, "CONTAINERD_NAMESPACE=k8s.io")
+	logs.Fatal("ctr: %v", syscall.Exec(path, append([]string{"ctr"}, args...), env))
+}
+
+var _ = config.Default
