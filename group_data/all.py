@@ -1,6 +1,8 @@
-"""Every default, with what it means. Change it here for all environments, or in
-group_data/<environment>.py for one; group_data/{masters,workers,storage,registry}.py are for the
-machines of a group. An environment's value beats a group's, a group's beats these.
+"""Every default, with what it means.
+
+Change it here for all environments, or in group_data/<environment>.py for one;
+group_data/{masters,workers,storage,registry}.py are for the machines of a group. An environment's
+value beats a group's, a group's beats these.
 """
 
 _sudo = True  # SSH logs in as an ordinary user; the work is done with sudo

@@ -11,7 +11,7 @@ from typing import Any
 
 import paramiko
 from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
@@ -46,7 +46,7 @@ class WhiskSSH(SSHConnector):
         """
         try:
             self._connect()
-        except ConnectError as error:
+        except PyinfraError as error:
             raise ConnectError(self._remedy(str(error))) from error
         except CONNECT_FAILURES as error:
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
@@ -92,6 +92,8 @@ class WhiskSSH(SSHConnector):
                 f"{host} ({address}) has no host key in {known}: compare its fingerprint with "
                 "the host's, then add the line of `ssh-keyscan` to that file"
             )
+        if "private key" in lower:
+            return f"{host}: ssh_key in the inventory: {problem}"
         if "authentication" in lower:
             return (
                 f"{host} ({address}) refused the login of {self.data['ssh_user']}: check "

@@ -94,8 +94,10 @@ def check_groups(path: Path, groups: Mapping[str, Any]) -> None:
     for group in groups.values():
         for entry in group[0] if isinstance(group, tuple) else group:
             name, data = entry if isinstance(entry, tuple) else (entry, {})
-            if seen.setdefault(name, data) != data:
+            # A bare name in a second group repeats the host without repeating its data.
+            if data and seen.get(name) and seen[name] != data:
                 raise BadInput(f"{path}: {name}: two hosts of one name, with different data")
+            seen[name] = data or seen.get(name)
     if not seen:
         raise BadInput(f"{path}: the inventory is empty, put at least one host into masters")
     if not groups.get("masters"):
