@@ -177,15 +177,18 @@ def with_block(text: str, marker: str, lines: list[str]) -> str:
 
 
 @operation()
-def block(path: str, marker: str, lines: list[str]) -> Generator[StringCommand]:
+def block(
+    path: str, marker: str, lines: list[str], owner: str = "root:root"
+) -> Generator[StringCommand]:
     """Have `lines` between marker lines in the text file at `path`; the rest is not ours.
 
     Args:
-        path: a file of root, mode 644.
+        path: a file of mode 644.
         marker: names the block.
         lines: without line ends; none removes the block.
+        owner: `user:group`.
     """
     text = host.get_fact(Text, path=path)
     wanted = with_block(text, marker, lines)
     if text != wanted:
-        yield write_command(path, wanted, "644", "root:root")
+        yield write_command(path, wanted, "644", owner)

@@ -1,0 +1,56 @@
+# The commands of this repository. `make lab` and `make test` are all that one needs.
+LAB ?= lab
+PYTHON ?= python3
+BIN := .venv/bin
+# Tests name their files, so that one part can be run alone: make e2e ARGS="-k nodeport".
+ARGS ?=
+
+.PHONY: help lab down test check unit contract e2e bench lock clean
+
+help: ## Say what there is.
+	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /  make \1|/' | column -t -s '|'
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("whisklab needs Python 3.11 or newer, not %d.%d: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+lab: .venv/ready ## A three-node cluster and a storage host on this machine.
+	$(BIN)/whisklab make $(LAB)
+
+down: .venv/ready ## Remove the lab again, and just that.
+	$(BIN)/whisklab down $(LAB)
+
+test: check unit contract e2e ## Everything: format, lint, types, unit, contract, end to end.
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	test -z "$$(gofmt -l standins)" || { gofmt -l standins; echo "run gofmt -w on these"; exit 1; }
+
+unit: .venv/ready
+	$(BIN)/pytest tests/unit $(ARGS)
+	cd standins/k3s && go vet $(GO_PURE) && go test $(GO_PURE)
+
+contract: .venv/ready
+	$(BIN)/pytest tests/contract $(ARGS)
+
+e2e: .venv/ready
+	$(BIN)/pytest tests/e2e --junitxml=.lab/e2e.xml $(ARGS)
+
+bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
+	$(BIN)/python -m tests.bench $(LAB)
+
+lock: ## Resolve the dependencies again and write requirements.lock.
+	$(PYTHON) -m venv .lab/lock
+	.lab/lock/bin/pip install --quiet pip-tools
+	.lab/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe \
+	  --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## Remove what was built in this directory (labs and caches stay).
+	rm -rf .venv .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,146 @@
+"""File operations against a real shell on this machine: once they change, twice they do not."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import Config, Inventory, State
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import StateStage
+
+from deploys.base import operations as base
+from deploys.base.facts import LoadableModules, SysctlValues
+from deploys.preflight.facts import Listeners
+from whisklab.engine import files
+from whisklab.engine.artifacts import Sha256, sha256_of
+from whisklab.engine.services import Service
+
+OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
+
+
+def with_local_state(work: Callable[[State], Any]) -> Any:
+    state = State(Inventory((["@local"], {})), Config())
+    connect_all(state)
+    try:
+        return work(state)
+    finally:
+        disconnect_all(state)
+
+
+def run(operation: Any, **arguments: Any) -> bool:
+    """Run one operation here; return whether it changed something."""
+
+    def work(state: State) -> bool:
+        state.set_stage(StateStage.Prepare)
+        meta = next(iter(add_op(state, operation, **arguments).values()))
+        state.set_stage(StateStage.Execute)
+        run_ops(state)
+        return bool(meta.did_change())
+
+    return bool(with_local_state(work))
+
+
+def fact(cls: Any, **arguments: Any) -> Any:
+    return with_local_state(lambda state: next(iter(state.inventory)).get_fact(cls, **arguments))
+
+
+ODD = 'it\'s $HOME `x` "y" \\ ü\nsecond line'
+
+
+def test_content(tmp_path: Path) -> None:
+    path = tmp_path / "new dir" / "it's a file"
+    wish = {"path": str(path), "content": ODD, "mode": "600", "owner": OWNER}
+    assert run(files.content, **wish)
+    assert path.read_text() == ODD + "\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.stat()
+    assert not run(files.content, **wish)
+    assert path.stat() == before
+    path.chmod(0o644)
+    assert run(files.content, **wish)
+    path.write_text("edited")
+    assert run(files.content, **wish)
+    assert path.read_text() == ODD + "\n"
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_content_replaces_a_link_and_not_its_target(tmp_path: Path) -> None:
+    target, path = tmp_path / "target", tmp_path / "link"
+    target.write_text("theirs")
+    path.symlink_to(target)
+    assert run(files.content, path=str(path), content="ours", owner=OWNER)
+    assert target.read_text() == "theirs"
+    assert path.read_text() == "ours\n"
+
+
+def test_absent_only_removes_what_is_ours(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert not run(files.absent, path=str(path), header="# ours")
+    path.write_text("# theirs\n")
+    assert not run(files.absent, path=str(path), header="# ours")
+    assert path.exists()
+    path.write_text("# ours\nmore\n")
+    assert run(files.absent, path=str(path), header="# ours")
+    assert not path.exists()
+
+
+def test_link(tmp_path: Path) -> None:
+    path, target = tmp_path / "kubectl", str(tmp_path / "k3s")
+    assert run(files.link, path=str(path), target=target)
+    assert str(path.readlink()) == target
+    assert not run(files.link, path=str(path), target=target)
+    path.unlink()
+    path.write_text("their own kubectl")
+    assert not run(files.link, path=str(path), target=target)
+    assert path.read_text() == "their own kubectl"
+
+
+def test_block(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    wish = {"path": str(path), "marker": "whisklab", "lines": ["10.0.0.1 a"], "owner": OWNER}
+    assert run(files.block, **wish)
+    assert not run(files.block, **wish)
+    assert path.read_text().splitlines() == [
+        "127.0.0.1 localhost", "# BEGIN whisklab", "10.0.0.1 a", "# END whisklab"
+    ]  # fmt: skip
+
+
+def test_sha256_is_remembered_only_while_the_file_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "big file"
+    assert fact(Sha256, path=str(path)) is None
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        assert fact(Sha256, path=str(path)) == sha256_of(path)
+        assert fact(Sha256, path=str(path)) == sha256_of(path)
+
+
+def test_facts_of_what_is_not_there() -> None:
+    state = fact(Service, service="no-such-service")
+    assert (state.active, state.enabled, dict(state.started_from)) == ("inactive", False, {})
+    assert fact(SysctlValues, keys=["no.such.key"]) == {}
+    assert fact(LoadableModules, modules=["no-such-module"]) == []
+    assert fact(Listeners, ports=[1]) == []
+
+
+def test_sysctl_of_this_machine_is_read() -> None:
+    value = int(Path("/proc/sys/net/ipv4/ip_forward").read_text())
+    assert fact(SysctlValues, keys=["net.ipv4.ip_forward"]) == {"net.ipv4.ip_forward": value}
+    assert not run(base.sysctl, wanted={"net.ipv4.ip_forward": value})
+
+
+@pytest.mark.parametrize("operation", [files.content, files.link, files.block, base.packages])
+def test_no_parameter_is_a_global_argument_of_pyinfra(operation: Any) -> None:
+    import inspect  # noqa: PLC0415
+
+    from pyinfra.api.arguments import all_argument_meta  # noqa: PLC0415
+
+    assert not set(inspect.signature(operation._inner).parameters) & set(all_argument_meta)
