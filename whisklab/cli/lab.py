@@ -1,0 +1,156 @@
+"""The verbs for the life of a lab."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisklab.cli.progress import Progress
+from whisklab.lab import manage
+from whisklab.lab import status as statuses
+from whisklab.lab.topology import check_lab_name
+
+_lab = click.argument("lab")
+
+
+@click.command()
+@_lab
+@click.option(
+    "--topology",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The machines to make; inventories/LAB.yaml unless given.",
+)
+@click.option(
+    "--catalogue",
+    type=click.Choice(["auto", "upstream", "standins"]),
+    help="Where artifacts come from; the topology says it unless given.",
+)
+@click.option("--prune", is_flag=True, help="Remove machines that are not in the topology.")
+def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> None:
+    """Bring up the machines of LAB: make or start what is missing, leave the rest alone."""
+    file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
+    with Progress() as progress:
+        result = manage.up(lab, file, progress.report, catalogue=catalogue, prune=prune)
+    _print_up(lab, result)
+
+
+@click.command()
+@_lab
+def start(lab: str) -> None:
+    """Start the machines of a stopped LAB, as they were."""
+    with Progress() as progress:
+        result = manage.up(lab, None, progress.report)
+    _print_up(lab, result)
+
+
+@click.command()
+@_lab
+@click.argument("host", nargs=-1)
+def rebuild(lab: str, host: tuple[str, ...]) -> None:
+    """Give the HOSTs of LAB fresh disks, or all of them; addresses, ports and keys stay."""
+    with Progress() as progress:
+        result = manage.rebuild(lab, host, progress.report)
+    _print_up(lab, result)
+
+
+@click.command()
+@_lab
+def stop(lab: str) -> None:
+    """Power the machines of LAB off; their disks, addresses and ports stay."""
+    with Progress() as progress:
+        result = manage.stop(lab, progress.report)
+    click.echo(f"stopped: {_names(result['stopped'])}")
+    if result["killed"]:
+        click.echo(f"killed, as they did not power off in time: {_names(result['killed'])}")
+
+
+@click.command()
+@_lab
+@click.option("--images", is_flag=True, help="Also remove cached images that no lab uses.")
+def down(lab: str, images: bool) -> None:
+    """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
+    with Progress() as progress:
+        result = manage.down(lab, progress.report)
+        cleaned = manage.clean(progress.report) if images else None
+    click.echo(f"removed: {_names(result['removed'])}")
+    if cleaned:
+        click.echo(f"removed images: {_names(cleaned['removed'])}")
+
+
+@click.command()
+def clean() -> None:
+    """Remove cached images of machines that no lab uses."""
+    with Progress() as progress:
+        result = manage.clean(progress.report)
+    click.echo(f"removed images: {_names(result['removed'])}")
+
+
+@click.command()
+@_lab
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(lab: str, as_json: bool) -> None:
+    """Show the machines of LAB, whether they run and answer, and their ports."""
+    found = statuses.read(lab)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    _table(
+        ("host", "state", "groups", "address", "ssh", "forwards"),
+        [
+            (
+                host["name"],
+                host["state"],
+                ",".join(host["groups"]),
+                host["address"],
+                f"127.0.0.1:{host['ssh_port']}",
+                " ".join(f"{port}->127.0.0.1:{at}" for port, at in host["forwards"].items()),
+            )
+            for host in found["hosts"]
+        ],
+    )
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_lab
+@click.argument("host")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
+    """Log into HOST of LAB, or run a command there: `whisklab ssh lab master -- uname -a`."""
+    argv = statuses.ssh_command(statuses.known(lab), host, list(command[command[:1] == ("--",) :]))
+    os.execvp(argv[0], argv)
+
+
+def _print_up(lab: str, result: dict[str, Any]) -> None:
+    if result.get("left"):
+        click.echo(f"not in the topology, removed with --prune: {_names(result['left'])}")
+    if not result["started"]:
+        click.echo(f"{lab}: nothing to do, all machines are up")
+        return
+    known = statuses.known(lab)
+    _table(
+        ("host", "groups", "address", "reach it with"),
+        [
+            (host.name, ",".join(host.groups), host.address, f"whisklab ssh {lab} {host.name}")
+            for host in known.hosts
+        ],
+    )
+    spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in result["seconds"].items())
+    click.echo(f"{lab} is up: {spent}")
+    if known.catalogue != "upstream":
+        click.echo(f"artifacts: stand-ins ({known.catalogue})")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

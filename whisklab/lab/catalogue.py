@@ -1,0 +1,73 @@
+"""Which artifacts a lab uses: the real ones from upstream, or stand-ins built on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from whisklab.errors import BadInput
+from whisklab.lab.root import Report
+
+UPSTREAM = "upstream"
+FILE = Path("files/catalogue.yaml")  # below the current directory, as inventories are
+_SECONDS = 3.0
+
+
+def choose(wish: str, before: str | None, report: Report) -> str:
+    """The catalogue of a lab: a file's path or the word upstream.
+
+    Args:
+        wish: auto, upstream or standins.
+        before: what the lab has used so far; `auto` stays with it, so that nothing is asked twice.
+        report: hears which it is and why.
+
+    Raises:
+        WhisklabError: the stand-ins cannot be built.
+    """
+    if wish == UPSTREAM:
+        return UPSTREAM
+    if wish == "auto" and before == UPSTREAM:
+        return UPSTREAM
+    if wish == "auto" and before is None:
+        url = first_source(FILE)
+        if url and reachable(url):
+            report("artifacts: upstream, which answers")
+            return UPSTREAM
+        why = "upstream does not answer" if url else f"there is no {FILE} here"
+        report(f"artifacts: stand-ins built on this machine ({why})")
+    return _standins(report)
+
+
+def first_source(file: Path) -> str | None:
+    """The URL of the first k3s source in a catalogue; None when there is no such file.
+
+    Raises:
+        BadInput: the file is no catalogue.
+    """
+    import yaml  # noqa: PLC0415 (a second `up` asks nobody)
+
+    try:
+        data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        product = data["k3s"]
+        artifacts = product["versions"][product["default"]]
+        return str(next(iter(artifacts["k3s"].values()))["url"])
+    except FileNotFoundError:
+        return None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise BadInput(f"{file}: no catalogue with a source of k3s ({error!r})") from None
+
+
+def reachable(url: str, seconds: float = _SECONDS) -> bool:
+    """Whether the server of `url` answers a HEAD request for it with success or a redirection."""
+    import httpx  # noqa: PLC0415
+
+    try:
+        return not httpx.head(url, timeout=seconds).is_error
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+def _standins(report: Report) -> str:
+    from whisklab.lab import standins  # noqa: PLC0415 (only for who uses them)
+
+    return str(standins.build(report=report))

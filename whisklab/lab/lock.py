@@ -1,0 +1,17 @@
+"""One change of a lab at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from whisklab.lab.nspawn.lock import locked
+from whisklab.lab.root import Report
+from whisklab.paths import state_dir
+
+
+@contextmanager
+def user_lock(name: str, report: Report) -> Iterator[None]:
+    """Hold the user's lock of a lab; waits, saying for whom. The file stays: it is the lock."""
+    with locked(f"lab-{name}", report, state_dir() / "locks"):
+        yield

@@ -1,0 +1,144 @@
+"""One host: making, starting, stopping and removing it, each step written down first."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.nspawn import cgroup, forwarder, gate, network, seed
+from whisklab.lab.nspawn.forwarder import Forward
+from whisklab.lab.nspawn.image import root_of
+from whisklab.lab.nspawn.journal import Journal
+from whisklab.lab.nspawn.keeper import Plan
+from whisklab.lab.nspawn.layout import LABS
+from whisklab.lab.nspawn.process import alive, end, identify, signal_and_wait
+from whisklab.lab.nspawn.record import HostRecord
+from whisklab.lab.nspawn.removal import remove_tree
+from whisklab.lab.nspawn.run import environment
+from whisklab.lab.nspawn.spec import HostSpec, LabSpec
+
+_POWER_OFF = 40.0  # the image gives its services 20 s
+_KILL = 10.0
+_RUNTIME = Path("/run/systemd/nspawn/propagate")  # left behind by a killed systemd-nspawn
+
+
+def make_disk(journal: Journal, lab: LabSpec, host: HostSpec, image: str) -> None:
+    """Make the disk of a host, or make it anew when a run died in the middle of it."""
+    paths = journal.paths.host(host.name)
+    record = journal.record.hosts.get(host.name)
+    if record and record.disk_done:
+        return
+    if record is None:
+        journal.record.hosts[host.name] = HostRecord(image=image, address=str(host.address))
+        journal.save()
+    remove_tree(paths.top, LABS)
+    record = journal.record.hosts[host.name]
+    record.image = image
+    seed.make_disk(paths, root_of(image), lab, host)
+    record.disk_done = True
+    journal.save()
+
+
+def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
+    """Start a host that is not running."""
+    record = journal.record.hosts[host.name]
+    if not root_of(record.image).is_dir():
+        raise WhisklabError(
+            f"the image {record.image} of host {host.name} is gone:"
+            f" run `whisklab rebuild {lab.name}`"
+        )
+    _clear(journal, host.name)
+    seed.refresh(journal.paths.host(host.name), lab, host)
+    groups = cgroup.hierarchies().groups(lab.name, host.name)
+    record.cgroups = [str(group) for group in groups]
+    record.netns = journal.paths.host_netns(host.name)
+    journal.save()
+    plan = Plan(lab.name, host.name, record.image, str(lab.network), record.address)
+
+    def write_down(pid: int) -> None:
+        record.keeper = identify(pid)
+        journal.save()
+
+    gate.start(plan.command(), journal.paths.host(host.name).console, write_down, env=environment())
+
+
+def forward(journal: Journal, host: HostSpec) -> None:
+    """Open the host's ports on the loopback, unless just these are open."""
+    record = journal.record.hosts[host.name]
+    if alive(record.forwarder) and set(record.ports) == set(host.ports):
+        return
+    if record.forwarder:
+        end(record.forwarder, _KILL)
+    listeners = {port: forwarder.listen(record.ports.get(port)) for port in host.ports}
+    forwards = [
+        Forward(listener.fileno(), record.address, port) for port, listener in listeners.items()
+    ]
+    record.ports = {port: listener.getsockname()[1] for port, listener in listeners.items()}
+
+    def write_down(pid: int) -> None:
+        record.forwarder = identify(pid)
+        journal.save()
+
+    gate.start(
+        [
+            "nsenter", f"--net={network.path(journal.paths.netns)}", sys.executable, "-P", "-S",
+            "-m", forwarder.__name__, *(str(one) for one in forwards),
+        ],
+        journal.paths.host(host.name).top / "forwarder.log",
+        write_down,
+        env=environment(),
+        pass_fds=[one.fd for one in forwards],
+    )  # fmt: skip
+    for listener in listeners.values():
+        listener.close()
+
+
+def power_off(journal: Journal, names: list[str]) -> list[str]:
+    """Power hosts off in parallel, keeping their disks; return those that had to be killed."""
+    keepers = {name: journal.record.hosts[name].keeper for name in names}
+    running = {name: keeper for name, keeper in keepers.items() if keeper and alive(keeper)}
+    for keeper in running.values():
+        signal_and_wait(keeper, signal.SIGTERM, 0)
+    killed = [
+        name for name, keeper in running.items() if not signal_and_wait(keeper, None, _POWER_OFF)
+    ]
+    for name in names:
+        release(journal, name)
+    return killed
+
+
+def release(journal: Journal, name: str) -> None:
+    """End everything of a host that runs and remove all but its disk."""
+    record = journal.record.hosts[name]
+    if record.forwarder:
+        end(record.forwarder, _KILL)
+        record.forwarder = None
+    _clear(journal, name)
+    journal.save()
+
+
+def _clear(journal: Journal, name: str) -> None:
+    """Remove what a run of the host has left: processes, groups, its network."""
+    record = journal.record.hosts[name]
+    if record.keeper:
+        end(record.keeper, _KILL)
+    for group in record.cgroups:
+        cgroup.kill(Path(group))
+        cgroup.remove(Path(group))
+    if record.netns:
+        network.remove(record.netns)
+    propagate = _RUNTIME / journal.paths.machine(name)
+    if propagate.is_dir():
+        propagate.rmdir()
+    record.keeper = record.netns = None
+    record.cgroups = []
+
+
+def delete(journal: Journal, name: str) -> None:
+    """Remove a host with its disk."""
+    release(journal, name)
+    remove_tree(journal.paths.host(name).top, LABS)
+    del journal.record.hosts[name]
+    journal.save()

@@ -1,0 +1,153 @@
+"""The image of the hosts: a minimal system of the machine's own distribution and release.
+
+Kept by the digest of its recipe and shared read-only by all hosts of all labs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.nspawn import aptrepo, image_files
+from whisklab.lab.nspawn.layout import IMAGES
+from whisklab.lab.nspawn.lock import locked
+from whisklab.lab.nspawn.removal import remove_tree
+from whisklab.lab.nspawn.run import Report, run, run_long
+
+RECIPE = 1  # counts changes of how an image is made that the recipe below does not show
+_BUILDING = ".building-"
+_NEVER: tuple[str, ...] = ("etc/ssh/ssh_host_*", "var/lib/apt/lists/*", "var/cache/apt/*.bin")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A distribution's release, from /etc/os-release."""
+
+    distribution: str
+    codename: str
+
+
+def parse_os_release(text: str) -> Release:
+    """Read /etc/os-release.
+
+    Raises:
+        WhisklabError: the machine is neither Debian nor Ubuntu.
+    """
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    values = {key: value.strip("\"'") for key, _, value in pairs}
+    release = Release(values.get("ID", ""), values.get("VERSION_CODENAME", ""))
+    if release.distribution not in {"debian", "ubuntu"} or not release.codename:
+        name = values.get("PRETTY_NAME", "this system")
+        raise WhisklabError(
+            f"the embedded lab makes its hosts with Debian's or Ubuntu's tools, and {name} is"
+            " neither; deploy to machines you have instead (inventories/example.py)"
+        )
+    return release
+
+
+def recipe(release: Release, architecture: str) -> dict[str, object]:
+    """Everything that decides what is in an image."""
+    return {
+        "recipe": RECIPE,
+        "distribution": release.distribution,
+        "release": release.codename,
+        "architecture": architecture,
+        "packages": image_files.PACKAGES,
+        "repository": image_files.REPOSITORY_PACKAGES,
+        "files": image_files.FILES,
+        "links": image_files.LINKS,
+    }
+
+
+def digest(of: dict[str, object]) -> str:
+    """The name of the image that a recipe makes."""
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def root_of(image: str) -> Path:
+    """The root file system of an image."""
+    return IMAGES / image / "root"
+
+
+def ensure(report: Report) -> str:
+    """Make the image of this machine's release unless it is there; return its digest.
+
+    Raises:
+        WhisklabError: the machine cannot make one, or the build failed.
+    """
+    release = parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
+    wish = recipe(release, platform.machine())
+    name = digest(wish)
+    if root_of(name).is_dir():
+        return name
+    with locked("images", report):
+        if not root_of(name).is_dir():
+            _build(name, wish, release, report)
+    return name
+
+
+def _build(name: str, wish: dict[str, object], release: Release, report: Report) -> None:
+    started = time.monotonic()
+    IMAGES.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for left in IMAGES.glob(f"{_BUILDING}*"):  # of a build that was killed; we hold the lock
+        remove_tree(left, IMAGES)
+    building = IMAGES / f"{_BUILDING}{name}"
+    building.mkdir(mode=0o755)
+    report(f"making the image of the hosts ({release.distribution} {release.codename}), once")
+    _bootstrap(building / "root", release, report)
+    _furnish(building / "root", report)
+    (building / "recipe.json").write_text(json.dumps(wish, indent=1), encoding="utf-8")
+    building.rename(IMAGES / name)
+    report(f"image {name} made in {time.monotonic() - started:.0f} s")
+
+
+def _bootstrap(root: Path, release: Release, report: Report) -> None:
+    sources = aptrepo.machine_sources(release.distribution)
+    if not sources:
+        report("fetching the machine's package lists")
+        run_long(["apt-get", "update"], report)
+        sources = aptrepo.machine_sources(release.distribution)
+    if not sources:
+        raise WhisklabError(f"apt knows no source of {release.distribution}'s own packages")
+    keys = [Path(f"/usr/share/keyrings/{release.distribution}-archive-keyring.gpg")]
+    keyrings = [f"--keyring={key}" for key in keys if key.exists()]
+    include = ",".join(image_files.PACKAGES)
+    argv = [
+        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *keyrings,
+        "--skip=cleanup/apt/lists", f"--include={include}", release.codename, str(root), "-",
+    ]  # fmt: skip
+    run_long(argv, report, stdin=sources)
+    (root.parent / "sources.list").write_text(sources, encoding="utf-8")
+
+
+def _furnish(root: Path, report: Report) -> None:
+    """Turn a plain system into a lab's: package repository, our files and units, no identity."""
+    report("fetching the packages that deploys install")
+    repository = root / image_files.REPOSITORY
+    repository.mkdir(parents=True)
+    aptrepo.download(root, repository, image_files.REPOSITORY_PACKAGES, report)
+    aptrepo.index(repository)
+    for pattern in _NEVER:
+        for path in root.glob(pattern):
+            remove_tree(path, root)
+    for name in image_files.MASKED:
+        for wants in root.glob(f"etc/systemd/system/*.wants/{name}"):
+            wants.unlink()
+    for where, (content, mode) in image_files.FILES.items():
+        _place(root / where)
+        (root / where).write_text(content, encoding="utf-8")
+        (root / where).chmod(mode)
+    for where, target in image_files.LINKS.items():
+        _place(root / where)
+        (root / where).symlink_to(target)
+    run(["chroot", str(root), "apt-get", "-qq", "update"])
+
+
+def _place(path: Path) -> None:
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)

@@ -1,0 +1,224 @@
+"""A whole lab, as root sees it: up, stop, rebuild, down. Each may be run again after a crash."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.nspawn import gate, hosts, image, journal, network, requirements, sysctl
+from whisklab.lab.nspawn.journal import Journal
+from whisklab.lab.nspawn.layout import LABS, LabPaths
+from whisklab.lab.nspawn.process import alive, end, identify
+from whisklab.lab.nspawn.ready import wait_for_ssh
+from whisklab.lab.nspawn.record import Record
+from whisklab.lab.nspawn.removal import remove_tree
+from whisklab.lab.nspawn.run import Report, environment
+from whisklab.lab.nspawn.spec import SSH, LabSpec
+
+_KILL = 10.0
+
+
+@dataclass
+class Clock:
+    """Where the time of a run went, in seconds."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.monotonic)
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap."""
+        now = time.monotonic()
+        self.spent[name] = round(now - self._since, 2)
+        self._since = now
+
+
+def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dict[str, Any]:
+    """Make or start whatever is missing and wait for the SSH banner of every host.
+
+    Returns:
+        Ports and images of the hosts, which were made and started, which are not in the topology.
+    """
+    clock = Clock()
+    requirements.ensure(report, internet=spec.internet)
+    book = journal.begin(spec, owner)
+    _check_addresses(spec, book.record)
+    gone = _not_wanted(spec, book, report, prune=prune)
+    wanted = [host for host in spec.hosts if host.name not in book.record.hosts]
+    newest = image.ensure(report) if _needs_image(spec, book.record) else ""
+    clock.lap("image")
+    sysctl.make_room(_hosts_on_machine(book, spec))
+    _network(book, spec)
+    clock.lap("network")
+    started = []
+    for host in spec.hosts:
+        hosts.make_disk(book, spec, host, newest)
+        if not alive(book.record.hosts[host.name].keeper):
+            report(f"starting {host.name} ({host.address})")
+            hosts.start(book, spec, host)
+            started.append(host.name)
+        hosts.forward(book, host)
+    book.save()
+    clock.lap("disks")
+    _wait(spec, book)
+    clock.lap("boot to SSH")
+    return {
+        "hosts": {host.name: book.record.hosts[host.name].ports for host in spec.hosts},
+        "made": [host.name for host in wanted],
+        "started": started,
+        "removed" if prune else "left": gone,
+        "seconds": clock.spent,
+    }
+
+
+def stop(name: str, owner: int, report: Report) -> dict[str, Any]:
+    """Power every host off and remove all of the lab that runs; disks and ports are kept."""
+    book = _known(name, owner)
+    running = [host for host, record in book.record.hosts.items() if alive(record.keeper)]
+    if running:
+        report(f"powering off {', '.join(running)}")
+    killed = hosts.power_off(book, list(book.record.hosts))
+    _remove_network(book)
+    return {"stopped": running, "killed": killed}
+
+
+def rebuild(spec: LabSpec, owner: int, report: Report, names: list[str]) -> dict[str, Any]:
+    """Give hosts fresh disks; their addresses, ports and host keys stay."""
+    book = _known(spec.name, owner)
+    known = {host.name for host in spec.hosts}
+    if strangers := [name for name in names if name not in known]:
+        raise BadInput(f"the lab {spec.name!r} has no host {strangers[0]!r}")
+    for name in names or sorted(known & set(book.record.hosts)):
+        if name in book.record.hosts:
+            report(f"removing the disk of {name}")
+            ports = book.record.hosts[name].ports
+            book.record.hosts[name].disk_done = False
+            hosts.release(book, name)
+            remove_tree(book.paths.host(name).top, LABS)
+            book.record.hosts[name].ports = ports
+            book.save()
+    return up(spec, owner, report)
+
+
+def down(name: str, owner: int, report: Report) -> dict[str, Any]:
+    """Remove a lab: exactly what its record names, the record last; nothing if there is none."""
+    book = journal.read(name, owner)
+    if book is None:
+        _remove_beginning(LabPaths(name))
+        return {"removed": []}
+    removed = list(book.record.hosts)
+    for host in removed:
+        report(f"removing {host}")
+        hosts.delete(book, host)
+    _remove_network(book)
+    remove_tree(book.paths.top, LABS)
+    if not any(LABS.glob("*/record.json")):
+        sysctl.restore()
+    return {"removed": removed}
+
+
+def _remove_beginning(paths: LabPaths) -> None:
+    """Remove what a run leaves that was killed before it wrote the record: nothing was made."""
+    if paths.top.is_dir():
+        paths.record.with_suffix(".new").unlink(missing_ok=True)
+        paths.top.rmdir()
+
+
+def _known(name: str, owner: int) -> Journal:
+    book = journal.read(name, owner)
+    if book is None:
+        raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`")
+    return book
+
+
+def _needs_image(spec: LabSpec, record: Record) -> bool:
+    known = record.hosts
+    return any(host.name not in known or not known[host.name].disk_done for host in spec.hosts)
+
+
+def _check_addresses(spec: LabSpec, record: Record) -> None:
+    for host in spec.hosts:
+        known = record.hosts.get(host.name)
+        if known and known.address != str(host.address):
+            raise BadInput(
+                f"host {host.name} was made with the address {known.address} and is to have"
+                f" {host.address}; say `address: {known.address}`"
+                f" or run `whisklab down {spec.name}`"
+            )
+
+
+def _not_wanted(spec: LabSpec, book: Journal, report: Report, *, prune: bool) -> list[str]:
+    names = {host.name for host in spec.hosts}
+    gone = [name for name in book.record.hosts if name not in names]
+    for name in gone:
+        if prune:
+            report(f"removing {name}, which is not in the topology")
+            hosts.delete(book, name)
+    return gone
+
+
+def _hosts_on_machine(book: Journal, spec: LabSpec) -> int:
+    """Hosts of all labs, counting by directory: a bound for limits, not an exact number."""
+    others = sum(1 for path in LABS.glob("*/hosts/*") if path.parts[-3] != book.record.lab)
+    return others + len(spec.hosts)
+
+
+def _network(book: Journal, spec: LabSpec) -> None:
+    """Make the lab's network unless it is there; then also its NAT, if it is to have one."""
+    name = book.paths.netns
+    if not (book.record.netns_done and network.exists(name)):
+        if book.record.netns is None and network.exists(name):
+            raise WhisklabError(f"the network namespace {name} exists and is not of this lab")
+        _remove_network(book)
+        book.record.netns = name
+        book.save()
+        network.make_lab(name, spec.network, spec.gateway)
+        book.record.netns_done = True
+        book.save()
+    if spec.internet and not alive(book.record.slirp):
+        _start_nat(book, spec)
+
+
+def _start_nat(book: Journal, spec: LabSpec) -> None:
+    ready, write = os.pipe()
+
+    def write_down(pid: int) -> None:
+        book.record.slirp = identify(pid)
+        book.save()
+
+    try:
+        gate.start(
+            network.slirp_command(book.paths.netns, write),
+            book.paths.slirp_log,
+            write_down,
+            env=environment(),
+            pass_fds=[write],
+        )
+        os.close(write)
+        network.wait_ready(ready)
+    finally:
+        os.close(ready)
+    network.route_out(book.paths.netns, spec.network)
+
+
+def _remove_network(book: Journal) -> None:
+    for host in book.record.hosts:
+        hosts.release(book, host)  # its link and its forwarder are in the lab's namespace
+    if book.record.slirp:
+        end(book.record.slirp, _KILL)
+    if book.record.netns:
+        network.remove(book.record.netns)
+    book.record.netns = book.record.slirp = None
+    book.record.netns_done = False
+    book.save()
+
+
+def _wait(spec: LabSpec, book: Journal) -> None:
+    records = book.record.hosts
+    wait_for_ssh(
+        {host.name: records[host.name].ports[SSH] for host in spec.hosts},
+        lambda name: alive(records[name].keeper),
+        lambda name: book.paths.host(name).console,
+    )

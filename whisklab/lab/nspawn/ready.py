@@ -1,0 +1,70 @@
+"""Waiting until hosts can be logged into: until each has sent a real SSH banner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+
+DEADLINE = 60.0
+_POLL = 0.05
+_TRY = 5.0
+_LINES = 15
+
+
+async def _banner(port: int) -> bool:
+    try:
+        async with asyncio.timeout(_TRY):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                return (await reader.read(8)).startswith(b"SSH-2.0-")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def _wait(port: int, alive: Callable[[], bool], deadline: float) -> str | None:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + deadline
+    while not await _banner(port):
+        if not alive():
+            return "ended while it was starting"
+        if loop.time() > ends:
+            return f"did not answer SSH within {deadline:.0f} s"
+        await asyncio.sleep(_POLL)
+    return None
+
+
+def wait_for_ssh(
+    ports: Mapping[str, int],
+    alive: Callable[[str], bool],
+    console: Callable[[str], Path],
+    deadline: float = DEADLINE,
+) -> None:
+    """Wait for the SSH banner of every host; `ports` are those of its ssh on 127.0.0.1.
+
+    Raises:
+        WhisklabError: a host has ended or the deadline has passed; with the end of its console.
+    """
+
+    async def everyone() -> list[str | None]:
+        waits = (
+            _wait(port, lambda name=name: alive(name), deadline) for name, port in ports.items()
+        )
+        return await asyncio.gather(*waits)
+
+    for name, problem in zip(ports, asyncio.run(everyone()), strict=True):
+        if problem:
+            raise WhisklabError(f"host {name} {problem}; its console ends:\n{tail(console(name))}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, or a word that there are none."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return "(nothing)"
+    return "\n".join(text.replace("\r", "").splitlines()[-_LINES:]) or "(nothing)"

@@ -1,0 +1,116 @@
+"""What the user's side keeps of a lab: keys, known hosts, and how to reach the hosts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from whisklab.errors import BadInput
+from whisklab.lab.topology import check_lab_name
+from whisklab.paths import state_dir
+
+
+@dataclass(frozen=True)
+class Host:
+    """How to reach one host, and what it is for."""
+
+    name: str
+    groups: list[str]
+    ssh_address: str
+    ssh_port: int
+    address: str
+    forwards: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab as inventories see it (lab.json). `catalogue` is a file or the word upstream."""
+
+    name: str
+    provider: str
+    user: str
+    key: str
+    known_hosts: str
+    catalogue: str
+    running: bool
+    boot_id: str
+    hosts: list[Host]
+
+
+@dataclass(frozen=True)
+class StatePaths:
+    """The files of a lab in the user's state directory."""
+
+    top: Path
+
+    @property
+    def key(self) -> Path:
+        """The private key that logs into every host."""
+        return self.top / "id_ed25519"
+
+    @property
+    def public_key(self) -> Path:
+        """Its public half."""
+        return self.top / "id_ed25519.pub"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The keys of the hosts, for OpenSSH and paramiko."""
+        return self.top / "known_hosts"
+
+    @property
+    def lab(self) -> Path:
+        """What `Lab` holds."""
+        return self.top / "lab.json"
+
+    @property
+    def topology(self) -> Path:
+        """The topology the lab was last brought up with."""
+        return self.top / "topology.json"
+
+    def host_key(self, host: str) -> Path:
+        """The private ssh key of a host."""
+        return self.top / "host_keys" / host
+
+
+def paths(name: str) -> StatePaths:
+    """The files of the lab `name`.
+
+    Raises:
+        BadInput: no lab can have this name.
+    """
+    return StatePaths(state_dir() / "labs" / check_lab_name(name))
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file in one step; nobody else can read it before or after."""
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600)
+    beside.write_text(text, encoding="utf-8")
+    beside.chmod(mode)
+    beside.replace(path)
+
+
+def save(lab: Lab) -> None:
+    """Write lab.json."""
+    write(paths(lab.name).lab, json.dumps(asdict(lab), indent=1) + "\n")
+
+
+def load(name: str) -> Lab | None:
+    """Read lab.json; None when there is none.
+
+    Raises:
+        BadInput: the name cannot be a lab's, or the file is damaged.
+    """
+    file = paths(name).lab
+    try:
+        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        hosts = [Host(**host) for host in data.pop("hosts")]
+        return Lab(**data, hosts=hosts)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadInput(f"{file} is damaged ({error!r}): run `whisklab up {name}`") from None

@@ -1,0 +1,84 @@
+"""Looking at a lab and reaching its hosts. Needs no root and changes nothing."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab import state
+from whisklab.lab.nspawn import record as records
+from whisklab.lab.nspawn.layout import LabPaths
+from whisklab.lab.nspawn.process import alive, boot_id
+from whisklab.lab.state import Host, Lab
+
+_TIMEOUT = 2.0
+
+
+def known(name: str) -> Lab:
+    """The lab `name` as it was last brought up.
+
+    Raises:
+        BadInput: there is none.
+    """
+    lab = state.load(name)
+    if lab is None:
+        raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`")
+    return lab
+
+
+def read(name: str) -> dict[str, Any]:
+    """The lab's hosts with their state: up, running (but SSH does not answer) or stopped.
+
+    Raises:
+        BadInput: there is no such lab.
+    """
+    lab = known(name)
+    record = records.read(LabPaths(name).record)
+    if record is None:
+        raise WhisklabError(f"root has no record of the lab {name!r}: run `whisklab up {name}`")
+    record.after_reboot(boot_id())
+    hosts = []
+    for host in lab.hosts:
+        made = record.hosts.get(host.name)
+        if made is None or not alive(made.keeper):
+            what = "stopped"
+        else:
+            what = "up" if _answers(host) else "running"
+        hosts.append(
+            {
+                "name": host.name,
+                "state": what,
+                "groups": host.groups,
+                "address": host.address,
+                "ssh_port": host.ssh_port,
+                "forwards": host.forwards,
+            }
+        )
+    return {"name": name, "provider": lab.provider, "catalogue": lab.catalogue, "hosts": hosts}
+
+
+def ssh_command(lab: Lab, name: str, command: list[str]) -> list[str]:
+    """The OpenSSH command for a host: only the lab's key, only the host's known key.
+
+    Raises:
+        BadInput: the lab has no such host.
+    """
+    host = next((host for host in lab.hosts if host.name == name), None)
+    if host is None:
+        there = ", ".join(host.name for host in lab.hosts)
+        raise BadInput(f"the lab {lab.name!r} has no host {name!r}; it has {there}")
+    return [
+        "ssh", "-F", "none", "-p", str(host.ssh_port), "-i", lab.key,
+        "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
+        "-o", f"UserKnownHostsFile={lab.known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
+        "-o", "LogLevel=ERROR", "--", f"{lab.user}@{host.ssh_address}", *command,
+    ]  # fmt: skip
+
+
+def _answers(host: Host) -> bool:
+    try:
+        with socket.create_connection((host.ssh_address, host.ssh_port), _TIMEOUT) as connection:
+            return connection.recv(8).startswith(b"SSH-2.0-")
+    except OSError:
+        return False

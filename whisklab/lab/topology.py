@@ -1,0 +1,218 @@
+"""The topology of a lab: which hosts it has and how one reaches them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from whisklab.errors import BadInput
+from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
+
+FIRST_HOST = 11  # the first host is .11; the bridge is .1
+PROVIDERS_TO_COME = ("multipass", "vagrant")
+
+Group = Literal["masters", "workers", "storage", "registry"]
+GROUPS: tuple[Group, ...] = ("masters", "workers", "storage", "registry")
+
+
+def _provider(value: object) -> object:
+    if value in PROVIDERS_TO_COME:
+        raise ValueError(f"nspawn (the provider {value} is not there yet)")
+    return value
+
+
+def _network(value: object) -> object:
+    try:
+        network = IPv4Network(str(value))
+    except ValueError:
+        raise ValueError("an IPv4 network such as 10.77.0.0/24") from None
+    if not 16 <= network.prefixlen <= 28:
+        raise ValueError("an IPv4 network between /16 and /28")
+    return network
+
+
+def _user(value: str) -> str:
+    if not is_user_name(value):
+        raise ValueError("a user name other than root, such as lab")
+    return value
+
+
+def _no_ssh(ports: list[int]) -> list[int]:
+    if 22 in ports:
+        raise ValueError("ports other than 22, which is always forwarded")
+    if len(set(ports)) != len(ports):
+        raise ValueError("every port once")
+    return ports
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Host(_Strict):
+    """One machine of the lab.
+
+    `forward` lists ports of the host that get a free port on 127.0.0.1, besides 22.
+    """
+
+    groups: list[Group] = []
+    address: IPv4Address | None = None
+    forward: Annotated[list[Port], AfterValidator(_no_ssh)] = []
+
+
+class Topology(_Strict):
+    """A lab as its file describes it, with every default filled in."""
+
+    provider: Annotated[Literal["nspawn"], BeforeValidator(_provider)] = "nspawn"
+    catalogue: Literal["auto", "upstream", "standins"] = "auto"
+    internet: bool = False
+    network: Annotated[IPv4Network, BeforeValidator(_network)] = IPv4Network("10.77.0.0/24")
+    user: Annotated[str, AfterValidator(_user)] = "lab"
+    hosts: Annotated[dict[str, Host], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_hosts(self) -> Topology:
+        for name in self.hosts:
+            if not is_host_name(name):
+                raise ValueError(f"hosts: {name!r} is no host name (lower-case letters, digits, -)")
+        self.addresses()
+        return self
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The address of the lab's bridge."""
+        return self.network.network_address + 1
+
+    def addresses(self) -> dict[str, IPv4Address]:
+        """The address of every host: its own, or the next free one from .11 on.
+
+        A host without `address:` keeps its place in the file, so adding one at the end moves none.
+        """
+        said = {name: host.address for name, host in self.hosts.items() if host.address}
+        self._check_addresses(said)
+        taken = set(said.values())
+        result: dict[str, IPv4Address] = {}
+        following = self.network.network_address + FIRST_HOST
+        for name in self.hosts:
+            if name in said:
+                result[name] = said[name]
+                continue
+            while following in taken:
+                following += 1
+            if following not in self.network or following == self.network.broadcast_address:
+                raise ValueError(f"hosts: {self.network} has no address left for {name}")
+            result[name] = following
+            following += 1
+        return result
+
+    def _check_addresses(self, said: dict[str, IPv4Address]) -> None:
+        reserved = {self.network.network_address, self.network.broadcast_address, self.gateway}
+        owner: dict[IPv4Address, str] = {}
+        for name, address in said.items():
+            if address not in self.network or address in reserved:
+                raise ValueError(
+                    f"hosts.{name}.address: expected a host's address in {self.network}"
+                    f" other than the gateway {self.gateway}, got {address}"
+                )
+            if address in owner:
+                raise ValueError(
+                    f"hosts.{name}.address: {address} is already the address of {owner[address]}"
+                )
+            owner[address] = name
+
+
+def load(path: Path) -> Topology:
+    """Read and check a topology file.
+
+    Raises:
+        BadInput: one sentence that names the file, the key and what was expected.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; give the topology with --topology FILE") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as a topology ({error})") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Topology:
+    """Check the text of a topology; `source` names it in errors.
+
+    Raises:
+        BadInput: as `load` does.
+    """
+    try:
+        data = yaml.load(text, Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise BadInput(f"{source}: not valid YAML{where}: {problem}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{source}: expected a mapping with the key hosts")
+    try:
+        return Topology.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(f"{source}: {_sentence(error)}") from None
+
+
+def check_lab_name(name: str) -> str:
+    """Return `name` when it can name a lab.
+
+    Raises:
+        BadInput: when it cannot.
+    """
+    if not is_lab_name(name):
+        raise BadInput(
+            f"{name!r} cannot name a lab: a lower-case letter, then at most 20 letters, digits or -"
+        )
+    return name
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, where YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key} is given twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem of a validation error as `key: what was expected`."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        return f"{key}: there is no such key"
+    if kind == "missing":
+        return f"{key}: this key is needed"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    given = first["input"]
+    if kind == "value_error":
+        return f"{key}: expected {message}, got {given!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}, got {given!r}"
