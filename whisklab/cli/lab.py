@@ -122,7 +122,7 @@ def status(lab: str, as_json: bool) -> None:
 def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
     """Log into HOST of LAB, or run a command there: `whisklab ssh lab master -- uname -a`."""
     argv = statuses.ssh_command(statuses.known(lab), host, list(command[command[:1] == ("--",) :]))
-    os.execvp(argv[0], argv)
+    os.execvp(argv[0], argv)  # noqa: S606 (ssh takes over this terminal)
 
 
 def _print_up(lab: str, result: dict[str, Any]) -> None:

@@ -39,8 +39,7 @@ def up(
     wish = load(topology) if topology else _remembered(name, paths)
     with user_lock(name, report):
         # First: stand-ins that cannot be built are told before any host is made.
-        before = state.load(name)
-        chosen = choose(catalogue or wish.catalogue, before and before.catalogue, report)
+        chosen = choose(catalogue or wish.catalogue, _catalogue_before(name), report)
         result = ask("up", {**_request(name, wish, paths), "prune": prune}, report)
         return _finish(name, wish, paths, result, chosen)
 
@@ -54,8 +53,7 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> dict[str, Any]:
     paths = state.paths(name)
     wish = _remembered(name, paths)
     with user_lock(name, report):
-        before = state.load(name)
-        chosen = choose(wish.catalogue, before and before.catalogue, report)
+        chosen = choose(wish.catalogue, _catalogue_before(name), report)
         result = ask("rebuild", {**_request(name, wish, paths), "only": list(only)}, report)
         return _finish(name, wish, paths, result, chosen)
 
@@ -144,6 +142,11 @@ def _finish(
         )
     )
     return {**result, "catalogue": catalogue}
+
+
+def _catalogue_before(name: str) -> str | None:
+    before = state.load(name)
+    return before.catalogue if before else None
 
 
 def _mark_stopped(name: str) -> None:

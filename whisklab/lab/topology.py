@@ -21,6 +21,8 @@ from whisklab.errors import BadInput
 from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
+SSH = 22
+WIDEST, NARROWEST = 16, 28  # prefixes of a lab's network
 PROVIDERS_TO_COME = ("multipass", "vagrant")
 
 Group = Literal["masters", "workers", "storage", "registry"]
@@ -38,8 +40,8 @@ def _network(value: object) -> object:
         network = IPv4Network(str(value))
     except ValueError:
         raise ValueError("an IPv4 network such as 10.77.0.0/24") from None
-    if not 16 <= network.prefixlen <= 28:
-        raise ValueError("an IPv4 network between /16 and /28")
+    if not WIDEST <= network.prefixlen <= NARROWEST:
+        raise ValueError(f"an IPv4 network between /{WIDEST} and /{NARROWEST}")
     return network
 
 
@@ -50,7 +52,7 @@ def _user(value: str) -> str:
 
 
 def _no_ssh(ports: list[int]) -> list[int]:
-    if 22 in ports:
+    if SSH in ports:
         raise ValueError("ports other than 22, which is always forwarded")
     if len(set(ports)) != len(ports):
         raise ValueError("every port once")
@@ -158,7 +160,7 @@ def parse(text: str, source: str) -> Topology:
         BadInput: as `load` does.
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeys)
+        data = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
