@@ -1,0 +1,191 @@
+"""A fresh copy of the repository and the lab made from it, seen only from outside.
+
+Nothing here uses our own code to look at a host: it goes through the OpenSSH client and the
+shell, so that what a run reports can be compared with what is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[3]
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+SSH_CODE_LOST = 255
+
+# Services of a login, not of the host: they come and go with our own SSH connections.
+LOGIN_UNITS = ("user@", "user-runtime-dir@")
+WATCHED = ("/etc", "/usr", "/opt", "/root", "/home", "/var/lib/dpkg", "/var/lib/apt",
+           "/var/lib/rancher/k3s/agent/images")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished command: exit code, everything it printed, and its stdout alone."""
+
+    code: int
+    output: str
+    stdout: str
+
+    def changes(self) -> set[tuple[str, str]]:
+        """Return (operation, host) for all that a `pyinfra --json` run changed."""
+        results = json.loads(self.stdout)["results"]
+        assert not results["failed_hosts"], self.output
+        return {
+            (operation["name"], host)
+            for operation in results["operations"]
+            for host in operation["success"]
+        }
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a host is: running services (process id and start), files (mtime, ctime, size)."""
+
+    services: dict[str, str]
+    files: dict[str, str]
+
+    def changed_files(self, later: Snapshot) -> set[str]:
+        """Return the paths that were made, removed or touched since."""
+        return {path for path, _ in set(self.files.items()) ^ set(later.files.items())}
+
+
+class Site:
+    """The copy in `directory`, whose lab and environment are called `name`."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.directory = directory
+        self.name = name
+        self.inventory = f"inventories/{name}.py"
+        self.environment = {
+            **os.environ,
+            "XDG_CACHE_HOME": str(directory / "empty-cache"),
+            "XDG_STATE_HOME": str(directory / "state"),
+            # Only whisklab's caches are to be empty: compilers and pip keep theirs.
+            "GOCACHE": _tool("go", "env", "GOCACHE"),
+            "PIP_CACHE_DIR": _tool("python3", "-m", "pip", "cache", "dir"),
+            "PYINFRA_PROGRESS": "off",
+        }
+
+    def copy_repository(self) -> None:
+        """Put into the directory what a clone would have, and an environment of our own name."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+            cwd=REPOSITORY, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            if (REPOSITORY / name).is_file():
+                (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, self.directory / name)
+        for name in ("inventories/lab.py", "inventories/lab.yaml", "group_data/lab.py"):
+            source = self.directory / name
+            shutil.copy2(source, source.with_stem(self.name))
+
+    def run(self, *argv: str, timeout: float = 600) -> Run:
+        """Run a command in the copy; stdin is closed, as in CI."""
+        done = subprocess.run(
+            argv, cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", timeout=timeout, check=False,
+        )  # fmt: skip
+        output = STYLE.sub("", done.stdout + done.stderr)
+        print(f"$ {shlex.join(argv)}\n{output}\nexit code {done.returncode}")
+        return Run(done.returncode, output, done.stdout)
+
+    def whisklab(self, *arguments: str) -> Run:
+        """Run the whisklab command of the copy."""
+        return self.run(".venv/bin/whisklab", *arguments)
+
+    def pyinfra(self, inventory: str, *arguments: str) -> Run:
+        """Run `pyinfra INVENTORY deploy.py ...` of the copy."""
+        return self.run(".venv/bin/pyinfra", inventory, "deploy.py", *arguments)
+
+    def converge(self) -> set[tuple[str, str]]:
+        """Deploy, require success, return what was changed."""
+        done = self.pyinfra(self.inventory, "-y", "--json")
+        assert done.code == 0, done.output
+        return done.changes()
+
+    @property
+    def lab(self) -> dict[str, Any]:
+        """What the lab wrote down about its hosts."""
+        path = self.directory / f"state/whisklab/labs/{self.name}/lab.json"
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names of all hosts."""
+        return [host["name"] for host in self.lab["hosts"]]
+
+    def ssh_command(self, host: str, *options: str) -> list[str]:
+        """Return the argv of OpenSSH to a host, with strict host keys and our key only."""
+        lab = self.lab
+        found = next(each for each in lab["hosts"] if each["name"] == host)
+        return [
+            "ssh", "-F", "/dev/null", "-i", lab["key"], "-p", str(found["ssh_port"]),
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
+            "-o", f"UserKnownHostsFile={lab['known_hosts']}", "-o", "LogLevel=ERROR",
+            *options, f"{lab['user']}@{found['ssh_address']}",
+        ]  # fmt: skip
+
+    def ssh(self, host: str, *argv: str, check: bool = True) -> str:
+        """Run one command on a host as the ordinary user; return its stdout."""
+        done = subprocess.run(
+            [*self.ssh_command(host), shlex.join(argv)], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode != SSH_CODE_LOST, done.stderr
+        assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def root(self, host: str, script: str, check: bool = True) -> str:
+        """Run a shell script on a host as root; return its stdout."""
+        return self.ssh(host, "sudo", "sh", "-c", script, check=check)
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """Run kubectl on the master; return its stdout."""
+        return self.ssh("master", "sudo", "k3s", "kubectl", *arguments, check=check)
+
+    def objects(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return the items of `kubectl get ARGUMENTS`."""
+        items: list[dict[str, Any]] = json.loads(self.kubectl("get", *arguments, "-o", "json"))[
+            "items"
+        ]
+        return items
+
+    def snapshot(self, host: str) -> Snapshot:
+        """Look at a host's services and files."""
+        shown = self.root(
+            host,
+            "systemctl list-units --type=service --state=running --no-legend --plain "
+            "| cut -d' ' -f1 | xargs systemctl show -p Id,MainPID,ExecMainStartTimestampMonotonic",
+        )
+        services = {}
+        for block in shown.strip().split("\n\n"):
+            values = dict(line.split("=", 1) for line in block.splitlines())
+            if not values["Id"].startswith(LOGIN_UNITS):
+                services[values["Id"]] = "@".join(
+                    (values["MainPID"], values["ExecMainStartTimestampMonotonic"])
+                )
+        listed = self.root(
+            host, f"find {' '.join(WATCHED)} -xdev ! -type d -printf '%p\\t%T@ %C@ %s\\n' || true"
+        )
+        files = dict(line.rsplit("\t", 1) for line in listed.splitlines())
+        assert services
+        assert files
+        return Snapshot(services, files)
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """Look at all hosts."""
+        return {host: self.snapshot(host) for host in self.hosts}
+
+
+def _tool(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,242 @@
+"""Bad input and faults: one sentence, the right exit code, no traceback, hosts unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+TRIAL = "trial"  # the environment in which what is bad is tried
+
+
+@pytest.fixture
+def trial(site: Site) -> Iterator[Site]:
+    """A second environment on the same hosts, removed afterwards; edit its files at will."""
+    inventory = site.directory / f"inventories/{TRIAL}.py"
+    data = site.directory / f"group_data/{TRIAL}.py"
+    secrets = site.directory / f".secrets/{TRIAL}"
+    inventory.write_text((site.directory / site.inventory).read_text().replace(
+        "Path(__file__).stem", repr(site.name)))  # fmt: skip
+    shutil.copy2(site.directory / f"group_data/{site.name}.py", data)
+    shutil.copytree(site.directory / f".secrets/{site.name}", secrets)
+    yield site
+    inventory.unlink()
+    data.unlink()
+    shutil.rmtree(secrets)
+
+
+def append(site: Site, file: str, text: str) -> None:
+    path = site.directory / file.format(env=TRIAL)
+    path.write_text((path.read_text() if path.exists() else "") + text)
+
+
+def judge(done: Run, code: int, *sentences: str) -> None:
+    assert done.code == code, done.output
+    for sentence in sentences:
+        assert sentence in done.output, done.output
+    assert "Traceback" not in done.output, done.output
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("inventories/{env}.py", "masters = workers = storage = registry = []\n",
+         "inventories/trial.py: the inventory is empty"),
+        ("inventories/{env}.py", "dns = ['10.0.0.1']\n",
+         "inventories/trial.py: dns: unknown group"),
+        ("inventories/{env}.py", "workers = [('master', {'node_address': '10.0.0.9'})]\n",
+         "inventories/trial.py: master: two hosts of one name"),
+        ("inventories/{env}.py", "workers[0][1]['node_address'] = masters[0][1]['node_address']\n",
+         "master have the same node_address"),
+        ("group_data/{env}.py", "k3s_verison = 'v1.34.4+k3s1'\n",
+         "group_data/trial.py: k3s_verison: unknown key, did you mean k3s_version?"),
+        ("group_data/{env}.py", "k3s_version = 'latest'\n",
+         "group_data/trial.py: k3s_version: expected a k3s version such as"),
+        ("group_data/{env}.py", "k3s_cluster_cidr = '10.42.0.0/33'\n",
+         "group_data/trial.py: k3s_cluster_cidr: expected a network such as 10.42.0.0/16"),
+        ("group_data/{env}.py", "k3s_version = 'v1.2.3+k3s1'\n",
+         "has no k3s v1.2.3+k3s1; it has"),
+    ],
+)  # fmt: skip
+def test_wrong_data(trial: Site, file: str, text: str, sentence: str) -> None:
+    before = trial.snapshots()
+    append(trial, file, text)
+    judge(trial.pyinfra(f"inventories/{TRIAL}.py", "-y"), 2, sentence)
+    assert trial.snapshots() == before
+
+
+def test_a_mistyped_inventory(site: Site) -> None:
+    mistyped = site.inventory.replace("inventories/e2e", "inventories/e3e")
+    judge(site.pyinfra(mistyped, "-y"), 2, f"did you mean {site.inventory}?")
+
+
+def test_a_limit_that_leaves_no_host(site: Site) -> None:
+    judge(site.pyinfra(site.inventory, "-y", "--limit", "wroker1"), 2, "--limit leaves no host")
+
+
+def test_another_directory(site: Site) -> None:
+    elsewhere = site.directory / "inventories"
+    done = site.run(
+        "sh", "-c", f"cd {elsewhere} && ../.venv/bin/pyinfra {site.name}.py ../deploy.py -y"
+    )
+    assert done.code != 0
+    assert "run pyinfra in the directory of config.py" in done.output
+
+
+class Half(BaseHTTPRequestHandler):
+    """Promises 1000 bytes and sends 500."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"x" * 500)
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def with_catalogue(site: Site, url: str, sha256: str) -> None:
+    """Give the trial a catalogue whose k3s is another file than the one that is installed."""
+    catalogue = yaml.safe_load(Path(site.lab["catalogue"]).read_text())
+    product = catalogue["k3s"]
+    product["versions"][product["default"]]["k3s"]["amd64"] = {"url": url, "sha256": sha256}
+    path = site.directory / "empty-cache/trial-catalogue.yaml"
+    path.write_text(yaml.safe_dump(catalogue))
+    append(site, "inventories/{env}.py",
+           "for _group in (masters, workers, storage, registry):\n"
+           "    for _, _data in _group:\n"
+           f"        _data['catalogue'] = {str(path)!r}\n")  # fmt: skip
+
+
+def test_a_wrong_checksum(trial: Site, tmp_path: Path) -> None:
+    before = trial.snapshots()
+    bad = tmp_path / "k3s"
+    bad.write_bytes(b"not what the catalogue says")
+    with_catalogue(trial, bad.as_uri(), hashlib.sha256(b"something else").hexdigest())
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, "the catalogue says", "it was not installed")
+    assert trial.snapshots() == before
+
+
+def test_a_truncated_download(trial: Site) -> None:
+    before = trial.snapshots()
+    with serving(Half) as url:
+        with_catalogue(trial, f"{url}/k3s", hashlib.sha256(b"x" * 1000).hexdigest())
+        done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, "broke off after", "run again")
+    assert trial.snapshots() == before
+    cached = list((trial.directory / "empty-cache/whisklab/artifacts").rglob("*"))
+    assert not [path for path in cached if path.is_file()]
+
+
+def test_sudo_refused_on_one_host(trial: Site) -> None:
+    trial.root(
+        "worker2",
+        "id nosudo 2>/dev/null || useradd -m nosudo; install -d -o nosudo -m 700 ~nosudo/.ssh; "
+        "install -o nosudo -m 600 ~lab/.ssh/authorized_keys ~nosudo/.ssh/authorized_keys",
+    )
+    before = trial.snapshots()
+    append(trial, "inventories/{env}.py", "workers[1][1]['ssh_user'] = 'nosudo'\n")
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, "sudo on worker2 refuses nosudo", f".secrets/{TRIAL}/sudo_password",
+          "nothing was changed, because of worker2")  # fmt: skip
+    assert trial.snapshots() == before
+
+
+def test_a_wrong_host_key(trial: Site) -> None:
+    before = trial.snapshots()
+    known = Path(trial.lab["known_hosts"]).read_text().splitlines()
+    swapped = trial.directory / "empty-cache/known_hosts"
+    names = [line.split(None, 1)[0] for line in known]
+    keys = [line.split(None, 1)[1] for line in known]
+    swapped.write_text(
+        "".join(f"{n} {k}\n" for n, k in zip(names, keys[1:] + keys[:1], strict=True))
+    )
+    append(trial, "inventories/{env}.py",
+           f"workers[0][1]['ssh_known_hosts_file'] = {str(swapped)!r}\n")  # fmt: skip
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, "worker1", "shows another host key", "nothing was changed, because of worker1")
+    assert trial.snapshots() == before
+
+
+def test_an_unknown_host_key(trial: Site) -> None:
+    empty = trial.directory / "empty-cache/no_known_hosts"
+    empty.touch()
+    append(trial, "inventories/{env}.py",
+           f"workers[0][1]['ssh_known_hosts_file'] = {str(empty)!r}\n")  # fmt: skip
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, "worker1", "has no host key in", "nothing was changed")
+    assert empty.read_text() == ""
+
+
+def test_port_6443_taken_by_something_else(site: Site) -> None:
+    site.root("master", "systemctl stop k3s")
+    until("port 6443 is free",
+          lambda: not site.root("master", "ss -Hltn 'sport = :6443'"))  # fmt: skip
+    site.root("master", "systemd-run --quiet --unit=squatter socat TCP-LISTEN:6443,fork /dev/null")
+    until("the squatter listens",
+          lambda: "6443" in site.root("master", "ss -Hltn 'sport = :6443'"))  # fmt: skip
+    try:
+        before = site.snapshots()
+        done = site.pyinfra(site.inventory, "-y")
+        judge(done, 1, "port 6443, which k3s needs, is taken by socat", "stopped here, because of")
+        assert site.snapshots() == before
+    finally:
+        site.root("master", "systemctl stop squatter")
+    assert site.converge() == {("k3s: service | Service k3s", "master")}
+
+
+def test_one_host_down(site: Site) -> None:
+    # The connection goes down with the host: what ssh says of it does not matter.
+    site.root("worker2", "systemd-run --quiet --on-active=0.2 systemctl poweroff")
+    until("worker2 is down", lambda: state_of(site, "worker2") != "running")
+    others = [name for name in site.hosts if name != "worker2"]
+    before = {name: site.snapshot(name) for name in others}
+    done = site.pyinfra(site.inventory, "-y")
+    judge(done, 1, "worker2", "does not answer", "nothing was changed, because of worker2")
+    limited = site.pyinfra(site.inventory, "-y", "--limit", "storage")
+    assert limited.code == 0, limited.output
+    assert {name: site.snapshot(name) for name in others} == before
+    assert site.whisklab("up", site.name).code == 0
+    until("worker2 is Ready again", lambda: "worker2" in ready_nodes(site))
+    site.converge()
+    assert site.converge() == set()
+
+
+def state_of(site: Site, host: str) -> str:
+    import json  # noqa: PLC0415
+
+    found = json.loads(site.whisklab("status", site.name, "--json").stdout)
+    return str(next(each["state"] for each in found["hosts"] if each["name"] == host))
+
+
+def ready_nodes(site: Site) -> set[str]:
+    return {
+        node["metadata"]["name"]
+        for node in site.objects("nodes")
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    }
