@@ -17,6 +17,7 @@ from pathlib import Path
 from whisklab.errors import WhisklabError
 
 TOP = "whisklab"
+V1, V2 = 1, 2
 _DEADLINE = 20.0
 _POLL = 0.02
 
@@ -48,9 +49,9 @@ def parse(mounts: str) -> Hierarchies:
         elif kind == "cgroup2" and "ro" not in options.split(","):
             twos.append(Path(where))
     if ones:
-        return Hierarchies(1, tuple(dict.fromkeys([*ones, *twos[:1]])))
+        return Hierarchies(V1, tuple(dict.fromkeys([*ones, *twos[:1]])))
     if twos:
-        return Hierarchies(2, (twos[0],))
+        return Hierarchies(V2, (twos[0],))
     raise WhisklabError("no writable cgroup file system is mounted, which hosts need")
 
 
@@ -63,13 +64,13 @@ def make(group: Path, version: int) -> None:
     """Make a host's group and the ones above it; they may exist already."""
     lab = group.parent
     for directory in (lab.parent, lab, group):
-        if version == 2:
+        if version == V2:
             _delegate(directory.parent)
         directory.mkdir(exist_ok=True)
         for name in ("cpuset.cpus", "cpuset.mems"):
             # An empty cpuset of version 1 takes no process.
             file = directory / name
-            if version == 1 and file.exists() and not file.read_text(encoding="utf-8").strip():
+            if version == V1 and file.exists() and not file.read_text(encoding="utf-8").strip():
                 file.write_text((directory.parent / name).read_text(encoding="utf-8"))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 # Installed in the image. What deploys install themselves (conntrack, nfs-common, ...) stays out.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping",
-    "procps", "iptables", "nftables", "kmod", "mount", "ca-certificates", "curl", "ethtool", "socat",
-    "containerd", "runc", "containernetworking-plugins",
+    "procps", "iptables", "nftables", "kmod", "mount", "ca-certificates", "curl", "ethtool",
+    "socat", "containerd", "runc", "containernetworking-plugins",
 )  # fmt: skip
 # Kept with their dependencies in the image's own package repository.
 REPOSITORY_PACKAGES = (
@@ -39,6 +39,7 @@ MACHINE_SYSCTLS = (
     "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
     "kernel/pid_max", "kernel/threads-max",
     "fs/file-max", "fs/nr_open", "fs/inotify/max_user_instances", "fs/inotify/max_user_watches",
+    "fs/protected_fifos", "fs/protected_hardlinks", "fs/protected_regular", "fs/protected_symlinks",
     "net/netfilter/nf_conntrack_max",
 )  # fmt: skip
 
@@ -49,6 +50,9 @@ mount --make-rshared /
 for group in /sys/fs/cgroup /sys/fs/cgroup/*; do
   ! mountpoint -q "$group" || mount -o remount,bind,rw "$group"
 done
+# The network's settings belong to the host's own namespace: writable, as on a machine.
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,rw /proc/sys/net
 # Writing these would change the machine that the lab runs on, so each is a copy of the host's own.
 for key in {" ".join(MACHINE_SYSCTLS)}; do
   [ -e "/proc/sys/$key" ] || continue

@@ -90,7 +90,7 @@ def _boot(lab: LabPaths, plan: Plan) -> int:
     host = subprocess.Popen(
         nspawn_command(lab, plan.host),
         env={**environment(), "SYSTEMD_NSPAWN_LOCK": "0", "SYSTEMD_SECCOMP": "0"},
-        preexec_fn=lambda: cgroup.join(groups),
+        preexec_fn=lambda: cgroup.join(groups),  # noqa: PLW1509 (there is one thread)
     )
 
     def power_off(_number: int, _frame: FrameType | None) -> None:

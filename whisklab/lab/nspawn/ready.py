@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def wait_for_ssh(
 
     async def everyone() -> list[str | None]:
         waits = (
-            _wait(port, lambda name=name: alive(name), deadline) for name, port in ports.items()
+            _wait(port, functools.partial(alive, name), deadline) for name, port in ports.items()
         )
         return await asyncio.gather(*waits)
 

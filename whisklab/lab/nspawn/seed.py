@@ -77,7 +77,7 @@ def _write(path: Path, text: str, mode: int, *, group: int = 0) -> None:
     """Replace a file of a stopped host, never through a link that the host has put there."""
     beside = path.with_name(path.name + ".whisklab")
     beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
         os.fchmod(file.fileno(), mode)
         os.fchown(file.fileno(), 0, group)
         file.write(text)
