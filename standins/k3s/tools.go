@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 
 	"whisklab/standins/k3s/agent"
@@ -44,12 +43,8 @@ func kubectl(args []string) {
 
 // ctr is the machine's own, pointed at k3s's containerd.
 func ctr(args []string) {
-	path, err := exec.LookPath("ctr")
-	if err != nil {
-		logs.Fatal("ctr: %v; install the package containerd", err)
-	}
 	env := append(os.Environ(), "CONTAINERD_ADDRESS="+agent.Socket, "CONTAINERD_NAMESPACE=k8s.io")
-	logs.Fatal("ctr: %v", syscall.Exec(path, append([]string{"ctr"}, args...), env))
+	logs.Fatal("ctr: %v", syscall.Exec(agent.Ctr, append([]string{"ctr"}, args...), env))
 }
 
 var _ = config.Default

@@ -67,7 +67,11 @@ func (n *node) startContainerd(ctx context.Context, g *supervise.Group) error {
 	if err := pki.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err
 	}
-	if err := g.Start(stageContainerd, "containerd", []string{"containerd", "--config", path}); err != nil {
+	containerd, err := Tool("containerd")
+	if err != nil {
+		return err
+	}
+	if err := g.Start(stageContainerd, "containerd", []string{containerd, "--config", path}); err != nil {
 		return err
 	}
 	for {

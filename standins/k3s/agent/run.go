@@ -72,13 +72,13 @@ func Run(ctx context.Context, c config.Config, g *supervise.Group, cluster Clust
 	if err != nil {
 		return err
 	}
-	volumes, err := n.client("k3scontroller")
+	controller, err := n.client("k3scontroller")
 	if err != nil {
 		return err
 	}
 	go n.watchImages(ctx)
-	go n.keepNetwork(ctx, api, reply.ClusterCIDR)
-	go n.keepVolumes(ctx, volumes)
+	go n.keepNetwork(ctx, controller, reply.ClusterCIDR)
+	go n.keepVolumes(ctx, controller)
 	return n.waitRegistered(ctx, api)
 }
 

@@ -30,6 +30,7 @@ func (s *settings) keepManifests(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := 5 * time.Second
 		files, _ := filepath.Glob(s.data("manifests", "*.y*ml")) // the pattern is not malformed
+		slices.SortStableFunc(files, func(a, b string) int { return rank(a) - rank(b) })
 		for _, f := range files {
 			data, err := os.ReadFile(f)
 			if err != nil || applied[f] == string(data) {
@@ -48,6 +49,14 @@ func (s *settings) keepManifests(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// rank puts first what nodes wait for.
+func rank(file string) int {
+	if filepath.Base(file) == "rolebindings.yaml" {
+		return 0
+	}
+	return 1
 }
 
 func (s *settings) writeAddons(ctx context.Context) error {

@@ -109,8 +109,8 @@ func (g *Group) Stop() {
 	}
 }
 
-// patience is how long a component may take to end; systemd's own is 90 s for all of them.
-const patience = 10 * time.Second
+// patience is how long a component may take to end. The API server would wait a minute for clients that watch.
+const patience = 2 * time.Second
 
 func (c *child) stop() {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -119,7 +119,7 @@ func (c *child) stop() {
 	select {
 	case <-c.ended:
 	case <-time.After(patience):
-		logs.Warn("%s does not end, killing it", c.name)
+		logs.Info("%s is still waiting for its clients, killing it", c.name)
 		if err := c.cmd.Process.Kill(); err == nil {
 			<-c.ended
 		}

@@ -1,0 +1,97 @@
+"""Compile the stand-ins' Go programs with the user's own Go, and tell how far it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+
+Report = Callable[[str], None]
+
+_EVERY = 5.0  # seconds between two reports
+_KEPT = 5  # last lines of a failed build that are worth telling
+
+
+def go_version(least: tuple[int, int]) -> str:
+    """The version of the user's Go, such as ``go1.26.8``.
+
+    Raises:
+        WhisklabError: there is no Go on PATH, or it is older than ``least``.
+    """
+    wish = f"Go {least[0]}.{least[1]} or newer is needed to build the lab's stand-ins"
+    if shutil.which("go") is None:
+        raise WhisklabError(f"{wish}, but there is no `go` on PATH: install it (https://go.dev/dl)")
+    answer = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False)
+    found = answer.stdout.strip()
+    parts = re.match(r"go(\d+)\.(\d+)", found)
+    if parts is None:
+        raise WhisklabError(f"{wish}, but `go env GOVERSION` says {found or answer.stderr!r}")
+    if (int(parts[1]), int(parts[2])) < least:
+        raise WhisklabError(f"{wish}, but the one on PATH is {found}: install a newer one")
+    return found
+
+
+def build_flags(variables: Mapping[str, str]) -> list[str]:
+    """Flags for a small static program that is the same wherever it is built."""
+    values = " ".join(f"-X {name}={value}" for name, value in sorted(variables.items()))
+    return ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {values}".rstrip()]
+
+
+def go_build(
+    module: Path, package: str, out: Path, *, flags: list[str], label: str, report: Report
+) -> None:
+    """Compile ``package`` of the Go module in directory ``module`` to the file ``out``.
+
+    Args:
+        module: the directory of go.mod; nothing is written there.
+        package: what to compile, such as ``.``.
+        out: the program's path.
+        flags: further flags of ``go build``.
+        label: what the user is told is being compiled.
+        report: called with one line every few seconds.
+
+    Raises:
+        WhisklabError: the compiler failed; the sentence holds its last lines.
+    """
+    argv = ["go", "build", "-v", *flags, "-o", str(out), package]
+    with subprocess.Popen(
+        argv,
+        cwd=module,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            assert process.stderr is not None  # noqa: S101 - for mypy: it is a pipe
+            last = _follow(process.stderr, label, report)
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise WhisklabError(f"compiling {label} failed: {' / '.join(last)}")
+
+
+def _follow(lines: Iterable[str], label: str, report: Report) -> list[str]:
+    modules = packages = 0
+    told = time.monotonic()
+    last: deque[str] = deque(maxlen=_KEPT)
+    for line in lines:
+        last.append(line.strip())
+        if line.startswith("go: downloading "):
+            modules += 1
+        elif not line.startswith(("go:", "#", " ", "\t")):
+            packages += 1
+        if time.monotonic() - told >= _EVERY:
+            told = time.monotonic()
+            fetched = f", {modules} modules downloaded" if modules else ""
+            report(f"compiling {label}: {packages} packages{fetched}")
+    return list(last)
