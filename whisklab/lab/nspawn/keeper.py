@@ -1,7 +1,7 @@
-"""The process behind a host: mounts its disk, starts it, and starts it again when it reboots.
+"""The process behind a host: starts it with its disk and network, and again when it reboots.
 
-The mounts are in a mount namespace of the keeper's own. They end with it, whatever ends it, and
-the machine never has anything mounted in a lab's directory.
+The disk is mounted in a mount namespace of the host's own. It ends with the host, whatever ends
+that, and the machine never has anything mounted in a lab's directory.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
+from whisklab.errors import WhisklabError
 from whisklab.lab.nspawn import cgroup, network
 from whisklab.lab.nspawn.image import root_of
 from whisklab.lab.nspawn.layout import REAL_DIRECTORIES, LabPaths
@@ -25,6 +26,8 @@ from whisklab.lab.nspawn.run import environment, run
 _CLONE_NEWNS = 0x00020000  # sched.h; os.unshare came with Python 3.12
 # systemd-nspawn --keep-unit: the host asked for a reboot (EXIT_FORCE_RESTART).
 _REBOOT = 133
+# No lock files outside the lab; no filters, as kubelet and runc set their own.
+_NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_LOCK": "0", "SYSTEMD_SECCOMP": "0"}
 _DEVICES = ("/dev/fuse", "/dev/kmsg")  # mount.nfs of the lab's stand-in; kubelet
 
 
@@ -60,25 +63,12 @@ def nspawn_command(lab: LabPaths, host: str) -> list[str]:
 def main() -> None:
     """Keep one host: the plan is the only argument."""
     plan = Plan(**json.loads(sys.argv[1]))
-    lab = LabPaths(plan.lab)
-    _mount(lab, plan)
-    while _boot(lab, plan) == _REBOOT:
+    while _boot(LabPaths(plan.lab), plan) == _REBOOT:
         _clean(plan)
 
 
-def _mount(lab: LabPaths, plan: Plan) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNS):
-        raise OSError(ctypes.get_errno(), "unshare")
-    # Slave: what the machine unmounts goes away here too, what we mount does not show there.
-    run(["mount", "--make-rslave", "/"])
-    paths = lab.host(plan.host)
-    layers = f"lowerdir={root_of(plan.image)},upperdir={paths.upper},workdir={paths.work}"
-    run(["mount", "-t", "overlay", "overlay", "-o", layers, str(paths.root)])
-
-
 def _boot(lab: LabPaths, plan: Plan) -> int:
-    """Start the host with fresh groups and network, and wait for its end."""
+    """Start the host with fresh groups and network, and wait for its end; return its exit code."""
     tree = cgroup.hierarchies()
     groups = tree.groups(plan.lab, plan.host)
     for group in groups:
@@ -87,20 +77,45 @@ def _boot(lab: LabPaths, plan: Plan) -> int:
     network.make_host(
         lab.netns, lab.host_netns(plan.host), wide, wide[1], IPv4Address(plan.address)
     )
-    host = subprocess.Popen(
-        nspawn_command(lab, plan.host),
-        env={**environment(), "SYSTEMD_NSPAWN_LOCK": "0", "SYSTEMD_SECCOMP": "0"},
-        preexec_fn=lambda: cgroup.join(groups),  # noqa: PLW1509 (there is one thread)
-    )
+    child = os.fork()
+    if child == 0:
+        _become_host(lab, plan, groups)
 
     def power_off(_number: int, _frame: FrameType | None) -> None:
-        host.terminate()  # systemd-nspawn then asks the host to power off
+        os.kill(child, signal.SIGTERM)  # systemd-nspawn then asks the host to power off
 
     signal.signal(signal.SIGTERM, power_off)
-    code = host.wait()
-    sys.stdout.write(f"whisklab: {plan.host} ended with {code}\n")
-    sys.stdout.flush()
+    _, status = os.waitpid(child, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    code = os.waitstatus_to_exitcode(status)
+    _say(f"{plan.host} ended with {code}")
     return code
+
+
+def _become_host(lab: LabPaths, plan: Plan, groups: list[Path]) -> NoReturn:
+    """In the forked child: become systemd-nspawn, in the host's groups and with its mounts."""
+    try:
+        cgroup.join(groups)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWNS):
+            raise OSError(ctypes.get_errno(), "unshare")  # noqa: TRY301
+        # Slave: what the machine unmounts goes away here too, what we mount does not show there.
+        run(["mount", "--make-rslave", "/"])
+        paths = lab.host(plan.host)
+        layers = f"lowerdir={root_of(plan.image)},upperdir={paths.upper},workdir={paths.work}"
+        run(["mount", "-t", "overlay", "overlay", "-o", layers, str(paths.root)])
+        argv = nspawn_command(lab, plan.host)
+        os.execvpe(argv[0], argv, {**environment(), **_NSPAWN_ENVIRONMENT})  # noqa: S606
+    except (OSError, WhisklabError) as error:
+        _say(str(error))
+    finally:
+        os._exit(1)
+
+
+def _say(text: str) -> None:
+    """Tell it in the host's console log, which is our output."""
+    sys.stdout.write(f"whisklab: {text}\n")
+    sys.stdout.flush()
 
 
 def _clean(plan: Plan) -> None:

@@ -40,7 +40,7 @@ class HostPaths:
 
     @property
     def root(self) -> Path:
-        """Where the keeper mounts the overlay, in a mount namespace of its own."""
+        """Where the overlay is mounted, in a mount namespace of the host's own."""
         return self.top / "root"
 
     @property

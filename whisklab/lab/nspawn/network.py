@@ -56,6 +56,14 @@ def link_name(address: IPv4Address) -> str:
     return f"v{int(address):08x}"
 
 
+def mac(address: IPv4Address) -> str:
+    """The hardware address of a host: the same after a reboot, so no neighbour has a wrong one.
+
+    Locally administered (the bit 02 of the first byte), and its own since its IP address is.
+    """
+    return ":".join(f"{byte:02x}" for byte in b"\x02\xfc" + address.packed)
+
+
 def make_lab(namespace: str, network: IPv4Network, gateway: IPv4Address) -> None:
     """Make the lab's namespace and its bridge.
 
@@ -83,7 +91,7 @@ def make_host(
     create(namespace)
     _batch(
         lab,
-        f"link add {link} type veth peer name eth0 netns {namespace}",
+        f"link add {link} type veth peer name eth0 address {mac(address)} netns {namespace}",
         f"link set {link} master {BRIDGE} up",
     )
     _batch(
