@@ -50,6 +50,9 @@ def main() -> int:
         return 1
     try:
         _say("result", _do(sys.argv[1], json.load(sys.stdin)))
+    except OSError as error:  # no space left, say
+        _say("error", {"message": str(error), "exit_code": 1})
+        return 1
     except WhisklabError as error:
         _say("error", {"message": str(error), "exit_code": error.exit_code})
         return error.exit_code

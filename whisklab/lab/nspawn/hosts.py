@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import cgroup, forwarder, gate, network, seed
+from whisklab.lab.nspawn import cgroup, forwarder, gate, image, network, seed
 from whisklab.lab.nspawn.forwarder import Forward
-from whisklab.lab.nspawn.image import root_of
 from whisklab.lab.nspawn.journal import Journal
 from whisklab.lab.nspawn.keeper import Plan
 from whisklab.lab.nspawn.layout import LABS
+from whisklab.lab.nspawn.lock import locked
 from whisklab.lab.nspawn.process import alive, end, identify, signal_and_wait
 from whisklab.lab.nspawn.record import HostRecord
 from whisklab.lab.nspawn.removal import remove_tree
-from whisklab.lab.nspawn.run import environment
+from whisklab.lab.nspawn.run import Report, environment
 from whisklab.lab.nspawn.spec import HostSpec, LabSpec
 
 _POWER_OFF = 40.0  # the image gives its services 20 s
@@ -24,19 +24,32 @@ _KILL = 10.0
 _RUNTIME = Path("/run/systemd/nspawn/propagate")  # left behind by a killed systemd-nspawn
 
 
-def make_disk(journal: Journal, lab: LabSpec, host: HostSpec, image: str) -> None:
-    """Make the disk of a host, or make it anew when a run died in the middle of it."""
-    paths = journal.paths.host(host.name)
-    record = journal.record.hosts.get(host.name)
-    if record and record.disk_done:
-        return
-    if record is None:
-        journal.record.hosts[host.name] = HostRecord(image=image, address=str(host.address))
+def choose_image(journal: Journal, lab: LabSpec, report: Report) -> list[str]:
+    """Note the image of every host that has no disk yet; return these hosts.
+
+    Under the lock of images, so that nobody removes the image before it is noted.
+    """
+    known = journal.record.hosts
+    bare = [host for host in lab.hosts if host.name not in known or not known[host.name].disk_done]
+    if not bare:
+        return []
+    with locked("images", report):
+        chosen = image.ensure(report)
+        for host in bare:
+            record = known.setdefault(host.name, HostRecord(chosen, str(host.address)))
+            record.image = chosen
         journal.save()
-    remove_tree(paths.top, LABS)
+    return [host.name for host in bare]
+
+
+def make_disk(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
+    """Make the disk of a host, or make it anew when a run died in the middle of it."""
     record = journal.record.hosts[host.name]
-    record.image = image
-    seed.make_disk(paths, root_of(image), lab, host)
+    if record.disk_done:
+        return
+    paths = journal.paths.host(host.name)
+    remove_tree(paths.top, LABS)
+    seed.make_disk(paths, image.root_of(record.image), lab, host)
     record.disk_done = True
     journal.save()
 
@@ -44,7 +57,7 @@ def make_disk(journal: Journal, lab: LabSpec, host: HostSpec, image: str) -> Non
 def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
     """Start a host that is not running."""
     record = journal.record.hosts[host.name]
-    if not root_of(record.image).is_dir():
+    if not image.root_of(record.image).is_dir():
         raise WhisklabError(
             f"the image {record.image} of host {host.name} is gone:"
             f" run `whisklab rebuild {lab.name}`"

@@ -15,12 +15,16 @@ from pathlib import Path
 from whisklab.errors import WhisklabError
 from whisklab.lab.nspawn import aptrepo, image_files
 from whisklab.lab.nspawn.layout import IMAGES
-from whisklab.lab.nspawn.lock import locked
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report, run, run_long
 
 RECIPE = 1  # counts changes of how an image is made that the recipe below does not show
 _BUILDING = ".building-"
+# Whatever ends us ends the build and what it has mounted, so that a new one finds no one there.
+_ENDS_WITH_US = (
+    "setpriv", "--pdeath-signal", "KILL",
+    "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+)  # fmt: skip
 _NEVER: tuple[str, ...] = ("etc/ssh/ssh_host_*", "var/lib/apt/lists/*", "var/cache/apt/*.bin")
 
 
@@ -77,17 +81,16 @@ def root_of(image: str) -> Path:
 def ensure(report: Report) -> str:
     """Make the image of this machine's release unless it is there; return its digest.
 
+    The caller holds the lock of images.
+
     Raises:
         WhisklabError: the machine cannot make one, or the build failed.
     """
     release = parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
     wish = recipe(release, platform.machine())
     name = digest(wish)
-    if root_of(name).is_dir():
-        return name
-    with locked("images", report):
-        if not root_of(name).is_dir():
-            _build(name, wish, release, report)
+    if not root_of(name).is_dir():
+        _build(name, wish, release, report)
     return name
 
 
@@ -118,6 +121,7 @@ def _bootstrap(root: Path, release: Release, report: Report) -> None:
     keyrings = [f"--keyring={key}" for key in keys if key.exists()]
     include = ",".join(image_files.PACKAGES)
     argv = [
+        *_ENDS_WITH_US,
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *keyrings,
         "--skip=cleanup/apt/lists", f"--include={include}", release.codename, str(root), "-",
     ]  # fmt: skip

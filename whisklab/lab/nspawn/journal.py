@@ -11,6 +11,8 @@ from whisklab.lab.nspawn.process import boot_id
 from whisklab.lab.nspawn.record import Record
 from whisklab.lab.nspawn.spec import LabSpec
 
+ROOT = 0
+
 
 @dataclass
 class Journal:
@@ -34,7 +36,7 @@ def read(lab: str, owner: int) -> Journal | None:
     record = records.read(paths.record)
     if record is None:
         return None
-    if record.owner != owner:
+    if owner not in (record.owner, ROOT):
         raise BadInput(f"the lab {lab!r} belongs to another user (uid {record.owner})")
     record.after_reboot(boot_id())
     return Journal(paths, record)
@@ -53,6 +55,10 @@ def begin(spec: LabSpec, owner: int) -> Journal:
         network = str(spec.network)
         journal = Journal(paths, Record(spec.name, owner, boot_id(), network, spec.internet))
         journal.save()
+    elif journal.record.owner != owner:
+        raise BadInput(
+            f"the lab {spec.name!r} belongs to another user (uid {journal.record.owner})"
+        )
     elif (journal.record.network, journal.record.internet) != (str(spec.network), spec.internet):
         raise BadInput(
             f"the lab {spec.name!r} exists with another network or internet setting"

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.nspawn import gate, hosts, image, journal, network, requirements, sysctl
+from whisklab.lab.nspawn import gate, hosts, journal, network, requirements, sysctl
 from whisklab.lab.nspawn.journal import Journal
 from whisklab.lab.nspawn.layout import LABS, LabPaths
 from whisklab.lab.nspawn.process import alive, end, identify
-from whisklab.lab.nspawn.ready import wait_for_ssh
+from whisklab.lab.nspawn.ready import tail, wait_for_ssh
 from whisklab.lab.nspawn.record import Record
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report, environment
-from whisklab.lab.nspawn.spec import SSH, LabSpec
+from whisklab.lab.nspawn.spec import SSH, HostSpec, LabSpec
 
 _KILL = 10.0
 
@@ -46,27 +46,25 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
     book = journal.begin(spec, owner)
     _check_addresses(spec, book.record)
     gone = _not_wanted(spec, book, report, prune=prune)
-    wanted = [host for host in spec.hosts if host.name not in book.record.hosts]
-    newest = image.ensure(report) if _needs_image(spec, book.record) else ""
+    made = hosts.choose_image(book, spec, report)
     clock.lap("image")
     sysctl.make_room(_hosts_on_machine(book, spec))
     _network(book, spec)
     clock.lap("network")
     started = []
     for host in spec.hosts:
-        hosts.make_disk(book, spec, host, newest)
+        hosts.make_disk(book, spec, host)
         if not alive(book.record.hosts[host.name].keeper):
-            report(f"starting {host.name} ({host.address})")
-            hosts.start(book, spec, host)
+            _start(book, spec, host, report)
             started.append(host.name)
         hosts.forward(book, host)
     book.save()
     clock.lap("disks")
-    _wait(spec, book)
+    started += _wait(spec, book, started, report)
     clock.lap("boot to SSH")
     return {
         "hosts": {host.name: book.record.hosts[host.name].ports for host in spec.hosts},
-        "made": [host.name for host in wanted],
+        "made": made,
         "started": started,
         "removed" if prune else "left": gone,
         "seconds": clock.spent,
@@ -131,11 +129,6 @@ def _known(name: str, owner: int) -> Journal:
     if book is None:
         raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`")
     return book
-
-
-def _needs_image(spec: LabSpec, record: Record) -> bool:
-    known = record.hosts
-    return any(host.name not in known or not known[host.name].disk_done for host in spec.hosts)
 
 
 def _check_addresses(spec: LabSpec, record: Record) -> None:
@@ -215,10 +208,31 @@ def _remove_network(book: Journal) -> None:
     book.save()
 
 
-def _wait(spec: LabSpec, book: Journal) -> None:
+def _start(book: Journal, spec: LabSpec, host: HostSpec, report: Report) -> None:
+    report(f"starting {host.name} ({host.address})")
+    hosts.start(book, spec, host)
+
+
+def _wait(spec: LabSpec, book: Journal, started: list[str], report: Report) -> list[str]:
+    """Wait for every host; one that was there but is ending just now is started again.
+
+    Returns:
+        The hosts started here.
+    """
+    problems = _problems(spec, book)
+    again = [host for host in spec.hosts if host.name in problems and host.name not in started]
+    for host in again:
+        if not alive(book.record.hosts[host.name].keeper):
+            _start(book, spec, host, report)
+    if again:
+        problems = _problems(spec, book)
+    for name, problem in problems.items():
+        console = tail(book.paths.host(name).console)
+        raise WhisklabError(f"host {name} {problem}; its console ends:\n{console}")
+    return [host.name for host in again]
+
+
+def _problems(spec: LabSpec, book: Journal) -> dict[str, str]:
     records = book.record.hosts
-    wait_for_ssh(
-        {host.name: records[host.name].ports[SSH] for host in spec.hosts},
-        lambda name: alive(records[name].keeper),
-        lambda name: book.paths.host(name).console,
-    )
+    ports = {host.name: records[host.name].ports[SSH] for host in spec.hosts}
+    return wait_for_ssh(ports, lambda name: alive(records[name].keeper))

@@ -7,8 +7,6 @@ import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from whisklab.errors import WhisklabError
-
 DEADLINE = 60.0
 _POLL = 0.05
 _TRY = 5.0
@@ -40,15 +38,12 @@ async def _wait(port: int, alive: Callable[[], bool], deadline: float) -> str | 
 
 
 def wait_for_ssh(
-    ports: Mapping[str, int],
-    alive: Callable[[str], bool],
-    console: Callable[[str], Path],
-    deadline: float = DEADLINE,
-) -> None:
+    ports: Mapping[str, int], alive: Callable[[str], bool], deadline: float = DEADLINE
+) -> dict[str, str]:
     """Wait for the SSH banner of every host; `ports` are those of its ssh on 127.0.0.1.
 
-    Raises:
-        WhisklabError: a host has ended or the deadline has passed; with the end of its console.
+    Returns:
+        What is wrong with each host that has ended or let the deadline pass.
     """
 
     async def everyone() -> list[str | None]:
@@ -57,9 +52,8 @@ def wait_for_ssh(
         )
         return await asyncio.gather(*waits)
 
-    for name, problem in zip(ports, asyncio.run(everyone()), strict=True):
-        if problem:
-            raise WhisklabError(f"host {name} {problem}; its console ends:\n{tail(console(name))}")
+    answers = zip(ports, asyncio.run(everyone()), strict=True)
+    return {name: problem for name, problem in answers if problem}
 
 
 def tail(log: Path) -> str:

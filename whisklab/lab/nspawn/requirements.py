@@ -12,6 +12,7 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "umount": "mount",
     "sysctl": "procps",
 }
