@@ -43,8 +43,12 @@ func kubectl(args []string) {
 
 // ctr is the machine's own, pointed at k3s's containerd.
 func ctr(args []string) {
+	path, err := agent.Tool("ctr")
+	if err != nil {
+		logs.Fatal("%v", err)
+	}
 	env := append(os.Environ(), "CONTAINERD_ADDRESS="+agent.Socket, "CONTAINERD_NAMESPACE=k8s.io")
-	logs.Fatal("ctr: %v", syscall.Exec(agent.Ctr, append([]string{"ctr"}, args...), env))
+	logs.Fatal("ctr: %v", syscall.Exec(path, append([]string{"ctr"}, args...), env))
 }
 
 var _ = config.Default

@@ -81,13 +81,11 @@ func (n *node) importImages(ctx context.Context, settled time.Duration) {
 	}
 }
 
-// Ctr is Debian's own. Named by its path, because the `ctr` that PATH finds first may be a link to
-// k3s itself, which would run itself for ever.
-const Ctr = "/usr/bin/ctr"
-
 func (n *node) importImage(ctx context.Context, path string) {
 	start := time.Now()
-	if err := supervise.Run(ctx, Ctr, "--address", Socket, "--namespace", "k8s.io", "images", "import", path)
+	ctr, err := Tool("ctr")
+	if err == nil {
+		err = supervise.Run(ctx, ctr, "--address", Socket, "--namespace", "k8s.io", "images", "import", path)
 	}
 	if err != nil {
 		logs.Error("Failed to import images from %s: %v", path, err)
