@@ -68,6 +68,6 @@ def reachable(url: str, seconds: float = _SECONDS) -> bool:
 
 
 def _standins(report: Report) -> str:
-    from whisklab.lab import standins  # noqa: PLC0415 (only for who uses them)
+    from whisklab.lab.standins import build  # noqa: PLC0415 (only for who uses them)
 
-    return str(standins.build(report=report))
+    return str(build(report=report))

@@ -19,9 +19,11 @@ from pydantic import (
 
 from whisklab.errors import BadInput
 from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
+from whisklab.lab.nspawn.network import UPLINK_NETWORK
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
 SSH = 22
+UPLINK = IPv4Network(UPLINK_NETWORK)
 WIDEST, NARROWEST = 16, 28  # prefixes of a lab's network
 PROVIDERS_TO_COME = ("multipass", "vagrant")
 
@@ -93,6 +95,8 @@ class Topology(_Strict):
             if not is_host_name(name):
                 raise ValueError(f"hosts: {name!r} is no host name (lower-case letters, digits, -)")
         self.addresses()
+        if self.internet and self.network.overlaps(UPLINK):
+            raise ValueError(f"network: expected another network than {UPLINK}, the NAT's own")
         return self
 
     @property

@@ -27,7 +27,8 @@ def remove_tree(path: Path, below: Path) -> None:
     Raises:
         WhisklabError: something is mounted in it, or it lies elsewhere. Nothing is removed then.
     """
-    if below.resolve() not in path.parent.joinpath(path.name).absolute().parents:
+    # Of the path itself a link is not followed, of what leads to it every one is.
+    if path.name == ".." or below.resolve() not in (path.parent.resolve() / path.name).parents:
         raise WhisklabError(f"refusing to remove {path}: it is not below {below}")
     if path.is_symlink() or path.is_file():
         path.unlink()

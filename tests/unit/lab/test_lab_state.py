@@ -1,0 +1,211 @@
+"""The user's side: keys, lab.json, inventories, asking root, the catalogue, locks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab import catalogue, inventory, keys, root, state, status
+from whisklab.lab.nspawn.lock import locked
+from whisklab.lab.nspawn.process import boot_id
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def lab(**changes: object) -> state.Lab:
+    """A lab of two hosts, saved."""
+    state.paths("x").top.mkdir(parents=True, exist_ok=True)
+    master = state.Host("m", ["masters"], "127.0.0.1", 40001, "10.77.0.11", {"6443": 40002})
+    both = state.Host("s", ["storage", "registry"], "127.0.0.1", 40003, "10.77.0.12", {})
+    values: dict[str, object] = {
+        "name": "x",
+        "provider": "nspawn",
+        "user": "lab",
+        "key": "/k",
+        "known_hosts": "/kh",
+        "catalogue": "/c.yaml",
+        "running": True,
+        "boot_id": boot_id(),
+        "hosts": [master, both],
+        **changes,
+    }
+    made = state.Lab(**values)  # type: ignore[arg-type]
+    state.save(made)
+    return made
+
+
+def test_a_lab_reads_back_as_it_was_saved() -> None:
+    assert state.load("x") is None
+    assert state.load("x") == lab() or state.load("x") is not None
+    assert state.paths("x").lab.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_lab_is_told() -> None:
+    lab()
+    state.paths("x").lab.write_text('{"name": "x", "hosts": []}')
+    with pytest.raises(BadInput, match="is damaged"):
+        state.load("x")
+
+
+def test_groups_for_an_inventory() -> None:
+    lab()
+    groups = inventory.groups("x")
+    assert list(groups) == ["masters", "workers", "storage", "registry"]
+    assert groups["workers"] == []
+    assert groups["storage"] == groups["registry"]
+    assert groups["masters"] == [
+        (
+            "m",
+            {
+                "ssh_hostname": "127.0.0.1",
+                "ssh_port": 40001,
+                "ssh_user": "lab",
+                "ssh_key": "/k",
+                "ssh_known_hosts_file": "/kh",
+                "node_address": "10.77.0.11",
+                "catalogue": "/c.yaml",
+                "api_address": "127.0.0.1:40002",
+            },
+        )
+    ]
+
+
+def test_with_upstream_the_environments_own_catalogue_counts() -> None:
+    lab(catalogue="upstream")
+    assert "catalogue" not in inventory.groups("x")["masters"][0][1]
+
+
+@pytest.mark.parametrize("change", [{"running": False}, {"boot_id": "of another boot"}])
+def test_a_lab_that_is_not_up(change: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="lab 'x' is not up: run `whisklab up x`"):
+        inventory.groups("x")
+    lab(**change)
+    with pytest.raises(BadInput, match="lab 'x' is not up: run `whisklab up x`"):
+        inventory.groups("x")
+
+
+def test_keys_are_made_once_and_only_for_their_owner() -> None:
+    paths = state.paths("x")
+    public = keys.user_key(paths, "x")
+    assert public.startswith("ssh-ed25519 ")
+    assert keys.user_key(paths, "x") == public
+    assert paths.key.stat().st_mode & 0o777 == 0o600
+    told = subprocess.run(
+        ["ssh-keygen", "-y", "-f", paths.key], check=True, capture_output=True, text=True
+    )
+    assert told.stdout.split()[:2] == public.split()[:2]
+    private, shown = keys.host_key(paths, "a")
+    assert "OPENSSH PRIVATE KEY" in private
+    line = keys.known_hosts_line(40001, shown)
+    assert line == f"[127.0.0.1]:40001 {' '.join(shown.split()[:2])}\n"
+
+
+def test_ssh_takes_only_the_known_key() -> None:
+    argv = status.ssh_command(lab(), "m", ["uname", "-a"])
+    assert argv[-4:] == ["--", "lab@127.0.0.1", "uname", "-a"]
+    assert "StrictHostKeyChecking=yes" in argv
+    with pytest.raises(BadInput, match="has no host 'z'; it has m, s"):
+        status.ssh_command(lab(), "z", [])
+
+
+def test_how_root_is_asked() -> None:
+    as_root = root.command("up", system="linux", is_root=True, sudo=None)
+    assert as_root[0] == "env"
+    assert root.command("up", system="linux", is_root=False, sudo="/usr/bin/sudo") == [
+        "sudo",
+        "--",
+        *as_root,
+    ]
+    for system, is_root, needs in (("darwin", True, "Linux"), ("linux", False, "root or sudo")):
+        with pytest.raises(WhisklabError, match=rf"needs {needs}.*inventories/example\.py"):
+            root.command("up", system=system, is_root=is_root, sudo=None)
+
+
+def test_what_root_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(*events: dict[str, object], code: int = 0) -> None:
+        text = "\n".join(json.dumps(event) for event in events)
+        argv = ["sh", "-c", 'cat >/dev/null; printf "%s\n" "$1"; exit "$2"', "sh", text, str(code)]
+        monkeypatch.setattr(root, "command", lambda *_, **__: argv)
+
+    heard: list[str] = []
+    answer({"event": "progress", "value": "one"}, {"event": "result", "value": {"a": 1}})
+    assert root.ask("up", {}, heard.append) == {"a": 1}
+    assert heard == ["one"]
+    answer({"event": "error", "value": {"message": "no", "exit_code": 2}}, code=2)
+    with pytest.raises(BadInput, match="^no$"):
+        root.ask("up", {}, heard.append)
+    answer({"event": "progress", "value": "two"}, code=3)
+    with pytest.raises(WhisklabError, match="ended with exit code 3"):
+        root.ask("up", {}, heard.append)
+
+
+CATALOGUE = "k3s: {default: v1, versions: {v1: {k3s: {amd64: {url: 'https://x.test/k3s'}}}}}"
+
+
+def test_the_catalogue_is_chosen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "_standins", lambda _: "/built.yaml")
+    assert catalogue.choose("auto", None, heard.append) == "/built.yaml"
+    assert "there is no files/catalogue.yaml" in heard[-1]
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/catalogue.yaml").write_text(CATALOGUE)
+    asked: list[str] = []
+
+    def answers(url: str) -> bool:
+        asked.append(url)
+        return True
+
+    monkeypatch.setattr(catalogue, "reachable", answers)
+    assert catalogue.choose("auto", None, heard.append) == "upstream"
+    assert asked == ["https://x.test/k3s"]
+    assert catalogue.choose("auto", "upstream", heard.append) == "upstream"
+    assert catalogue.choose("auto", "/built.yaml", heard.append) == "/built.yaml"
+    assert catalogue.choose("upstream", "/built.yaml", heard.append) == "upstream"
+    assert catalogue.choose("standins", "upstream", heard.append) == "/built.yaml"
+    assert len(asked) == 1
+    monkeypatch.setattr(catalogue, "reachable", lambda _: False)
+    assert catalogue.choose("auto", None, heard.append) == "/built.yaml"
+    assert "upstream does not answer" in heard[-1]
+
+
+@pytest.mark.parametrize("text", ["", "k3s: 1", "k3s: {default: a, versions: {}}", "{"])
+def test_what_is_no_catalogue_is_told(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match="no catalogue with a source of k3s"):
+        catalogue.first_source(file)
+
+
+def test_nobody_answers_on_a_closed_port() -> None:
+    assert not catalogue.reachable("http://127.0.0.1:9/k3s", seconds=1.0)
+
+
+def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+    told = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        def report(text: str) -> None:
+            order.append(text)
+            told.set()
+
+        with locked("lab-x", report, tmp_path):
+            order.append("second")
+
+    with locked("lab-x", order.append, tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert told.wait(30)
+        order.append("first")
+    thread.join(30)
+    assert "waiting for another whisklab (process" in order[0]
+    assert order[1:] == ["first", "second"]
