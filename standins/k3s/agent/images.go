@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"whisklab/standins/k3s/logs"
 	"whisklab/standins/k3s/pki"
-	"whisklab/standins/k3s/supervise"
 )
 
 // seen is what .cache.json remembers of a tarball.
@@ -83,24 +80,11 @@ func (n *node) importImages(ctx context.Context, settled time.Duration) {
 
 func (n *node) importImage(ctx context.Context, path string) {
 	start := time.Now()
-	ctr, err := Tool("ctr")
-	if err == nil {
-		err = supervise.Run(ctx, ctr, "--address", Socket, "--namespace", "k8s.io", "images", "import", path)
-	}
-	if err != nil {
+	if err := importArchive(ctx, path); err != nil {
 		logs.Error("Failed to import images from %s: %v", path, err)
 		return
 	}
 	logs.Info("Imported images from %s in %s", path, time.Since(start).Round(time.Millisecond))
-}
-
-func tarball(name string) bool {
-	for _, ext := range []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd"} {
-		if strings.HasSuffix(name, ext) && !strings.HasPrefix(filepath.Base(name), ".") {
-			return true
-		}
-	}
-	return false
 }
 
 // watchImages imports what arrives later.

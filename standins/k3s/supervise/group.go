@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -139,9 +140,12 @@ func environment() []string {
 }
 
 // Run runs a program to its end and returns what it said if it failed.
-func Run(ctx context.Context, argv ...string) error {
+func Run(ctx context.Context, argv ...string) error { return Feed(ctx, nil, argv...) }
+
+// Feed is Run with something to read for the program.
+func Feed(ctx context.Context, in io.Reader, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = environment()
+	cmd.Env, cmd.Stdin = environment(), in
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
