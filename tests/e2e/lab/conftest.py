@@ -1,0 +1,37 @@
+"""Labs for the tests: one for all of them, and others for what must not disturb it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab.rig import Lab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Two hosts, a and b, up for the whole session."""
+    made = Lab(f"l{os.getpid()}", tmp_path_factory.mktemp("lab"))
+    made.write("a", "b")
+    made.run("up")
+    yield made
+    made.run("down")
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[Callable[[str], Lab]]:
+    """Makes labs of one test; not up yet, and down after the test."""
+    labs: list[Lab] = []
+
+    def make(prefix: str) -> Lab:
+        new = Lab(f"{prefix}{os.getpid()}", tmp_path)
+        new.write("a", "b")
+        labs.append(new)
+        return new
+
+    yield make
+    for one in labs:
+        one.run("down")
