@@ -27,10 +27,6 @@ DEFAULT_VERSION = "v1.34.4+k3s1"
 _SOURCES = Path(__file__).resolve().parents[2] / "standins" / "k3s"
 _COMPONENT = "k8s.io/component-base/version"
 _CATALOGUE = "catalogue.yaml"
-_APPLETS = ("sh", "httpd", "nslookup", "wget", "cat", "echo", "ls", "sleep", "env", "hostname",
-            "id", "ip", "mkdir", "nc", "ping", "rm", "sha256sum", "stat", "sync", "tail", "test",
-            "touch", "true", "false", "date", "dd", "df", "grep", "mount", "ps", "top", "head",
-            "vi", "wc")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,13 +104,15 @@ def _images(work: Path, report: Report) -> list[Image]:
     go_build(_SOURCES, "./pause", work / "pause", flags=plain, label="pause", report=report)
     go_build(_SOURCES / "coredns", ".", work / "coredns", flags=plain, label="CoreDNS",
              report=report)  # fmt: skip
-    busybox = {f"bin/{applet}": "busybox" for applet in _APPLETS}
+    busybox = _busybox(work)
+    listed = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
+    links = {f"bin/{name}": "busybox" for name in listed.stdout.split() if name != "busybox"}
     return [
         Image("docker.io/rancher/mirrored-pause:3.6", {"pause": work / "pause"}, ["/pause"]),
         Image(f"docker.io/rancher/mirrored-coredns-coredns:{_coredns_version()}",
               {"coredns": work / "coredns"}, ["/coredns"]),
         Image("docker.io/rancher/mirrored-library-busybox:1.36.1",
-              {"bin/busybox": _busybox(work)}, [], ["sh"], busybox),
+              {"bin/busybox": busybox}, [], ["sh"], links),
     ]  # fmt: skip
 
 
