@@ -22,7 +22,7 @@ RECIPE = 1  # counts changes of how an image is made that the recipe below does 
 _BUILDING = ".building-"
 # Whatever ends us ends the build and what it has mounted, so that a new one finds no one there.
 _ENDS_WITH_US = (
-    "setpriv", "--pdeath-signal", "KILL",
+    "setpriv", "--pdeathsig", "KILL",
     "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
 _NEVER: tuple[str, ...] = ("etc/ssh/ssh_host_*", "var/lib/apt/lists/*", "var/cache/apt/*.bin")
@@ -119,13 +119,17 @@ def _bootstrap(root: Path, release: Release, report: Report) -> None:
         raise WhisklabError(f"apt knows no source of {release.distribution}'s own packages")
     keys = [Path(f"/usr/share/keyrings/{release.distribution}-archive-keyring.gpg")]
     keyrings = [f"--keyring={key}" for key in keys if key.exists()]
+    temporary = root.parent / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o1777)  # apt's own user writes there too
     include = ",".join(image_files.PACKAGES)
     argv = [
-        *_ENDS_WITH_US,
+        *_ENDS_WITH_US, "env", f"TMPDIR={temporary}",
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *keyrings,
         "--skip=cleanup/apt/lists", f"--include={include}", release.codename, str(root), "-",
     ]  # fmt: skip
     run_long(argv, report, stdin=sources)
+    remove_tree(temporary, root.parent)
     (root.parent / "sources.list").write_text(sources, encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
@@ -67,8 +68,9 @@ def run_long(
     with process:
         if process.stdin is None or process.stdout is None:
             raise AssertionError
-        process.stdin.write(stdin)
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended at once; its last words tell why
+            process.stdin.write(stdin)
+            process.stdin.close()
         for line in process.stdout:
             if text := line.strip():
                 last.append(text)
