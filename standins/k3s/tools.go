@@ -6,10 +6,12 @@ import (
 
 	"whisklab/standins/k3s/agent"
 	"whisklab/standins/k3s/components"
-	"whisklab/standins/k3s/config"
+	"whisklab/standins/k3s/crictl"
 	"whisklab/standins/k3s/logs"
+	"whisklab/standins/k3s/server"
 )
 
+// tool says whether k3s has a tool of this name, by which it may also be called through a link.
 func tool(name string) bool {
 	switch name {
 	case "kubectl", "ctr", "crictl", "etcd-snapshot":
@@ -18,12 +20,15 @@ func tool(name string) bool {
 	return false
 }
 
+// runTool runs one of them; kubectl is apart, for it never returns.
 func runTool(name string, args []string) {
 	switch name {
 	case "ctr":
 		ctr(args)
-	default:
-		logs.Fatal("%s: not yet", name)
+	case "crictl":
+		finish(crictl.Run(agent.Socket, args, os.Stdout))
+	case "etcd-snapshot":
+		finish(server.Snapshot(args, os.Stdout))
 	}
 }
 
@@ -51,4 +56,8 @@ func ctr(args []string) {
 	logs.Fatal("ctr: %v", syscall.Exec(path, append([]string{"ctr"}, args...), env))
 }
 
-var _ = config.Default
+func finish(err error) {
+	if err != nil {
+		logs.Fatal("%v", err)
+	}
+}
