@@ -141,8 +141,8 @@ def _print_up(lab: str, result: dict[str, Any]) -> None:
     )
     spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in result["seconds"].items())
     click.echo(f"{lab} is up: {spent}")
-    if known.catalogue != "upstream":
-        click.echo(f"artifacts: stand-ins ({known.catalogue})")
+    kind = "upstream" if known.catalogue == "upstream" else f"stand-ins, {known.catalogue}"
+    click.echo(f"artifacts: {kind} ({result['why']})")
 
 
 def _names(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +14,42 @@ FILE = Path("files/catalogue.yaml")  # below the current directory, as inventori
 _SECONDS = 3.0
 
 
-def choose(wish: str, before: str | None, report: Report) -> str:
-    """The catalogue of a lab: a file's path or the word upstream.
+@dataclass(frozen=True)
+class Choice:
+    """The catalogue of a lab: a file's path or the word upstream, and why it is that."""
+
+    catalogue: str
+    why: str
+
+
+def choose(wish: str, before: str | None, report: Report) -> Choice:
+    """Choose the catalogue of a lab.
 
     Args:
         wish: auto, upstream or standins.
         before: what the lab has used so far; `auto` stays with it, so that nothing is asked twice.
-        report: hears which it is and why.
+        report: hears of a long build.
 
     Raises:
         WhisklabError: the stand-ins cannot be built.
     """
-    if wish == UPSTREAM:
-        return UPSTREAM
-    if wish == "auto" and before == UPSTREAM:
-        return UPSTREAM
-    if wish == "auto" and before is None:
-        url = first_source(FILE)
-        if url and reachable(url):
-            report("artifacts: upstream, which answers")
-            return UPSTREAM
-        why = "upstream does not answer" if url else f"there is no {FILE} here"
-        report(f"artifacts: stand-ins built on this machine ({why})")
-    return _standins(report)
+    if wish == "auto" and before is not None:
+        wish, why = (UPSTREAM if before == UPSTREAM else "standins"), "as before"
+    elif wish == "auto":
+        wish, why = _look()
+    else:
+        why = "as asked for"
+    return Choice(UPSTREAM if wish == UPSTREAM else _standins(report), why)
+
+
+def _look() -> tuple[str, str]:
+    """Which artifacts can be had here, and how one knows."""
+    url = first_source(FILE)
+    if url is None:
+        return "standins", f"there is no {FILE} here"
+    if reachable(url):
+        return UPSTREAM, "it answers"
+    return "standins", "upstream does not answer"
 
 
 def first_source(file: Path) -> str | None:

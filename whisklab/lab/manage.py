@@ -10,7 +10,7 @@ from typing import Any
 
 from whisklab.errors import BadInput
 from whisklab.lab import keys, state
-from whisklab.lab.catalogue import choose
+from whisklab.lab.catalogue import Choice, choose
 from whisklab.lab.lock import user_lock
 from whisklab.lab.nspawn.process import boot_id
 from whisklab.lab.root import Report, ask
@@ -29,7 +29,7 @@ def up(
     """Bring a lab up to its topology; what is there already stays as it is.
 
     Returns:
-        What root's part did (see whisklab.lab.nspawn.lab.up), and the lab's `catalogue`.
+        What root's part did (see whisklab.lab.nspawn.lab.up), the `catalogue` and `why` it is that.
 
     Raises:
         BadInput: the topology or the name is wrong; nothing was done.
@@ -115,7 +115,7 @@ def _request(name: str, wish: Topology, paths: StatePaths) -> dict[str, Any]:
 
 
 def _finish(
-    name: str, wish: Topology, paths: StatePaths, result: dict[str, Any], catalogue: str
+    name: str, wish: Topology, paths: StatePaths, result: dict[str, Any], chosen: Choice
 ) -> dict[str, Any]:
     """Write down how to reach what root has made."""
     lines = []
@@ -135,13 +135,13 @@ def _finish(
             user=wish.user,
             key=str(paths.key),
             known_hosts=str(paths.known_hosts),
-            catalogue=catalogue,
+            catalogue=chosen.catalogue,
             running=True,
             boot_id=boot_id(),
             hosts=hosts,
         )
     )
-    return {**result, "catalogue": catalogue}
+    return {**result, "catalogue": chosen.catalogue, "why": chosen.why}
 
 
 def _catalogue_before(name: str) -> str | None:

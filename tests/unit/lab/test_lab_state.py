@@ -151,30 +151,32 @@ CATALOGUE = "k3s: {default: v1, versions: {v1: {k3s: {amd64: {url: 'https://x.te
 
 
 def test_the_catalogue_is_chosen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
+    asked: list[str] = []
+    answers = True
+
+    def reachable(url: str) -> bool:
+        asked.append(url)
+        return answers
+
+    def choose(wish: str, before: str | None) -> tuple[str, str]:
+        choice = catalogue.choose(wish, before, print)
+        return choice.catalogue, choice.why
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(catalogue, "_standins", lambda _: "/built.yaml")
-    assert catalogue.choose("auto", None, heard.append) == "/built.yaml"
-    assert "there is no files/catalogue.yaml" in heard[-1]
+    monkeypatch.setattr(catalogue, "reachable", reachable)
+    assert choose("auto", None) == ("/built.yaml", "there is no files/catalogue.yaml here")
     (tmp_path / "files").mkdir()
     (tmp_path / "files/catalogue.yaml").write_text(CATALOGUE)
-    asked: list[str] = []
-
-    def answers(url: str) -> bool:
-        asked.append(url)
-        return True
-
-    monkeypatch.setattr(catalogue, "reachable", answers)
-    assert catalogue.choose("auto", None, heard.append) == "upstream"
+    assert choose("auto", None) == ("upstream", "it answers")
     assert asked == ["https://x.test/k3s"]
-    assert catalogue.choose("auto", "upstream", heard.append) == "upstream"
-    assert catalogue.choose("auto", "/built.yaml", heard.append) == "/built.yaml"
-    assert catalogue.choose("upstream", "/built.yaml", heard.append) == "upstream"
-    assert catalogue.choose("standins", "upstream", heard.append) == "/built.yaml"
+    assert choose("auto", "upstream") == ("upstream", "as before")
+    assert choose("auto", "/built.yaml") == ("/built.yaml", "as before")
+    assert choose("upstream", "/built.yaml") == ("upstream", "as asked for")
+    assert choose("standins", "upstream") == ("/built.yaml", "as asked for")
     assert len(asked) == 1
-    monkeypatch.setattr(catalogue, "reachable", lambda _: False)
-    assert catalogue.choose("auto", None, heard.append) == "/built.yaml"
-    assert "upstream does not answer" in heard[-1]
+    answers = False
+    assert choose("auto", None) == ("/built.yaml", "upstream does not answer")
 
 
 @pytest.mark.parametrize("text", ["", "k3s: 1", "k3s: {default: a, versions: {}}", "{"])
