@@ -1,8 +1,11 @@
 package main
 
 import (
+	"io"
 	"os"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"whisklab/standins/k3s/agent"
 	"whisklab/standins/k3s/components"
@@ -22,6 +25,8 @@ func tool(name string) bool {
 
 // runTool runs one of them; kubectl is apart, for it never returns.
 func runTool(name string, args []string) {
+	klog.LogToStderr(false) // what fails is said once, by us
+	klog.SetOutput(io.Discard)
 	switch name {
 	case "ctr":
 		ctr(args)

@@ -6,11 +6,14 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from whisklab.errors import WhisklabError
 
 _JSON = "application/vnd.oci.image"
 
@@ -48,6 +51,34 @@ def write_bundle(images: Sequence[Image], out: Path, *, arch: str) -> None:
         _put(archive, "index.json", _json(index))
         for digest, data in sorted(blobs.items()):
             _put(archive, f"blobs/sha256/{digest}", data)
+
+
+def debian_busybox(work: Path) -> Path:
+    """Unpack Debian's static busybox below ``work``; needs no root and installs nothing.
+
+    Raises:
+        WhisklabError: apt could not fetch it.
+    """
+    room = work / "busybox"
+    room.mkdir()
+    for argv in (["apt-get", "download", "busybox-static"], ["dpkg-deb", "-x"]):
+        packages = [str(p) for p in room.glob("*.deb")]
+        tail = [*packages, str(room)] if argv[0] == "dpkg-deb" else []
+        try:
+            result = subprocess.run(
+                [*argv, *tail], cwd=room, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise WhisklabError(f"{argv[0]} is needed to get busybox-static: {error}") from error
+        if result.returncode != 0:
+            last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+            why = f"{argv[0]}: {last}"
+            raise WhisklabError(
+                f"busybox-static could not be fetched ({why}): try `sudo apt-get update`"
+            )
+    found = room / "bin" / "busybox"
+    usr = room / "usr" / "bin" / "busybox"  # where newer Debians have it
+    return found if found.is_file() else usr
 
 
 def _manifest(image: Image, arch: str, blobs: dict[str, bytes]) -> dict[str, Any]:

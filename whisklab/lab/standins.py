@@ -19,7 +19,7 @@ import yaml
 from whisklab.errors import WhisklabError
 from whisklab.lab import standin_images
 from whisklab.lab.gobuild import Report, build_flags, go_build, go_version
-from whisklab.lab.standin_images import Image, write_bundle
+from whisklab.lab.standin_images import Image, debian_busybox, write_bundle
 from whisklab.paths import cache_dir
 
 DEFAULT_VERSION = "v1.34.4+k3s1"
@@ -104,7 +104,7 @@ def _images(work: Path, report: Report) -> list[Image]:
     go_build(_SOURCES, "./pause", work / "pause", flags=plain, label="pause", report=report)
     go_build(_SOURCES / "coredns", ".", work / "coredns", flags=plain, label="CoreDNS",
              report=report)  # fmt: skip
-    busybox = _busybox(work)
+    busybox = debian_busybox(work)
     listed = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
     links = {f"bin/{name}": "busybox" for name in listed.stdout.split() if name != "busybox"}
     return [
@@ -114,29 +114,6 @@ def _images(work: Path, report: Report) -> list[Image]:
         Image("docker.io/rancher/mirrored-library-busybox:1.36.1",
               {"bin/busybox": busybox}, [], ["sh"], links),
     ]  # fmt: skip
-
-
-def _busybox(work: Path) -> Path:
-    """Debian's static busybox, unpacked; needs no root and installs nothing."""
-    room = work / "busybox"
-    room.mkdir()
-    for argv in (["apt-get", "download", "busybox-static"], ["dpkg-deb", "-x"]):
-        packages = [str(p) for p in room.glob("*.deb")]
-        tail = [*packages, str(room)] if argv[0] == "dpkg-deb" else []
-        try:
-            result = subprocess.run(
-                [*argv, *tail], cwd=room, capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise WhisklabError(f"{argv[0]} is needed to get busybox-static: {error}") from error
-        if result.returncode != 0:
-            last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise WhisklabError(
-                f"busybox-static could not be fetched ({argv[0]}: {last}): try `sudo apt-get update`"
-            )
-    found = room / "bin" / "busybox"
-    usr = room / "usr" / "bin" / "busybox"  # where newer Debians have it
-    return found if found.is_file() else usr
 
 
 def _flags(version: str, spec: _Version) -> list[str]:

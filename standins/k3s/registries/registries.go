@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 
@@ -110,12 +111,15 @@ func (f File) hosts(name string, endpoints []string, withoutDefault bool) string
 	case name != "*":
 		fmt.Fprintf(&b, "server = %q\n", own)
 	}
-	for _, e := range endpoints {
-		u, _ := endpoint(e)
-		b.WriteString(f.host(u))
+	listed := map[string]bool{} // TOML has each table once
+	if name != "*" && f.Configs[name].TLS != nil && (len(endpoints) == 0 || !withoutDefault) {
+		endpoints = append(slices.Clone(endpoints), own)
 	}
-	if u, _ := endpoint(own); name != "*" && (len(endpoints) == 0 || !withoutDefault) && f.Configs[name].TLS != nil {
-		b.WriteString(f.host(u))
+	for _, e := range endpoints {
+		if u, _ := endpoint(e); !listed[u.String()] {
+			listed[u.String()] = true
+			b.WriteString(f.host(u))
+		}
 	}
 	return b.String()
 }

@@ -1,0 +1,71 @@
+package registries
+
+import (
+	"strings"
+	"testing"
+)
+
+const example = `
+mirrors:
+  docker.io: {endpoint: ["https://reg.lab:5000"]}
+  reg.lab:5000: {endpoint: ["https://reg.lab:5000"]}
+  "*": {endpoint: ["http://cache.lab/path"]}
+configs:
+  reg.lab:5000:
+    auth: {username: u, password: 'p"w'}
+    tls: {ca_file: /ca.crt}
+  other.lab: {tls: {insecure_skip_verify: true}}
+`
+
+func TestHosts(t *testing.T) {
+	f, err := Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mirror = "\n[host.\"https://reg.lab:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n  ca = [\"/ca.crt\"]\n"
+	const cache = "\n[host.\"http://cache.lab/path\"]\n  capabilities = [\"pull\", \"resolve\"]\n  override_path = true\n"
+	const other = "\n[host.\"https://other.lab\"]\n  capabilities = [\"pull\", \"resolve\"]\n  skip_verify = true\n"
+	for without, want := range map[bool]map[string]string{
+		false: {
+			"docker.io":    "server = \"https://registry-1.docker.io\"\n" + mirror,
+			"reg.lab:5000": "server = \"https://reg.lab:5000\"\n" + mirror, // once, though it is its own mirror
+			"_default":     cache,
+			"other.lab":    "server = \"https://other.lab\"\n" + other,
+		},
+		true: {
+			"docker.io":    "server = \"https://reg.lab:5000\"\n" + mirror,
+			"reg.lab:5000": "server = \"https://reg.lab:5000\"\n" + mirror,
+			"_default":     "server = \"http://cache.lab/path\"\n" + cache,
+			"other.lab":    "server = \"https://other.lab\"\n" + other,
+		},
+	} {
+		got := f.Hosts(without)
+		if len(got) != len(want) {
+			t.Errorf("%d files, expected %d", len(got), len(want))
+		}
+		for name, text := range want {
+			if got[name] != text {
+				t.Errorf("without=%v %s:\n%s\nexpected:\n%s", without, name, got[name], text)
+			}
+		}
+	}
+	if c := f.Credentials(); !strings.Contains(c, `registry.configs."reg.lab:5000".auth]`) || !strings.Contains(c, `password = "p\"w"`) {
+		t.Error(c)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"mirrors: {a: {rewrite: {x: y}}}":       "does not rewrite",
+		"mirrors: {a: {endpoint: ['ftp://x']}}": "expected http(s)://",
+		"mirors: {}":                            "unknown field",
+		"mirrors: [":                            "yaml",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if f, err := Parse(nil); err != nil || len(f.Hosts(true)) != 0 {
+		t.Errorf("an empty file: %v", err)
+	}
+}

@@ -1,0 +1,204 @@
+"""The stand-ins are built once, kept by content, and never found half-built."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+import yaml
+
+from whisklab.errors import WhisklabError
+from whisklab.lab import standins
+from whisklab.lab.gobuild import go_build, go_version
+from whisklab.lab.standin_images import Image, write_bundle
+
+# A `go` that writes what it was asked to build, notes that it ran, and can be told to fail.
+_GO = """#!/bin/sh
+[ "$1" = env ] && { echo "${FAKE_GO_VERSION-go1.26.1}"; exit 0; }
+echo "$*" >> "$FAKE_LOG"
+echo "go: downloading example.org/m v1" >&2
+echo k8s.io/kubernetes/pkg/a >&2
+while [ "$1" != -o ]; do shift; done
+echo half > "$2"
+[ -z "$FAKE_WAIT" ] || sleep "$FAKE_WAIT"
+[ -z "$FAKE_FAIL" ] || { echo "./x.go:1:1: syntax error" >&2; exit 1; }
+echo "built in $PWD" > "$2"
+"""
+_APT = "#!/bin/sh\n[ -z \"$FAKE_APT\" ] || { echo 'E: nothing there' >&2; exit 100; }\n: > b.deb\n"
+_DPKG = """#!/bin/sh
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho busybox sh httpd\\n' > "$3/bin/busybox"
+chmod +x "$3/bin/busybox"
+"""
+
+
+@pytest.fixture(autouse=True)
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Fake programs on PATH, an empty cache; gives the log of the fake compiler."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in {"go": _GO, "apt-get": _APT, "dpkg-deb": _DPKG}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for name in ("FAKE_WAIT", "FAKE_FAIL", "FAKE_APT"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "go.log"))
+    return tmp_path / "go.log"
+
+
+def builds(log: Path) -> int:
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_a_build_is_reused_and_its_catalogue_tells_the_truth(tools: Path) -> None:
+    lines: list[str] = []
+    catalogue = standins.build(report=lines.append)
+    assert builds(tools) == 3  # k3s, pause, coredns
+    assert standins.build() == catalogue
+    assert builds(tools) == 3
+    assert lines[-1] == "the k3s stand-in v1.34.4+k3s1 is built"
+    k3s = yaml.safe_load(catalogue.read_text())["k3s"]
+    assert k3s["default"] == "v1.34.4+k3s1"
+    for artifact in k3s["versions"]["v1.34.4+k3s1"].values():
+        for entry in artifact.values():
+            path = Path(unquote(urlparse(entry["url"]).path))
+            assert path.parent == catalogue.parent
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+
+
+def test_the_directory_is_named_after_what_goes_in(
+    tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "k3s"
+    (sources / "coredns").mkdir(parents=True)
+    (sources / "go.mod").write_text("module m\n")
+    (sources / "main.go").write_text("package main\n")
+    (sources / "coredns" / "go.mod").write_text("require github.com/coredns/coredns v1.2.3\n")
+    monkeypatch.setattr(standins, "_SOURCES", sources)
+    first = standins.build()
+    (sources / "README.md").write_text("words")
+    (sources / "main_test.go").write_text("package main\n")
+    assert standins.build() == first
+    assert builds(tools) == 3
+    monkeypatch.setenv("FAKE_GO_VERSION", "go1.27.0")
+    other_go = standins.build()
+    monkeypatch.delenv("FAKE_GO_VERSION")
+    (sources / "main.go").write_text("package main // changed\n")
+    assert len({first, other_go, standins.build()}) == 3
+
+
+def test_a_killed_build_leaves_nothing_that_is_taken_for_one(
+    tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "from whisklab.lab.standins import build; build()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "FAKE_WAIT": "3"},
+        start_new_session=True,
+    ) as process:
+        while builds(tools) == 0:
+            assert process.poll() is None
+        os.killpg(process.pid, 9)
+    root = tmp_path / "cache" / "whisklab" / "standins" / "k3s"
+    assert list(root.glob("tmp-*/done"))
+    catalogue = standins.build()
+    assert catalogue.is_file()
+    assert sorted(p.name for p in root.iterdir()) == sorted([".lock", catalogue.parent.name])
+    assert (catalogue.parent / "k3s").read_text().startswith("built in")
+
+
+def test_a_directory_without_a_catalogue_is_built_again(tools: Path) -> None:
+    catalogue = standins.build()
+    catalogue.unlink()
+    assert standins.build() == catalogue
+    assert catalogue.is_file()
+    assert builds(tools) == 6
+
+
+def test_two_builds_at_once_do_the_work_once(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WAIT", "0.2")
+    found: list[Path] = []
+    lines: list[str] = []
+
+    def run() -> None:
+        found.append(standins.build(report=lines.append))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert len(set(found)) == 1
+    assert builds(tools) == 3
+    assert any("another whisklab" in line for line in lines)
+
+
+def test_what_fails_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(WhisklabError, match=r"no k3s stand-in v9; it can build v1\.34\.4\+k3s1"):
+        standins.build("v9")
+    monkeypatch.setenv("FAKE_APT", "broken")
+    with pytest.raises(WhisklabError, match=r"busybox-static .*E: nothing there.*apt-get update"):
+        standins.build()
+    monkeypatch.setenv("FAKE_FAIL", "1")
+    with pytest.raises(WhisklabError, match="compiling Kubernetes failed: .*syntax error"):
+        standins.build()
+    for version in ("go1.23.4", "devel"):
+        monkeypatch.setenv("FAKE_GO_VERSION", version)
+        with pytest.raises(WhisklabError, match=rf"Go 1\.24 or newer .*{version}"):
+            standins.build()
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(WhisklabError, match="no `go` on PATH"):
+        go_version((1, 24))
+    assert not list((tmp_path / "cache").rglob("tmp-*"))
+
+
+def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whisklab.lab.gobuild._EVERY", 0.0)
+    lines: list[str] = []
+    go_build(tmp_path, ".", tmp_path / "out", flags=[], label="it", report=lines.append)
+    assert lines == [
+        "compiling it: 0 packages, 1 modules downloaded",
+        "compiling it: 1 packages, 1 modules downloaded",
+    ]
+
+
+def test_a_bundle_is_reproducible_and_an_oci_archive(tmp_path: Path) -> None:
+    program = tmp_path / "p"
+    program.write_text("x")
+    images = [
+        Image("docker.io/a/b:1", {"bin/p": program}, ["/bin/p"], links={"bin/q": "p"}),
+        Image("docker.io/a/c:2", {"p": program}, ["/p"]),
+    ]
+    one, two = tmp_path / "1.tar.gz", tmp_path / "2.tar.gz"
+    write_bundle(images, one, arch="amd64")
+    os.utime(program, (0, 0))
+    write_bundle(images, two, arch="amd64")
+    assert one.read_bytes() == two.read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(one.read_bytes()))) as archive:
+        content = {m.name: archive.extractfile(m) for m in archive}
+        read = {name: f.read() for name, f in content.items() if f is not None}
+    index = json.loads(read["index.json"])
+    names = [m["annotations"]["io.containerd.image.name"] for m in index["manifests"]]
+    assert names == ["docker.io/a/b:1", "docker.io/a/c:2"]
+    for name, data in read.items():
+        if name.startswith("blobs/"):
+            assert name.endswith(hashlib.sha256(data).hexdigest())
+    manifest = json.loads(read["blobs/sha256/" + index["manifests"][0]["digest"][7:]])
+    layer = read["blobs/sha256/" + manifest["layers"][0]["digest"][7:]]
+    with tarfile.open(fileobj=io.BytesIO(layer)) as files:
+        assert files.getnames() == ["bin", "bin/p", "bin/q", "tmp"]
