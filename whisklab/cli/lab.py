@@ -128,7 +128,7 @@ def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
 def _print_up(lab: str, result: dict[str, Any]) -> None:
     if result.get("left"):
         click.echo(f"not in the topology, removed with --prune: {_names(result['left'])}")
-    if not result["started"]:
+    if not result["started"] and not result.get("first"):
         click.echo(f"{lab}: nothing to do, all machines are up")
         return
     known = statuses.known(lab)

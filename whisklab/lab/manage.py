@@ -29,7 +29,8 @@ def up(
     """Bring a lab up to its topology; what is there already stays as it is.
 
     Returns:
-        What root's part did (see whisklab.lab.nspawn.lab.up), the `catalogue` and `why` it is that.
+        What root's part did (see whisklab.lab.nspawn.lab.up), the `catalogue` and `why` it is that,
+        and whether this is the `first` time that it was done to the end.
 
     Raises:
         BadInput: the topology or the name is wrong; nothing was done.
@@ -41,7 +42,8 @@ def up(
         # First: stand-ins that cannot be built are told before any host is made.
         chosen = choose(catalogue or wish.catalogue, _catalogue_before(name), report)
         result = ask("up", {**_request(name, wish, paths), "prune": prune}, report)
-        return _finish(name, wish, paths, result, chosen)
+        first = state.load(name) is None
+        return {**_finish(name, wish, paths, result, chosen), "first": first}
 
 
 def rebuild(name: str, only: Sequence[str], report: Report) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +19,7 @@ from pydantic import (
 from whisklab.errors import BadInput
 from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
 from whisklab.lab.nspawn.network import UPLINK_NETWORK
+from whisklab.lab.yaml_input import read_yaml, sentence
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
 SSH = 22
@@ -163,19 +163,13 @@ def parse(text: str, source: str) -> Topology:
     Raises:
         BadInput: as `load` does.
     """
-    try:
-        data = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise BadInput(f"{source}: not valid YAML{where}: {problem}") from None
+    data = read_yaml(text, source)
     if not isinstance(data, dict):
         raise BadInput(f"{source}: expected a mapping with the key hosts")
     try:
         return Topology.model_validate(data)
     except ValidationError as error:
-        raise BadInput(f"{source}: {_sentence(error)}") from None
+        raise BadInput(f"{source}: {sentence(error)}") from None
 
 
 def check_lab_name(name: str) -> str:
@@ -189,36 +183,3 @@ def check_lab_name(name: str) -> str:
             f"{name!r} cannot name a lab: a lower-case letter, then at most 20 letters, digits or -"
         )
     return name
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, where YAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key} is given twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem of a validation error as `key: what was expected`."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        return f"{key}: there is no such key"
-    if kind == "missing":
-        return f"{key}: this key is needed"
-    message = first["msg"].removeprefix("Value error, ")
-    if not key:
-        return message
-    given = first["input"]
-    if kind == "value_error":
-        return f"{key}: expected {message}, got {given!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}, got {given!r}"

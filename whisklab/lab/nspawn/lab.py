@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.nspawn import gate, hosts, journal, network, requirements, sysctl
+from whisklab.lab.nspawn import hosts, journal, lab_network, requirements, sysctl
 from whisklab.lab.nspawn.journal import Journal
 from whisklab.lab.nspawn.layout import LABS, LabPaths
-from whisklab.lab.nspawn.process import alive, end, identify
+from whisklab.lab.nspawn.lock import locked
+from whisklab.lab.nspawn.process import alive
 from whisklab.lab.nspawn.ready import tail, wait_for_ssh
 from whisklab.lab.nspawn.record import Record
 from whisklab.lab.nspawn.removal import remove_tree
-from whisklab.lab.nspawn.run import Report, environment
+from whisklab.lab.nspawn.run import Report
 from whisklab.lab.nspawn.spec import SSH, HostSpec, LabSpec
-
-_KILL = 10.0
 
 
 @dataclass
@@ -48,8 +46,9 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
     gone = _not_wanted(spec, book, report, prune=prune)
     made = hosts.choose_image(book, spec, report)
     clock.lap("image")
-    sysctl.make_room(_hosts_on_machine(book, spec))
-    _network(book, spec)
+    with locked("machine", report):
+        sysctl.make_room(_hosts_on_machine(book, spec))
+    lab_network.ensure(book, spec)
     clock.lap("network")
     started = []
     for host in spec.hosts:
@@ -78,7 +77,7 @@ def stop(name: str, owner: int, report: Report) -> dict[str, Any]:
     if running:
         report(f"powering off {', '.join(running)}")
     killed = hosts.power_off(book, list(book.record.hosts))
-    _remove_network(book)
+    lab_network.remove(book)
     return {"stopped": running, "killed": killed}
 
 
@@ -110,10 +109,11 @@ def down(name: str, owner: int, report: Report) -> dict[str, Any]:
     for host in removed:
         report(f"removing {host}")
         hosts.delete(book, host)
-    _remove_network(book)
+    lab_network.remove(book)
     remove_tree(book.paths.top, LABS)
-    if not any(LABS.glob("*/record.json")):
-        sysctl.restore()
+    with locked("machine", report):
+        if not any(LABS.glob("*/record.json")):
+            sysctl.restore()
     return {"removed": removed}
 
 
@@ -156,56 +156,6 @@ def _hosts_on_machine(book: Journal, spec: LabSpec) -> int:
     """Hosts of all labs, counting by directory: a bound for limits, not an exact number."""
     others = sum(1 for path in LABS.glob("*/hosts/*") if path.parts[-3] != book.record.lab)
     return others + len(spec.hosts)
-
-
-def _network(book: Journal, spec: LabSpec) -> None:
-    """Make the lab's network unless it is there; then also its NAT, if it is to have one."""
-    name = book.paths.netns
-    if not (book.record.netns_done and network.exists(name)):
-        if book.record.netns is None and network.exists(name):
-            raise WhisklabError(f"the network namespace {name} exists and is not of this lab")
-        _remove_network(book)
-        book.record.netns = name
-        book.save()
-        network.make_lab(name, spec.network, spec.gateway)
-        book.record.netns_done = True
-        book.save()
-    if spec.internet and not alive(book.record.slirp):
-        _start_nat(book, spec)
-
-
-def _start_nat(book: Journal, spec: LabSpec) -> None:
-    ready, write = os.pipe()
-
-    def write_down(pid: int) -> None:
-        book.record.slirp = identify(pid)
-        book.save()
-
-    try:
-        gate.start(
-            network.slirp_command(book.paths.netns, write),
-            book.paths.slirp_log,
-            write_down,
-            env=environment(),
-            pass_fds=[write],
-        )
-        os.close(write)
-        network.wait_ready(ready)
-    finally:
-        os.close(ready)
-    network.route_out(book.paths.netns, spec.network)
-
-
-def _remove_network(book: Journal) -> None:
-    for host in book.record.hosts:
-        hosts.release(book, host)  # its link and its forwarder are in the lab's namespace
-    if book.record.slirp:
-        end(book.record.slirp, _KILL)
-    if book.record.netns:
-        network.remove(book.record.netns)
-    book.record.netns = book.record.slirp = None
-    book.record.netns_done = False
-    book.save()
 
 
 def _start(book: Journal, spec: LabSpec, host: HostSpec, report: Report) -> None:
