@@ -7,7 +7,11 @@ fingerprints. Where sudo asks for a password, write it to .secrets/<name>/sudo_p
 Settings for these machines go to group_data/<name>.py; group_data/all.py lists them all.
 """
 
-_ssh = {"ssh_user": "ubuntu", "ssh_key": "~/.ssh/id_ed25519"}
+_ssh = {
+    "ssh_user": "ubuntu",
+    "ssh_key": "~/.ssh/id_ed25519",
+    "ssh_strict_host_key_checking": "yes",
+}
 
 # node_address: the machine's address in the network of the cluster.
 # ssh_hostname: where SSH goes, when that is not the name (or an alias of ~/.ssh/config).

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pyinfra.api.inventory as api_inventory
 import pyinfra.api.state as api_state
+import pyinfra.connectors.ssh as ssh_connector
 import pyinfra_cli.cli as pyinfra_cli
 import pyinfra_cli.inventory as cli_inventory
 import pyinfra_cli.util as cli_util
@@ -57,6 +58,7 @@ def install(models: Iterable[type[Settings]]) -> None:
         return
     _installed.append(True)
     _replace_connector()
+    _never_prompt()
     _replace_inventory(list(models))
     _refuse_no_hosts()
     _replace_tracebacks()
@@ -69,6 +71,14 @@ def _replace(owner: Any, name: str, value: object) -> None:  # noqa: ANN401  a m
 def _replace_connector() -> None:
     stock: Callable[[], dict[str, Any]] = api_inventory.get_execution_connectors
     _replace(api_inventory, "get_execution_connectors", lambda: {**stock(), "ssh": WhiskSSH})
+
+
+def _never_prompt() -> None:
+    # The connector has asked sudo already; a prompt in the middle of a run would hang it.
+    def execute(_host: object, _arguments: object, run: Callable[[], Any]) -> Any:  # noqa: ANN401
+        return run()
+
+    _replace(ssh_connector, "execute_command_with_sudo_retry", execute)
 
 
 def _replace_inventory(models: list[type[Settings]]) -> None:

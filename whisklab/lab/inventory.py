@@ -37,6 +37,7 @@ def host_data(lab: Lab, host: Host) -> dict[str, object]:
         "ssh_user": lab.user,
         "ssh_key": lab.key,
         "ssh_known_hosts_file": lab.known_hosts,
+        "ssh_strict_host_key_checking": "yes",
         "node_address": host.address,
     }
     if lab.catalogue != UPSTREAM:  # else the environment's own catalogue, which is upstream's

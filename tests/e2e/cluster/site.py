@@ -12,6 +12,8 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,14 @@ class Site:
         output = STYLE.sub("", done.stdout + done.stderr)
         print(f"$ {shlex.join(argv)}\n{output}\nexit code {done.returncode}")
         return Run(done.returncode, output, done.stdout)
+
+    @contextmanager
+    def variables(self, **changed: str) -> Iterator[None]:
+        """Run commands with these environment variables, for a while."""
+        before = dict(self.environment)
+        self.environment |= changed
+        yield
+        self.environment = before
 
     def whisklab(self, *arguments: str) -> Run:
         """Run the whisklab command of the copy."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kubernetes import client, config
@@ -131,3 +132,25 @@ def test_the_laptop_s_kubeconfig_works(site: Site) -> None:
     api = config.new_client_from_config(str(path))
     nodes = client.CoreV1Api(api).list_node(_request_timeout=30).items
     assert {node.metadata.name for node in nodes if node.metadata} == set(ROLES)
+
+
+def test_the_kubeconfig_is_merged_on_request(site: Site, tmp_path: Path) -> None:
+    own = tmp_path / "config"
+    own.write_text("apiVersion: v1\nkind: Config\ncurrent-context: theirs\ncontexts:\n"
+                   "- {name: theirs, context: {cluster: theirs, user: theirs}}\n")  # fmt: skip
+    own.chmod(0o600)
+    data = site.directory / f"group_data/{site.name}.py"
+    original = data.read_text()
+    data.write_text(original + "k3s_merge_kubeconfig = True\n")
+    try:
+        with site.variables(KUBECONFIG=str(own)):
+            assert site.converge() == {("k3s: cluster | Kubeconfig on the laptop", "master")}
+            assert site.converge() == set()
+    finally:
+        data.write_text(original)
+    assert own.stat().st_mode & 0o777 == 0o600
+    contexts, current = config.list_kube_config_contexts(str(own))
+    assert {context["name"] for context in contexts} == {"theirs", site.name}
+    assert current["name"] == "theirs"
+    api = config.new_client_from_config(str(own), context=site.name)
+    assert client.CoreV1Api(api).list_node(_request_timeout=30).items

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.cluster.site import Site
+
+COMMANDS_AT_MOST = 28  # with sudo, on one host, for all that is deployed now
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +24,21 @@ def test_a_dry_run_on_a_converged_platform_lists_nothing(site: Site) -> None:
     before = site.snapshots()
     done = site.pyinfra(site.inventory, "--dry", "--json")
     assert done.code == 0, done.output
+    plan = json.loads(done.stdout)["plan"]
+    assert plan
+    assert [each["name"] for each in plan if each["hosts_with_change"]] == []
     assert site.snapshots() == before
+
+
+def test_a_run_that_changes_nothing_is_one_connection_and_few_commands(site: Site) -> None:
+    """Counted by the hosts' own journals; our look at them is one connection, one command."""
+    marks = {host: site.root(host, "journalctl -n 0 --show-cursor") for host in site.hosts}
+    assert site.converge() == set()
+    for host, mark in marks.items():
+        cursor = mark.strip().removeprefix("-- cursor: ")
+        lines = site.root(host, f"journalctl -o cat --after-cursor '{cursor}'").splitlines()
+        assert len([line for line in lines if line.startswith("Accepted publickey")]) == 2
+        assert len([line for line in lines if "COMMAND=" in line]) - 1 <= COMMANDS_AT_MOST, host
 
 
 def test_a_file_a_service_and_a_label_are_repaired_and_nothing_else(site: Site) -> None:
