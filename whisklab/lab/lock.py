@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from whisklab.lab.nspawn.lock import locked
 from whisklab.lab.root import Report
@@ -11,7 +12,7 @@ from whisklab.paths import state_dir
 
 
 @contextmanager
-def user_lock(name: str, report: Report) -> Iterator[None]:
-    """Hold the user's lock of a lab; waits, saying for whom. The file stays: it is the lock."""
-    with locked(f"lab-{name}", report, state_dir() / "locks"):
-        yield
+def user_lock(name: str, report: Report) -> Iterator[Path]:
+    """Hold the user's lock of a lab; waits, saying for whom. Yields its file."""
+    with locked(f"lab-{name}", report, state_dir() / "locks") as path:
+        yield path

@@ -75,10 +75,11 @@ def stop(name: str, report: Report) -> dict[str, Any]:
 def down(name: str, report: Report) -> dict[str, Any]:
     """Remove a lab and everything that was made for it; nothing when there is none."""
     paths = state.paths(name)
-    with user_lock(name, report):
+    with user_lock(name, report) as lock:
         result = ask("down", {"name": name}, report)
         if paths.top.is_dir():
             shutil.rmtree(paths.top)
+        lock.unlink()
         return result
 
 

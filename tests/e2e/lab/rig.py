@@ -113,6 +113,8 @@ class Lab:
         found += [line for line in mounts if f"wl-{self.name}" in line]
         for pattern in (f"*/whisklab/{self.name}", f"whisklab/{self.name}"):
             found += [str(path) for path in Path("/sys/fs/cgroup").glob(pattern)]
+        locks = (Path("/run/whisklab/locks"), self.state.parent.parent / "locks")
+        found += [str(lock) for top in locks for lock in top.glob(f"lab-{self.name}.lock")]
         runtime = Path("/run/systemd/nspawn/propagate")
         found += [str(path) for path in runtime.glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]

@@ -70,6 +70,7 @@ def test_groups_for_an_inventory() -> None:
                 "ssh_user": "lab",
                 "ssh_key": "/k",
                 "ssh_known_hosts_file": "/kh",
+                "ssh_strict_host_key_checking": "yes",
                 "node_address": "10.77.0.11",
                 "catalogue": "/c.yaml",
                 "api_address": "127.0.0.1:40002",
@@ -211,3 +212,28 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     thread.join(30)
     assert "waiting for another whisklab (process" in order[0]
     assert order[1:] == ["first", "second"]
+
+
+def test_a_lock_that_its_holder_removed_is_taken_anew(tmp_path: Path) -> None:
+    """As `down` does: whoever has waited must not go on with a lock that nobody else sees."""
+    waiting = threading.Event()
+    inside = threading.Event()
+    leave = threading.Event()
+
+    def second() -> None:
+        with locked("lab-x", lambda _: waiting.set(), tmp_path) as path:
+            assert path.exists()
+            inside.set()
+            assert leave.wait(30)
+
+    thread = threading.Thread(target=second)
+    with locked("lab-x", print, tmp_path) as path:
+        thread.start()
+        assert waiting.wait(30)
+        path.unlink()
+    assert inside.wait(30)
+    told: list[str] = []
+    threading.Timer(0.1, leave.set).start()
+    with locked("lab-x", told.append, tmp_path):
+        assert len(told) == 1
+    thread.join(30)

@@ -29,7 +29,7 @@ def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     if not is_lab_name(name):
         raise BadInput(f"{name!r} cannot name a lab")
     owner = int(request["owner"])  # the user's side says who; it could become root anyway
-    with locked(f"lab-{name}", _report):
+    with locked(f"lab-{name}", _report) as lock:
         match verb:
             case "up":
                 return lab.up(spec.parse(request), owner, _report, prune=bool(request["prune"]))
@@ -38,7 +38,9 @@ def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
             case "stop":
                 return lab.stop(name, owner, _report)
             case "down":
-                return lab.down(name, owner, _report)
+                result = lab.down(name, owner, _report)
+                lock.unlink()
+                return result
     raise BadInput(f"{verb!r} is none of up, rebuild, stop, down, clean")
 
 
