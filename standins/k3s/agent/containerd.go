@@ -36,7 +36,7 @@ func (n *node) prepareMachine() error {
 			return fmt.Errorf("%s cannot be set to 1: %w", strings.ReplaceAll(name, "/", "."), err)
 		}
 	}
-	for _, d := range []string{n.data("images"), n.data("pod-manifests"), n.data("etc/cni/net.d"), state} {
+	for _, d := range []string{n.Get("data-dir"), n.data("images"), n.data("pod-manifests"), n.data("etc/cni/net.d"), state} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,9 @@ func Run(ctx context.Context, c config.Config, g *supervise.Group) error {
 	}
 	given, err := c.Token()
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Get("data-dir"), 0o755); err != nil {
 		return err
 	}
 	cas, err := s.keepPKI()
