@@ -36,7 +36,7 @@ def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> N
     file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
     with Progress() as progress:
         result = manage.up(lab, file, progress.report, catalogue=catalogue, prune=prune)
-    _print_up(lab, result)
+    print_up(lab, result)
 
 
 @click.command()
@@ -45,7 +45,7 @@ def start(lab: str) -> None:
     """Start the machines of a stopped LAB, as they were."""
     with Progress() as progress:
         result = manage.up(lab, None, progress.report)
-    _print_up(lab, result)
+    print_up(lab, result)
 
 
 @click.command()
@@ -55,7 +55,7 @@ def rebuild(lab: str, host: tuple[str, ...]) -> None:
     """Give the HOSTs of LAB fresh disks, or all of them; addresses, ports and keys stay."""
     with Progress() as progress:
         result = manage.rebuild(lab, host, progress.report)
-    _print_up(lab, result)
+    print_up(lab, result)
 
 
 @click.command()
@@ -125,7 +125,8 @@ def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
     os.execvp(argv[0], argv)  # noqa: S606 (ssh takes over this terminal)
 
 
-def _print_up(lab: str, result: dict[str, Any]) -> None:
+def print_up(lab: str, result: dict[str, Any]) -> None:
+    """Show what `whisklab.lab.manage.up` returned, and how to reach the machines."""
     if result.get("left"):
         click.echo(f"not in the topology, removed with --prune: {_names(result['left'])}")
     if not result["started"] and not result.get("first"):

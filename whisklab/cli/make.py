@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from whisklab.cli.lab import print_up
 from whisklab.cli.progress import Progress
 from whisklab.errors import WhisklabError
 from whisklab.lab import manage
@@ -55,7 +56,9 @@ def make(lab: str, catalogue: str | None) -> None:
         raise WhisklabError(f"{inventory}: not there: copy inventories/lab.py to it")
     clock = Clock()
     with Progress() as progress:
-        manage.up(lab, inventory.with_suffix(".yaml"), progress.report, catalogue=catalogue)
+        topology = inventory.with_suffix(".yaml")
+        result = manage.up(lab, topology, progress.report, catalogue=catalogue)
+    print_up(lab, result)
     clock.lap("machines and artifacts")
     _deploy(inventory, clock)
     click.echo(f"{lab} is ready. Where the time went:")

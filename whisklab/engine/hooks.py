@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def install(models: Iterable[type[Settings]]) -> None:
     _installed.append(True)
     _replace_connector()
     _never_prompt()
+    _quiet_paramiko()
     _replace_inventory(list(models))
     _refuse_no_hosts()
     _replace_tracebacks()
@@ -79,6 +81,12 @@ def _never_prompt() -> None:
         return run()
 
     _replace(ssh_connector, "execute_command_with_sudo_retry", execute)
+
+
+def _quiet_paramiko() -> None:
+    # Its transport thread logs a traceback for what the connector tells in one sentence.
+    if not logging.getLogger().handlers:  # pyinfra --debug-all wants to see everything
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 def _replace_inventory(models: list[type[Settings]]) -> None:

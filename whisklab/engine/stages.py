@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pyinfra.api.command import FunctionCommand
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import operation
 from pyinfra.context import ctx_state
 
 from whisklab.engine import hooks
 from whisklab.engine.remote import fail
-from whisklab.errors import BadInput, WhisklabError
+from whisklab.errors import WhisklabError
 
 
 @operation()
@@ -41,12 +42,13 @@ def require_engine() -> None:
     Call it first in deploy.py; nothing has been changed yet.
 
     Raises:
-        BadInput: config.py was not read (wrong directory); the stock connector would silently
-            accept new host keys.
+        PyinfraError: config.py was not read (wrong directory), so neither the host keys nor the
+            data were checked.
         WhisklabError: a host could not be reached or refuses sudo.
     """
     if not hooks.installed():
-        raise BadInput(
+        # Our own errors become sentences by the hooks, which are missing here.
+        raise PyinfraError(
             "deploy.py needs the engine that config.py installs: run pyinfra in the "
             "directory of config.py"
         )

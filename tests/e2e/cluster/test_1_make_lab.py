@@ -134,10 +134,19 @@ def test_the_laptop_s_kubeconfig_works(site: Site) -> None:
     assert {node.metadata.name for node in nodes if node.metadata} == set(ROLES)
 
 
+THEIRS = """
+apiVersion: v1
+kind: Config
+current-context: theirs
+clusters: [{name: theirs, cluster: {server: "https://192.0.2.1:6443"}}]
+users: [{name: theirs, user: {}}]
+contexts: [{name: theirs, context: {cluster: theirs, user: theirs}}]
+"""
+
+
 def test_the_kubeconfig_is_merged_on_request(site: Site, tmp_path: Path) -> None:
     own = tmp_path / "config"
-    own.write_text("apiVersion: v1\nkind: Config\ncurrent-context: theirs\ncontexts:\n"
-                   "- {name: theirs, context: {cluster: theirs, user: theirs}}\n")  # fmt: skip
+    own.write_text(THEIRS)
     own.chmod(0o600)
     data = site.directory / f"group_data/{site.name}.py"
     original = data.read_text()
