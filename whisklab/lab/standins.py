@@ -35,7 +35,10 @@ class _Version:
     go: tuple[int, int]  # the oldest Go that compiles it
 
 
-_VERSIONS = {DEFAULT_VERSION: _Version("go.mod", (1, 24))}
+_VERSIONS = {
+    DEFAULT_VERSION: _Version("go.mod", (1, 24)),
+    "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),  # for tests of upgrades
+}
 
 
 def build(
