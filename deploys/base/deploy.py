@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pyinfra import host, inventory
-from pyinfra.api import deploy
 from pyinfra.operations import server
 
 from deploys.base import operations, render
 from deploys.base.settings import BaseSettings
 from whisklab.engine import files
+from whisklab.engine.capability import capability
 from whisklab.engine.machine import Machine
 
 
-@deploy("Base")
+@capability("base")
 def base() -> None:
     """Packages, kernel modules and settings, the host's name, the names of its peers."""
     settings = BaseSettings.of(host)

@@ -9,6 +9,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from deploys.base.facts import InstalledPackages, LoadableModules, SysctlValues
+from whisklab.engine.reasons import because
 
 # An interrupted dpkg is finished first; another apt (a fresh VM's own upgrades) is waited for.
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
@@ -23,6 +24,7 @@ def packages(names: list[str]) -> Generator[StringCommand]:
     if not missing:
         host.noop("all packages are installed")
         return
+    because(f"not installed: {', '.join(missing)}")
     yield StringCommand("dpkg", "--configure", "-a")
     yield StringCommand(*APT, "update")
     yield StringCommand(*APT, "install", "--no-install-recommends", "--",
@@ -33,6 +35,7 @@ def packages(names: list[str]) -> Generator[StringCommand]:
 def modules_loaded(names: list[str]) -> Generator[StringCommand]:
     """Load those kernel modules that the kernel has and that are not loaded."""
     for name in host.get_fact(LoadableModules, modules=names):
+        because(f"{name} is not loaded")
         yield StringCommand("modprobe", "--", QuoteString(name))
 
 
@@ -42,4 +45,5 @@ def sysctl(wanted: dict[str, int]) -> Generator[StringCommand]:
     values = host.get_fact(SysctlValues, keys=sorted(wanted))
     for key in sorted(values):
         if values[key] != wanted[key]:
+            because(f"{key} is {values[key]}, not {wanted[key]}")
             yield StringCommand("sysctl", "-q", "-w", QuoteString(f"{key}={wanted[key]}"))

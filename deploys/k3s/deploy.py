@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host, inventory
-from pyinfra.api import deploy
 from pyinfra.api.host import Host
 
 from deploys.k3s import operations, render
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine import artifacts, files, services
+from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, Catalogue
 from whisklab.engine.environment import current
 from whisklab.engine.kube import Endpoint
@@ -93,7 +93,7 @@ def check() -> None:
             )
 
 
-@deploy("k3s: fetch")
+@capability("k3s", "fetch")
 def fetch() -> None:
     """Have everything on the laptop before any host is changed."""
     artifacts.fetched(name="k3s in the cache", artifact=_artifact("k3s"), path=render.BINARY)
@@ -102,7 +102,7 @@ def fetch() -> None:
         artifacts.fetched(name="Images in the cache", artifact=bundle, path=_images_path(bundle))
 
 
-@deploy("k3s: files")
+@capability("k3s", "files")
 def install() -> None:
     """Put binary, token, configuration and unit on a node; nothing is started."""
     settings, node = K3sSettings.of(host), _node()
@@ -118,21 +118,29 @@ def install() -> None:
             mode="644",
         )
     token = SecretStore(current().secrets).get_or_create("k3s_token")
-    files.content(name="Cluster token", path=render.TOKEN, content=token, mode="600")
+    files.content(name="Cluster token", path=render.TOKEN, content=token, mode="600", secret=True)
     files.content(
-        name="Configuration", path=render.CONFIG, content=render.config(node, settings), mode="600"
+        name="Configuration",
+        path=render.CONFIG,
+        content=render.config(node, settings),
+        mode="600",
+        secret=render.holds_secrets(settings),
     )
     registries = render.registries(settings)
     if registries is None:
         files.absent(name="No registries.yaml", path=render.REGISTRIES, header=render.HEADER)
     else:
         files.content(
-            name="registries.yaml", path=render.REGISTRIES, content=registries, mode="600"
+            name="registries.yaml",
+            path=render.REGISTRIES,
+            content=registries,
+            mode="600",
+            secret=True,
         )
     files.content(name="systemd unit", path=node.unit_path, content=render.unit(node, settings))
 
 
-@deploy("k3s: service")
+@capability("k3s", "service")
 def start() -> None:
     """Have the service of this node running from just these files."""
     node = _node()
@@ -143,7 +151,7 @@ def start() -> None:
     )
 
 
-@deploy("k3s: cluster")
+@capability("k3s", "cluster")
 def ready() -> None:
     """On the leader: wait until all nodes are Ready, save the kubeconfig on the laptop."""
     settings, machine = K3sSettings.of(host), Machine.of(host)

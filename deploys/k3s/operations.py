@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
-from pyinfra import host, logger
+from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
@@ -17,6 +17,8 @@ from pyinfra.api.host import Host
 from deploys.k3s import render
 from whisklab.engine import kube
 from whisklab.engine.environment import current
+from whisklab.engine.progress import tell
+from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call, run_quietly
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
@@ -61,6 +63,10 @@ def nodes_ready(names: list[str], api: kube.Endpoint) -> Generator[FunctionComma
         missing = _missing(host, names, api)
     except kube.Unreachable:
         missing = names
+        unknown_until("the API answers")
+    else:
+        for name in missing:
+            because(f"{name} is not Ready")
     if missing:
 
         def wait(server: Host) -> None:
@@ -86,7 +92,7 @@ def _wait(server: Host, names: list[str], api: kube.Endpoint) -> None:
             )
         if now - told > TOLD_EVERY:
             told = now
-            logger.info("%s%s", server.print_prefix, why)
+            tell(f"{server.name}: waiting, {why}")
         time.sleep(POLL)
 
 
@@ -104,7 +110,8 @@ def kubeconfig_saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
         text = run_quietly(host, StringCommand("cat", QuoteString(render.KUBECONFIG)))
         wanted = render.kubeconfig(text, server, environment.name)
     except WhisklabError:
-        wanted = None  # unknown until the server runs
+        wanted = None
+        unknown_until("the server runs")
 
     def save(leader: Host) -> None:
         text = run_quietly(leader, StringCommand("cat", QuoteString(render.KUBECONFIG)))
@@ -115,6 +122,8 @@ def kubeconfig_saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
 
     saved = wanted is not None and store.read("kubeconfig") == wanted.strip()
     if not saved or (merge and wanted and _merged(wanted) != _read(_own_kubeconfig())):
+        if wanted is not None:
+            because("it is missing, or another cluster's")
         yield call(save)
 
 

@@ -23,6 +23,9 @@ REGISTRIES = "/etc/rancher/k3s/registries.yaml"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 IMAGES = "/var/lib/rancher/k3s/agent/images"
 SERVER, AGENT = "k3s", "k3s-agent"
+# Of k3s's documentation, "k3s server": what must not be shown by --diff.
+SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",
+               "etcd-s3-secret-key", "etcd-s3-session-token", "vpn-auth"}  # fmt: skip
 HEADER = "# Written by whisklab (deploys/k3s); changes are undone by the next run."
 
 _templates = Environment(
@@ -81,6 +84,11 @@ def config(node: Node, settings: K3sSettings) -> str:
         values |= _server_values(node, settings)
     values |= settings.server_config if node.is_server else settings.agent_config
     return HEADER + "\n" + yaml.safe_dump(values, sort_keys=True)
+
+
+def holds_secrets(settings: K3sSettings) -> bool:
+    """Tell whether a config.yaml of these settings must not be shown."""
+    return bool(SECRET_KEYS & {*settings.server_config, *settings.agent_config})
 
 
 def _server_values(node: Node, settings: K3sSettings) -> dict[str, Any]:

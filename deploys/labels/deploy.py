@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pyinfra.api import deploy
 from pyinfra.api.host import Host
 
 from deploys.labels import operations
 from deploys.labels.settings import NodeSettings
+from whisklab.engine.capability import capability
 from whisklab.engine.kube import Endpoint
 
 
-@deploy("Labels")
+@capability("labels")
 def labels(nodes: list[Host], api: Endpoint) -> None:
     """Have the labels and taints that each node's data name.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
-from deploys.labels.render import NodeState, patch
+from deploys.labels.render import NodeState, describe, patch
 from whisklab.engine import kube
+from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call
 from whisklab.errors import WhisklabError
 
@@ -50,10 +52,15 @@ def node(
         taints: `key=value:Effect`.
         api: of this server.
     """
+    wanted: dict[str, Any] | None
     try:
         wanted = patch(_read(host, node, api), labels, taints)
+        why = describe(wanted)
     except kube.Unreachable:
-        wanted = {}
+        unknown_until("the API answers")
+        wanted, why = {}, []
+    for reason in why:
+        because(reason)
     if wanted is None:
         host.noop(f"labels and taints of {node} are as wanted")
         return

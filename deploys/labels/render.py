@@ -61,6 +61,18 @@ def patch(state: NodeState, labels: Mapping[str, str], taints: list[str]) -> dic
     return {**body, "metadata": {**metadata, "resourceVersion": state.resource_version}}
 
 
+def describe(change: Mapping[str, Any] | None) -> list[str]:
+    """Return what a patch does, one half sentence for each label, and one for the taints."""
+    if change is None:
+        return []
+    labels = change["metadata"].get("labels", {})
+    lines = [f"label {key} is to go" if value is None else f"label {key} is not {value}"
+             for key, value in sorted(labels.items())]  # fmt: skip
+    if "spec" in change:
+        lines.append("the taints differ")
+    return lines or ["its record of what is ours differs"]
+
+
 def _labels(state: NodeState, labels: Mapping[str, str]) -> dict[str, str | None]:
     ours = _remembered(state, OUR_LABELS)
     changed: dict[str, str | None] = {

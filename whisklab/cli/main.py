@@ -12,6 +12,8 @@ from whisklab.errors import WhisklabError
 # verb -> (module that has it, one line for --help). The modules are loaded only for their verb.
 VERBS: dict[str, tuple[str, str]] = {
     "make": ("whisklab.cli.make", "Bring up a lab and deploy the whole platform on it."),
+    "plan": ("whisklab.cli.deploy", "Tell what a deploy would change, and why."),
+    "apply": ("whisklab.cli.deploy", "Deploy: bring machines to what the data say."),
     "up": ("whisklab.cli.lab", "Bring up the machines of a lab."),
     "status": ("whisklab.cli.lab", "Show the machines of a lab."),
     "ssh": ("whisklab.cli.lab", "Log into a machine of a lab, or run a command there."),

@@ -43,7 +43,8 @@ class Artifact(BaseModel):
 
     def __str__(self) -> str:
         """Name it as people do."""
-        return f"{self.file_name} of {self.product} {self.version}"
+        named = f"{self.product} {self.version}"
+        return named if self.file_name == self.product else f"{named} ({self.file_name})"
 
 
 class Catalogue:

@@ -14,6 +14,8 @@ from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine.reasons import because, diff_wanted, differs
+
 SHA256_HEX = 64
 
 
@@ -91,9 +93,25 @@ def write_command(path: str, content: str, mode: str, owner: str) -> StringComma
     return StringCommand(command, _stdin=written(content).splitlines())
 
 
+def why_differs(found: FileState | None, mode: str, owner: str) -> str:
+    """Return what differs between a file and the wish, as half a sentence. Pure."""
+    if found is None:
+        return "there is no such file"
+    if found.kind != "regular file":
+        return f"it is a {found.kind}"
+    if (found.mode, found.owner) != (mode, owner):
+        return f"it is {found.mode} {found.owner}, not {mode} {owner}"
+    return "its content differs"
+
+
 @operation()
 def content(
-    path: str, content: str, mode: str = "644", owner: str = "root:root"
+    path: str,
+    content: str,
+    mode: str = "644",
+    owner: str = "root:root",
+    *,
+    secret: bool = False,
 ) -> Generator[StringCommand]:
     """Have exactly `content` at `path`, with this mode and owner; yields nothing when it is so.
 
@@ -102,11 +120,16 @@ def content(
         content: text; may be a secret.
         mode: octal, without a leading zero.
         owner: `user:group`.
+        secret: never show the content, not with --diff either.
     """
     found = host.get_fact(Stat, path=path)
     if found == FileState("regular file", owner, mode, digest(content)):
         host.noop(f"{path} is as wanted")
         return
+    if diff_wanted() and not secret:
+        differs(why_differs(found, mode, owner), host.get_fact(Text, path=path), content)
+    else:
+        because(why_differs(found, mode, owner))
     yield write_command(path, content, mode, owner)
 
 
@@ -131,6 +154,7 @@ def absent(path: str, header: str) -> Generator[StringCommand]:
         header: the first line by which our file is known; another file is left alone.
     """
     if host.get_fact(FirstLine, path=path) == header:
+        because("it is no longer wanted")
         yield StringCommand("rm", "-f", QuoteString(path))
 
 
@@ -144,6 +168,7 @@ def link(path: str, target: str) -> Generator[StringCommand]:
     """
     found = host.get_fact(LinkTarget, path=path)
     if found is None:
+        because("there is no such link")
         yield StringCommand("ln", "-s", QuoteString(target), QuoteString(path))
     elif found != target:
         host.noop(f"{path} is somebody else's, left alone")
@@ -191,4 +216,8 @@ def block(
     text = host.get_fact(Text, path=path)
     wanted = with_block(text, marker, lines)
     if text != wanted:
+        if diff_wanted():
+            differs("its lines differ", text, wanted)
+        else:
+            because("its lines differ")
         yield write_command(path, wanted, "644", owner)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pyinfra_cli.util as cli_util
 from pyinfra import logger
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
+from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
 from whisklab.engine import environment
@@ -29,6 +31,7 @@ from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
 
 _installed: list[bool] = []
+_watchers: list[BaseStateCallback] = []
 
 
 class Sentence(CliError):
@@ -47,6 +50,16 @@ class Sentence(CliError):
 def installed() -> bool:
     """Tell whether this process runs with our connector and checks."""
     return bool(_installed)
+
+
+@contextmanager
+def watching(watcher: BaseStateCallback) -> Iterator[None]:
+    """Let `watcher` hear of the operations of runs that begin in this context."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 def install(models: Iterable[type[Settings]]) -> None:
@@ -118,6 +131,8 @@ def _refuse_no_hosts() -> None:
             names = ", ".join(host.name for host in inventory)
             raise Sentence(BadInput(f"--limit leaves no host: there are {names}"))
         stock(self, inventory, config, initial_limit=initial_limit)
+        for watcher in _watchers:
+            self.add_callback_handler(watcher)
 
     _replace(api_state.State, "init", init)
 

@@ -14,6 +14,8 @@ from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine.reasons import because
+
 RECORDS = "/run/whisklab"
 LOG_LINES = 15
 
@@ -84,6 +86,13 @@ def why_restart(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
     return sorted(path for path, sha in wish.items() if state.started_from.get(path) != sha)
 
 
+def why_not_running(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
+    """Return why the service must be started or restarted, as half sentences. Pure."""
+    if state.active != "active":
+        return [f"it is {state.active}"]
+    return [f"it runs on another {path}" for path in why_restart(state, wish)]
+
+
 @operation()
 def running(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
     """Have `service` enabled and running from exactly the files of `wish`.
@@ -96,9 +105,12 @@ def running(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
     up fails the host with the last lines of the service's log.
     """
     state = host.get_fact(Service, service=service)
+    for reason in why_not_running(state, wish):
+        because(reason, restarts=service if state.active == "active" else None)
     if state.needs_reload or state.active != "active" or why_restart(state, wish):
         yield StringCommand("systemctl", "daemon-reload")
     if not state.enabled:
+        because("it is not enabled")
         yield StringCommand("systemctl", "enable", "--quiet", "--", QuoteString(service))
     if state.active != "active" or why_restart(state, wish):
         unit = QuoteString(service)

@@ -47,9 +47,9 @@ def test_a_file_a_service_and_a_label_are_repaired_and_nothing_else(site: Site) 
     site.root("worker1", "systemctl stop k3s-agent")
     site.kubectl("label", "node", "worker2", "openwhisk-role-", "somebody=else")
     assert site.converge() == {
-        ("Base | Kernel settings at each start", "storage"),
+        ("base | Kernel settings at each start", "storage"),
         ("k3s: service | Service k3s-agent", "worker1"),
-        ("Labels | Labels and taints of worker2", "master"),
+        ("labels | Labels and taints of worker2", "master"),
     }
     after = site.snapshots()
     for host in site.hosts:
@@ -101,8 +101,8 @@ def test_a_label_that_left_the_data_leaves_the_node(site: Site) -> None:
         'node_labels = {"openwhisk-role": "invoker", "rack": "a"}\n'
         'node_taints = ["dedicated=test:PreferNoSchedule"]\n'
     )
-    nodes = {("Labels | Labels and taints of worker1", "master"),
-             ("Labels | Labels and taints of worker2", "master")}  # fmt: skip
+    nodes = {("labels | Labels and taints of worker1", "master"),
+             ("labels | Labels and taints of worker2", "master")}  # fmt: skip
     try:
         site.kubectl("label", "node", "worker1", "theirs=yes")
         assert site.converge() == nodes

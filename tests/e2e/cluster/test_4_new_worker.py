@@ -21,8 +21,8 @@ def test_a_new_worker_leaves_the_others_alone(site: Site) -> None:
     # Whether the leader had to wait for the new node is a matter of milliseconds.
     waited = {("k3s: cluster | All nodes are Ready", "master")}
     assert {change for change in changes if change[1] in old} - waited == {
-        *(("Base | Names of all machines in /etc/hosts", host) for host in old),
-        ("Labels | Labels and taints of worker3", "master"),
+        *(("base | Names of all machines in /etc/hosts", host) for host in old),
+        ("labels | Labels and taints of worker3", "master"),
     }
     for host in old:
         assert before[host].services == after[host].services
