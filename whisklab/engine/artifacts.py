@@ -21,6 +21,7 @@ from pyinfra.api.host import Host
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.files import SHA256_HEX, script
+from whisklab.engine.reasons import because
 from whisklab.engine.remote import call
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
@@ -141,6 +142,7 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
     Its own operation, so that a run can fetch everything before it changes any host.
     """
     if host.get_fact(Sha256, path=path) != artifact.source.sha256:
+        because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
             fetch(artifact)
@@ -160,6 +162,7 @@ def pushed(artifact: Artifact, path: str, mode: str = "755") -> Generator[Functi
         mode: octal.
     """
     if host.get_fact(Sha256, path=path) != artifact.source.sha256:
+        because(f"it is not {artifact}")
 
         def push_to_host(target: Host) -> None:
             push(target, artifact, path, mode)
