@@ -163,8 +163,34 @@ def test_what_fails_is_one_sentence_and_leaves_nothing(
             standins.build()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(WhisklabError, match="no `go` on PATH"):
-        go_version((1, 24))
+        go_version((1, 24), tmp_path, print)
     assert not list((tmp_path / "cache").rglob("tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "root", "sentence"),
+    [
+        ("2:1.19~1", True, "this distribution offers 1.19"),
+        ("2:1.24~2", False, "run `sudo apt-get install golang-go`"),
+        ("2:1.24~2", True, "apt-get install golang-go failed: E: nothing there"),
+    ],
+)
+def test_a_missing_go_comes_from_the_package_manager_if_that_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, candidate: str, root: bool, sentence: str
+) -> None:
+    programs = tmp_path / "no-go"
+    programs.mkdir()
+    for name, text in {
+        "apt-cache": f"#!/bin/sh\necho '  Candidate: {candidate}'\n",
+        "apt-get": _APT,
+    }.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("FAKE_APT", "broken")
+    monkeypatch.setattr("os.geteuid", lambda: 0 if root else 1000)
+    with pytest.raises(WhisklabError, match=sentence):
+        go_version((1, 24), tmp_path, print)
 
 
 def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

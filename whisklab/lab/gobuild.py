@@ -16,19 +16,26 @@ from whisklab.errors import WhisklabError
 Report = Callable[[str], None]
 
 _EVERY = 5.0  # seconds between two reports
+_PACKAGE = "golang-go"  # of Debian and Ubuntu
+_FETCHES_NEWER = (1, 21)  # the first Go with toolchains in go.mod (go.dev/doc/toolchain)
 _KEPT = 5  # last lines of a failed build that are worth telling
 
 
-def go_version(least: tuple[int, int]) -> str:
-    """The version of the user's Go, such as ``go1.26.8``.
+def go_version(least: tuple[int, int], module: Path, report: Report) -> str:
+    """The version of Go that compiles ``module``, such as ``go1.26.8``.
+
+    Without a ``go`` on PATH the distribution's is installed, when we are root and it is new enough.
+    A Go from 1.21 on fetches the newer one that go.mod asks for, unless it is told not to.
 
     Raises:
-        WhisklabError: there is no Go on PATH, or it is older than ``least``.
+        WhisklabError: there is no Go that could be used.
     """
     wish = f"Go {least[0]}.{least[1]} or newer is needed to build the lab's stand-ins"
     if shutil.which("go") is None:
-        raise WhisklabError(f"{wish}, but there is no `go` on PATH: install it (https://go.dev/dl)")
-    answer = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False)
+        _install_go(wish, report)
+    answer = subprocess.run(
+        ["go", "env", "GOVERSION"], cwd=module, capture_output=True, text=True, check=False
+    )
     found = answer.stdout.strip()
     parts = re.match(r"go(\d+)\.(\d+)", found)
     if parts is None:
@@ -36,6 +43,33 @@ def go_version(least: tuple[int, int]) -> str:
     if (int(parts[1]), int(parts[2])) < least:
         raise WhisklabError(f"{wish}, but the one on PATH is {found}: install a newer one")
     return found
+
+
+def _install_go(wish: str, report: Report) -> None:
+    offered = _offered_go()
+    if offered is None or offered < _FETCHES_NEWER:
+        known = f", and this distribution offers {offered[0]}.{offered[1]}" if offered else ""
+        raise WhisklabError(
+            f"{wish}, but there is no `go` on PATH{known}: install it (https://go.dev/dl)"
+        )
+    if os.geteuid() != 0:
+        raise WhisklabError(f"{wish}: run `sudo apt-get install {_PACKAGE}`")
+    report(f"installing {_PACKAGE}")
+    argv = ["apt-get", "install", "--yes", "--no-install-recommends", _PACKAGE]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise WhisklabError(f"{wish}: apt-get install {_PACKAGE} failed: {last}")
+
+
+def _offered_go() -> tuple[int, int] | None:
+    """The version of Go that the machine's package manager has; None when it has none."""
+    if shutil.which("apt-cache") is None:
+        return None
+    argv = ["apt-cache", "policy", _PACKAGE]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Candidate: (?:\d+:)?(\d+)\.(\d+)", shown)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def build_flags(variables: Mapping[str, str]) -> list[str]:

@@ -75,7 +75,7 @@ def _built(version: str, report: Report) -> Path:
         raise WhisklabError(f"{_SOURCES} has no {spec.modfile}: run whisklab from its repository")
     flags = _flags(version, spec)
     root = cache_dir() / "standins" / "k3s"
-    done = root / _digest(_SOURCES, [go_version(spec.go), *flags])
+    done = root / _digest(_SOURCES, [go_version(spec.go, _SOURCES, report), *flags])
     if (done / _CATALOGUE).is_file():
         return done
     with _alone(root, report):
