@@ -20,7 +20,8 @@ from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
 from deploys.preflight.facts import Listeners
 from whisklab.engine import files
-from whisklab.engine.artifacts import Sha256, sha256_of
+from whisklab.engine.artifacts import Sha256
+from whisklab.engine.cache import sha256_of
 from whisklab.engine.services import Service
 
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"

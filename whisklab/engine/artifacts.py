@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import secrets
 import shutil
-import time
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-import httpx
 from gevent.lock import BoundedSemaphore
 from pyinfra import host, logger
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.host import Host
 
+from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.downloads import download, wrong_checksum
 from whisklab.engine.files import SHA256_HEX, script
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call
@@ -27,15 +26,8 @@ from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
-PROGRESS_EVERY = 2.0  # seconds
 COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
 _one_at_a_time = BoundedSemaphore()
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file on the laptop, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(artifact: Artifact) -> Path:
@@ -44,7 +36,8 @@ def fetch(artifact: Artifact) -> Path:
     Idempotent; a file is in the cache only after its checksum was right.
 
     Raises:
-        WhisklabError: the source does not answer, breaks off, or has another checksum.
+        WhisklabError: the source does not answer, breaks off, or has another checksum; or the
+            cache cannot be written.
     """
     with _one_at_a_time:
         return _fetch(artifact)
@@ -58,16 +51,9 @@ def _fetch(artifact: Artifact) -> Path:
             raise WhisklabError(f"{artifact}: {path} is not there: build or copy it again")
         _check(artifact, path)
         return path
-    path = cache_dir() / "artifacts" / artifact.source.sha256 / artifact.file_name
+    path = cached(artifact.source.sha256, artifact.file_name)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            _download(artifact, part)
-            _check(artifact, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        download(str(artifact), artifact.source.url, path, artifact.source.sha256, logger.info)
     return path
 
 
@@ -75,39 +61,8 @@ def _check(artifact: Artifact, path: Path) -> None:
     found = sha256_of(path)
     if found != artifact.source.sha256:
         raise WhisklabError(
-            f"{artifact}: the file from {artifact.source.url} has the SHA-256 {found}, the "
-            f"catalogue says {artifact.source.sha256}: it was not installed; mend the source or "
-            "the catalogue"
+            wrong_checksum(str(artifact), artifact.source.url, artifact.source.sha256, found)
         )
-
-
-def _download(artifact: Artifact, part: Path) -> None:
-    url, done, told = artifact.source.url, 0, time.monotonic()
-    try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as answer:
-            answer.raise_for_status()
-            size = int(answer.headers.get("content-length", 0))
-            with part.open("wb") as file:
-                for chunk in answer.iter_bytes(CHUNK):
-                    file.write(chunk)
-                    done += len(chunk)
-                    if time.monotonic() - told > PROGRESS_EVERY:
-                        told = time.monotonic()
-                        logger.info("%s: %s", artifact, _progress(done, size))
-    except httpx.HTTPStatusError as error:
-        raise WhisklabError(
-            f"{artifact}: {url} answers {error.response.status_code}: check the "
-            "version and the catalogue"
-        ) from error
-    except httpx.HTTPError as error:
-        raise WhisklabError(
-            f"{artifact}: the download from {url} broke off after {done} bytes ({error}): run again"
-        ) from error
-
-
-def _progress(done: int, size: int) -> str:
-    of = f" of {size / 1e6:.0f}" if size else ""
-    return f"{done / 1e6:.0f}{of} MB"
 
 
 class Sha256(FactBase[str | None]):
@@ -145,7 +100,7 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
         because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
-            fetch(artifact)
+            _to_push(artifact)
 
         yield call(fetch_to_cache)
 
@@ -179,8 +134,8 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
     connector = target.connector
     if not isinstance(connector, WhiskSSH):
         raise WhisklabError(f"{target.name} is not reached over SSH")
-    local = fetch(artifact)
-    packed = not local.name.endswith(COMPRESSED)
+    source = _to_push(artifact)
+    packed = not artifact.file_name.endswith(COMPRESSED)
     command = script(
         'set -e; new="$1.whisklab-new"; mkdir -p "$(dirname "$1")"; '
         'if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi; '
@@ -193,7 +148,6 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
         artifact.source.sha256,
         "packed" if packed else "plain",
     )
-    source = _packed(local, artifact.source.sha256) if packed else local
     ok, stderr = connector.stream(command, source)
     if not ok:
         raise WhisklabError(
@@ -202,14 +156,25 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
         )
 
 
-def _packed(local: Path, sha256: str) -> Path:
-    """Return the file compressed, from the cache; fast compression, the network is a lab's."""
-    packed = cache_dir() / "packed" / f"{sha256}.gz"
-    with _one_at_a_time:
+def _to_push(artifact: Artifact) -> Path:
+    """Return the file to send, compressed if it is not yet; both stay in the cache."""
+    local = fetch(artifact)
+    if local.name.endswith(COMPRESSED):
+        return local
+    packed = cache_dir() / "packed" / f"{artifact.source.sha256}.gz"
+    with _one_at_a_time, writing(packed.parent):
         if not packed.is_file():
-            packed.parent.mkdir(parents=True, exist_ok=True)
-            part = packed.with_name(f".{packed.name}.{secrets.token_hex(4)}")
-            with local.open("rb") as plain, gzip.open(part, "wb", compresslevel=1) as file:
-                shutil.copyfileobj(plain, file, CHUNK)
-            part.replace(packed)
+            _pack(local, packed)
     return packed
+
+
+def _pack(local: Path, packed: Path) -> None:
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    part = packed.with_name(f".{packed.name}.{secrets.token_hex(4)}")
+    try:
+        # Fast compression: the network is a lab's.
+        with local.open("rb") as plain, gzip.open(part, "wb", compresslevel=1) as file:
+            shutil.copyfileobj(plain, file, CHUNK)
+        part.replace(packed)
+    finally:
+        part.unlink(missing_ok=True)

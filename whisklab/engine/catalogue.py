@@ -1,23 +1,67 @@
-"""The artifact catalogue: which versions there are, where they come from, their checksums."""
+"""The artifact catalogue: which versions there are, where they come from, their checksums.
+
+A checksum stands in the catalogue itself (whoever generates the whole file knows it, as the build
+of the lab's stand-ins does) or in the lock beside it, `<catalogue>.lock.yaml`, which `whisklab
+lock` writes (`whisklab.engine.lock`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
-from urllib.parse import urlparse
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote, urljoin, urlparse
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.errors import BadInput
 
+Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Model = TypeVar("_Model", bound=BaseModel)
+
 
 class Source(BaseModel):
     """Where one file comes from: its URL (https, http or file) and its SHA-256, hexadecimal."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    url: Annotated[str, Field(pattern=r"^(https?|file)://")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    url: Url
+    sha256: Digest
+
+
+class Entry(BaseModel):
+    """One file as the catalogue names it.
+
+    Attributes:
+        url: where it comes from.
+        mirrors: further places of the same file, by the name that the setting `mirror` has.
+        sums: the release's own list of SHA-256, relative to the file's URL.
+        sha256: known to who wrote the catalogue; else the lock has it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: Url
+    mirrors: dict[str, Url] = {}
+    sums: str | None = None
+    sha256: Digest | None = None
+
+    def url_at(self, mirror: str | None) -> str:
+        """Return its URL at the mirror, or the usual one where there is no such mirror."""
+        return self.mirrors.get(mirror or "", self.url)
+
+    def sums_at(self, mirror: str | None) -> str | None:
+        """Return the URL of the list of checksums beside it, None when there is none."""
+        return urljoin(self.url_at(mirror), self.sums) if self.sums else None
+
+
+class Locked(BaseModel):
+    """A checksum in the lock, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    sha256: Digest
+    origin: Annotated[str, Field(alias="from")]
 
 
 class Product(BaseModel):
@@ -25,7 +69,24 @@ class Product(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     default: str
-    versions: dict[str, dict[str, dict[str, Source]]]
+    versions: dict[str, dict[str, dict[str, Entry]]]
+
+
+@dataclass(frozen=True)
+class Key:
+    """The place of a file in catalogue and lock."""
+
+    product: str
+    version: str
+    name: str
+    architecture: str
+
+    def __str__(self) -> str:
+        """Name it as people do."""
+        return f"{self.product} {self.version} {self.name} {self.architecture}"
+
+
+Lock = dict[Key, Locked]
 
 
 class Artifact(BaseModel):
@@ -39,7 +100,7 @@ class Artifact(BaseModel):
     @property
     def file_name(self) -> str:
         """The file's name at its source."""
-        return PurePosixPath(urlparse(self.source.url).path).name
+        return file_name(self.source.url)
 
     def __str__(self) -> str:
         """Name it as people do."""
@@ -47,27 +108,37 @@ class Artifact(BaseModel):
         return named if self.file_name == self.product else f"{named} ({self.file_name})"
 
 
+def file_name(url: str) -> str:
+    """Return the name of the file at `url`."""
+    return PurePosixPath(unquote(urlparse(url).path)).name
+
+
 class Catalogue:
-    """A catalogue file.
+    """A catalogue file and the lock beside it.
 
     Args:
-        path: YAML, `<product>: {default, versions: {<version>: {<artifact>: {<arch>: source}}}}`.
+        path: YAML, `<product>: {default, versions: {<version>: {<artifact>: {<arch>: entry}}}}`.
+        mirror: which mirror to use where a file has one of that name.
 
     Raises:
-        BadInput: it cannot be read or is not of that form.
+        BadInput: one of the two cannot be read or is not of that form.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mirror: str | None = None) -> None:
         self.path = path
-        try:
-            raw = yaml.safe_load(path.read_text())
-            self._products = {name: Product.model_validate(value) for name, value in raw.items()}
-        except (OSError, yaml.YAMLError, AttributeError) as error:
-            raise BadInput(f"{path}: is no catalogue: {error}") from error
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadInput(f"{path}: {where}: {first['msg']}") from error
+        self.lock_path = path.with_suffix(".lock.yaml")
+        self._mirror = mirror
+        raw = _read(path)
+        self._products = {name: _parsed(path, Product, value, name) for name, value in raw.items()}
+        self.lock = _read_lock(self.lock_path)
+
+    def entries(self) -> Iterator[tuple[Key, Entry]]:
+        """Yield all files of the catalogue, in its order."""
+        for product, found in self._products.items():
+            for version, names in found.versions.items():
+                for name, architectures in names.items():
+                    for architecture, entry in architectures.items():
+                        yield Key(product, version, name, architecture), entry
 
     def version(self, product: str, wanted: str | None) -> str:
         """Return the version to use: `wanted`, or the catalogue's default.
@@ -95,10 +166,56 @@ class Catalogue:
             architecture: `amd64` or `arm64`, as Debian and Go say.
 
         Raises:
-            BadInput: the catalogue does not have it.
+            BadInput: the catalogue does not have it, or there is no checksum for it.
         """
         version = self.version(product, wanted)
-        sources = self._products[product].versions[version].get(name, {})
-        if architecture not in sources:
+        entries = self._products[product].versions[version].get(name, {})
+        if architecture not in entries:
             raise BadInput(f"{self.path}: {product} {version} has no {name} for {architecture}")
-        return Artifact(product=product, version=version, source=sources[architecture])
+        sha256 = self._sha256(Key(product, version, name, architecture), entries[architecture])
+        url = entries[architecture].url_at(self._mirror)
+        return Artifact(product=product, version=version, source=Source(url=url, sha256=sha256))
+
+    def _sha256(self, key: Key, entry: Entry) -> str:
+        if entry.sha256 is not None:
+            return entry.sha256
+        if key not in self.lock:
+            raise BadInput(f"{self.lock_path}: has no checksum of {key}: run `whisklab lock`")
+        return self.lock[key].sha256
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadInput(f"{path}: is no catalogue: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path}: is no catalogue: expected products, such as `k3s:`")
+    return raw
+
+
+def _parsed(path: Path, model: type[_Model], value: object, *where: str) -> _Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, (*where, *first["loc"])))
+        raise BadInput(f"{path}: {place}: {first['msg']}") from error
+
+
+def _read_lock(path: Path) -> Lock:
+    if not path.exists():
+        return {}
+    lock: Lock = {}
+    try:
+        for product, versions in _read(path).items():
+            for version, names in versions.items():
+                for name, architectures in names.items():
+                    for architecture, value in architectures.items():
+                        key = Key(product, version, name, architecture)
+                        lock[key] = _parsed(path, Locked, value, str(key))
+    except AttributeError as error:
+        raise BadInput(
+            f"{path}: is no lock: expected product, version, name, architecture"
+        ) from error
+    return lock

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.unit.engine.http_server import Files, serving
 from whisklab.engine.artifacts import fetch
 from whisklab.engine.catalogue import Artifact, Catalogue, Source
 from whisklab.errors import BadInput, WhisklabError
@@ -18,35 +17,11 @@ BODY = b"k3s" * 100_000
 SHA = hashlib.sha256(BODY).hexdigest()
 
 
-class Server(BaseHTTPRequestHandler):
-    """Serves BODY at /whole, half of it at /truncated; counts requests."""
-
-    requests: list[str] = []
-
-    def do_GET(self) -> None:
-        self.requests.append(self.path)
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY if self.path == "/whole" else BODY[: len(BODY) // 2])
-
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
-
-
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Files]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    Server.requests.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-        thread.join()
+    with serving(Files({"/whole": BODY})) as files:
+        yield files
 
 
 def artifact(url: str, sha256: str = SHA) -> Artifact:
@@ -57,27 +32,37 @@ def files_below(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file()]
 
 
-def test_fetched_once(server: str) -> None:
-    first = fetch(artifact(f"{server}/whole"))
+def test_fetched_once(server: Files) -> None:
+    first = fetch(artifact(f"{server.url}/whole"))
     assert first.read_bytes() == BODY
-    assert fetch(artifact(f"{server}/whole")) == first
-    assert Server.requests == ["/whole"]
+    assert fetch(artifact(f"{server.url}/whole")) == first
+    assert server.requests == [("/whole", None)]
 
 
 @pytest.mark.parametrize(
     ("path", "sha256", "sentence"),
-    [
-        ("/truncated", SHA, "broke off after"),
-        ("/missing", SHA, "answers 404"),
-        ("/whole", "0" * 64, "the catalogue says 0000"),
-    ],
+    [("/missing", SHA, "answers 404"), ("/whole", "0" * 64, "the catalogue says 0000")],
 )
-def test_nothing_half_there(
-    server: str, tmp_path: Path, path: str, sha256: str, sentence: str
-) -> None:
+def test_nothing_left(server: Files, tmp_path: Path, path: str, sha256: str, sentence: str) -> None:
     with pytest.raises(WhisklabError, match=sentence):
-        fetch(artifact(server + path, sha256))
+        fetch(artifact(server.url + path, sha256))
     assert files_below(tmp_path / "cache") == []
+
+
+def test_a_truncated_one_is_continued(server: Files, tmp_path: Path) -> None:
+    server.cut = 1000
+    with pytest.raises(WhisklabError, match="broke off after 1000 bytes"):
+        fetch(artifact(f"{server.url}/whole"))
+    assert {path.name for path in files_below(tmp_path)} == {"whole.part", "whole.part.from"}
+    server.cut = None
+    assert fetch(artifact(f"{server.url}/whole")).read_bytes() == BODY
+    assert files_below(tmp_path) == [fetch(artifact(f"{server.url}/whole"))]
+
+
+def test_an_unwritable_cache(server: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/cache")
+    with pytest.raises(WhisklabError, match=r"/proc/cache/whisklab/artifacts.*cannot be written"):
+        fetch(artifact(f"{server.url}/whole"))
 
 
 def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +116,38 @@ def test_the_catalogue_of_the_repository() -> None:
     for architecture in ("amd64", "arm64"):
         for name in ("k3s", "airgap-images"):
             assert found.artifact("k3s", None, name, architecture)
+    assert {entry.sums for _, entry in found.entries()} == {
+        "sha256sum-amd64.txt", "sha256sum-arm64.txt"}  # fmt: skip
+    assert all(key in found.lock for key, _ in found.entries())
+
+
+TWO = """
+k3s:
+  default: v1
+  versions:
+    v1:
+      k3s: {amd64: {url: "https://x.test/k3s", mirrors: {cn: "https://y.test/k3s"}}}
+"""
+
+
+def test_the_lock_and_the_mirror(tmp_path: Path) -> None:
+    found = catalogue(tmp_path, TWO)
+    with pytest.raises(BadInput, match=r"has no checksum of k3s v1 k3s amd64: run `whisklab lock`"):
+        found.artifact("k3s", None, "k3s", "amd64")
+    lock = tmp_path / "catalogue.lock.yaml"
+    lock.write_text(f"k3s: {{v1: {{k3s: {{amd64: {{sha256: {SHA}, from: somebody}}}}}}}}")
+    here = Catalogue(found.path).artifact("k3s", None, "k3s", "amd64").source
+    assert here == Source(url="https://x.test/k3s", sha256=SHA)
+    there = Catalogue(found.path, "cn").artifact("k3s", None, "k3s", "amd64").source
+    assert there == Source(url="https://y.test/k3s", sha256=SHA)
+    other = Catalogue(found.path, "elsewhere").artifact("k3s", None, "k3s", "amd64").source
+    assert other == here
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "a", "k3s: 1", "k3s: {v1: {k3s: {amd64: {sha256: abc, from: x}}}}"]
+)
+def test_a_broken_lock(tmp_path: Path, text: str) -> None:
+    (tmp_path / "catalogue.lock.yaml").write_text(text)
+    with pytest.raises(BadInput, match=r"catalogue\.lock\.yaml: "):
+        catalogue(tmp_path, TWO)
