@@ -8,6 +8,14 @@ value beats a group's, a group's beats these.
 _sudo = True  # SSH logs in as an ordinary user; the work is done with sudo
 
 catalogue = "files/catalogue.yaml"  # where artifacts come from, and their checksums
+mirror = None  # "cn": the laptop downloads from a mirror in China
+
+# The machines' way out of a closed network, such as "http://proxy.example.org:3128". May hold a
+# password (percent-encoded): then better read from a file that is not committed. The laptop's
+# own downloads honour http_proxy, https_proxy and no_proxy of its environment.
+http_proxy = None
+https_proxy = None
+no_proxy = []  # what is reached directly, such as ["10.0.0.0/8", ".example.org"]; the cluster is
 
 # Every machine ---------------------------------------------------------------------------------
 base_packages = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]

@@ -59,17 +59,20 @@ def _node() -> render.Node:
     join = render.url(Machine.of(leader()).node_address, api().port)
     machine = Machine.of(host)
     api_host = machine.api_address.rsplit(":", 1)[0] if machine.api_address else None
+    addresses = [Machine.of(each).node_address for each in inventory]
     return render.Node(
         name=host.name,
         address=machine.node_address,
         join=None if host.name == leader().name else join,
         is_server=is_server(),
         api_host=api_host,
+        environment=render.environment(machine, K3sSettings.of(host), addresses),
     )
 
 
 def _artifact(name: str) -> Artifact:
-    catalogue = Catalogue(Path(Machine.of(host).catalogue))
+    machine = Machine.of(host)
+    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
     version = K3sSettings.of(host).version
     return catalogue.artifact("k3s", version, name, architecture(host))
 
@@ -134,6 +137,16 @@ def install() -> None:
             name="registries.yaml",
             path=render.REGISTRIES,
             content=registries,
+            mode="600",
+            secret=True,
+        )
+    if node.environment is None:
+        files.absent(name="No proxy", path=node.environment_path, header=render.HEADER)
+    else:
+        files.content(
+            name="Proxy",
+            path=node.environment_path,
+            content=node.environment,
             mode="600",
             secret=True,
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.files import digest
+from whisklab.engine.machine import Machine
 from whisklab.engine.services import recorder
 
 BINARY = "/usr/local/bin/k3s"
@@ -21,7 +22,9 @@ CONFIG = "/etc/rancher/k3s/config.yaml"
 TOKEN = "/etc/rancher/k3s/cluster-token"  # noqa: S105  a path
 REGISTRIES = "/etc/rancher/k3s/registries.yaml"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
+DEFAULTS = "/etc/default"  # what units read their environment from
 IMAGES = "/var/lib/rancher/k3s/agent/images"
+NEVER_PROXIED = (".svc", ".cluster.local", "localhost", "127.0.0.0/8")
 SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
 SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",
@@ -46,6 +49,7 @@ class Node:
         join: the URL of the server it joins, None for the first server.
         is_server: whether it runs the control plane.
         api_host: a further name the laptop reaches its API by, None for none.
+        environment: content of its environment file (see `environment`), None for no such file.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Node:
     join: str | None
     is_server: bool
     api_host: str | None = None
+    environment: str | None = field(default=None, repr=False)
 
     @property
     def service(self) -> str:
@@ -63,6 +68,11 @@ class Node:
     def unit_path(self) -> str:
         """Where its unit stands."""
         return f"/etc/systemd/system/{self.service}.service"
+
+    @property
+    def environment_path(self) -> str:
+        """Where its environment stands."""
+        return f"{DEFAULTS}/{self.service}"
 
 
 def url(address: str, port: int) -> str:
@@ -113,9 +123,42 @@ def registries(settings: K3sSettings) -> str | None:
     return HEADER + "\n" + yaml.safe_dump(settings.registries, sort_keys=True)
 
 
+def environment(machine: Machine, settings: K3sSettings, addresses: Iterable[str]) -> str | None:
+    """Return the environment file of a machine behind a proxy, None without one.
+
+    What belongs to the cluster is reached directly; an address that a network of `no_proxy` covers
+    is not listed, so that a new machine in it changes nothing.
+
+    Args:
+        machine: with its proxies.
+        settings: of the cluster.
+        addresses: of all its machines.
+    """
+    proxies = {"HTTP_PROXY": machine.http_proxy, "HTTPS_PROXY": machine.https_proxy}
+    given = {name: value for name, value in proxies.items() if value is not None}
+    if not given:
+        return None
+    networks = [*machine.no_proxy, settings.cluster_cidr, settings.service_cidr, *NEVER_PROXIED]
+    single = sorted(each for each in addresses if not _covered(each, networks))
+    values = {**given, "NO_PROXY": ",".join(dict.fromkeys([*networks, *single]))}
+    return "\n".join([HEADER, *(f"{name}={value}" for name, value in values.items())]) + "\n"
+
+
+def _covered(address: str, networks: Iterable[str]) -> bool:
+    for network in networks:
+        try:
+            if ipaddress.ip_address(address) in ipaddress.ip_network(network):
+                return True
+        except ValueError:
+            continue  # a name
+    return False
+
+
 def unit(node: Node, settings: K3sSettings) -> str:
     """Return the systemd unit of a node."""
     optional = [] if settings.registries is None else [REGISTRIES]
+    if node.environment is not None:
+        optional.append(node.environment_path)
     return _templates.get_template("k3s.service.j2").render(
         role="server" if node.is_server else "agent",
         binary=BINARY,
@@ -126,12 +169,16 @@ def unit(node: Node, settings: K3sSettings) -> str:
 def wish(node: Node, settings: K3sSettings, binary_sha256: str) -> dict[str, str]:
     """Return what the service must have started from: path to SHA-256."""
     text = registries(settings)
-    return {
+    wish = {
         BINARY: binary_sha256,
         CONFIG: digest(config(node, settings)),
         node.unit_path: digest(unit(node, settings)),
-        **({REGISTRIES: digest(text)} if text is not None else {}),
     }
+    if text is not None:
+        wish[REGISTRIES] = digest(text)
+    if node.environment is not None:
+        wish[node.environment_path] = digest(node.environment)
+    return wish
 
 
 def kubeconfig(text: str, server: str, name: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pyinfra.api.host import Host
 from pyinfra.facts.server import Arch
 
 from whisklab.engine.settings import Settings
 from whisklab.errors import WhisklabError
 
+PROXY = re.compile(r"(https?|socks5)://[^\s\"'\\]+")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as `uname -m` says, as Debian says
 
 
@@ -22,7 +24,23 @@ def _address(value: str) -> str:
         raise ValueError("expected an IP address such as 192.168.1.10") from None
 
 
+def _proxy(value: str) -> str:
+    # As systemd reads an environment file: no quotes, no backslash. Passwords are percent-encoded.
+    if not PROXY.fullmatch(value):
+        raise ValueError("expected a proxy such as http://proxy.example.org:3128")
+    return value
+
+
+def _direct(value: str) -> str:
+    if not value or re.search(r"[\s,\"'\\]", value):
+        raise ValueError("expected one address, network, name or .suffix")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
+
+Proxy = Annotated[str, AfterValidator(_proxy)]
+Direct = Annotated[str, AfterValidator(_direct)]
 
 
 class Machine(Settings):
@@ -34,6 +52,11 @@ class Machine(Settings):
         api_address: `host:port` at which the laptop reaches the Kubernetes API of this machine,
             when that is not node_address.
         catalogue: the path of the artifact catalogue.
+        mirror: take artifacts from this mirror of the catalogue, where it has one.
+        http_proxy: the machine's way out, for services that fetch something; the laptop's own
+            downloads honour its environment instead. It may hold a password.
+        https_proxy: the same for https.
+        no_proxy: what is reached without it, besides the cluster itself.
     """
 
     prefix: ClassVar[str] = ""
@@ -41,6 +64,10 @@ class Machine(Settings):
     node_address: Address
     api_address: str | None = None
     catalogue: str = "files/catalogue.yaml"
+    mirror: Literal["cn"] | None = None
+    http_proxy: Annotated[Proxy | None, Field(repr=False)] = None
+    https_proxy: Annotated[Proxy | None, Field(repr=False)] = None
+    no_proxy: list[Direct] = []
 
 
 _architectures: dict[str, str] = {}

@@ -21,6 +21,8 @@ from whisklab.errors import BadInput
 class Settings(BaseModel):
     """Base of every capability's settings: frozen, no unknown keys, defaults for all but facts.
 
+    A field that may hold a secret is declared with `repr=False`: its value is never shown.
+
     Class attributes: `prefix` stands before each field's name in the data ("" for none).
     """
 
@@ -110,6 +112,7 @@ def _unknown(data: HostData, key: str, known: set[str]) -> str:
 
 def _sentences(data: HostData, model: type[Settings], error: ValidationError) -> list[str]:
     lines = []
+    hidden = {name for name, field in model.model_fields.items() if not field.repr}
     for item in error.errors(include_url=False):
         path = [str(part) for part in item["loc"]]
         if not path:
@@ -117,7 +120,8 @@ def _sentences(data: HostData, model: type[Settings], error: ValidationError) ->
             continue
         key = model.prefix + path[0]
         inner = "".join(f"[{part}]" for part in path[1:])
-        given = "" if item["type"] == "missing" else f", not {item['input']!r}"
+        shown = item["type"] != "missing" and path[0] not in hidden
+        given = f", not {item['input']!r}" if shown else ""
         lines.append(f"{data.origin(key)}: {key}{inner}: {_message(item)}{given}")
     return lines
 

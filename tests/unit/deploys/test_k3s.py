@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from deploys.k3s import render
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.files import digest
+from whisklab.engine.machine import Machine
 
 FIRST = render.Node("m1", "10.0.0.1", join=None, is_server=True, api_host="127.0.0.1")
 SECOND = render.Node("m2", "10.0.0.2", join="https://10.0.0.1:6443", is_server=True)
@@ -63,6 +65,51 @@ def test_the_wish_is_what_the_unit_records(registries: dict[str, object] | None)
     assert wish[FIRST.unit_path] == digest(unit)
     assert all(path in unit for path in wish)
     assert (render.REGISTRIES in unit) == (render.REGISTRIES in wish) == (registries is not None)
+
+
+PROXIED = Machine(
+    node_address="10.0.0.3",
+    http_proxy="http://me:hunter2@proxy:3128",
+    https_proxy="http://me:hunter2@proxy:3128",
+    no_proxy=[".example.org"],
+)
+
+
+def test_the_environment_of_a_machine_behind_a_proxy() -> None:
+    text = render.environment(PROXIED, DEFAULTS, ["10.0.0.3", "10.0.0.1"])
+    assert text is not None
+    direct = ".example.org,10.42.0.0/16,10.43.0.0/16,.svc,.cluster.local,localhost,127.0.0.0/8"
+    assert text.splitlines() == [
+        render.HEADER,
+        "HTTP_PROXY=http://me:hunter2@proxy:3128",
+        "HTTPS_PROXY=http://me:hunter2@proxy:3128",
+        f"NO_PROXY={direct},10.0.0.1,10.0.0.3",
+    ]
+    assert render.environment(Machine(node_address="10.0.0.3"), DEFAULTS, ["10.0.0.1"]) is None
+
+
+def test_a_network_in_no_proxy_covers_its_machines() -> None:
+    machine = PROXIED.model_copy(update={"no_proxy": ["10.0.0.0/24"], "http_proxy": None})
+    texts = {
+        render.environment(machine, DEFAULTS, addresses)
+        for addresses in (["10.0.0.1"], ["10.0.0.1", "10.0.0.2"])
+    }
+    assert len(texts) == 1
+    text = texts.pop()
+    assert text is not None
+    assert "HTTP_PROXY" not in text
+    assert text.rstrip().endswith("127.0.0.0/8")
+
+
+def test_the_environment_is_recorded_and_never_shown() -> None:
+    text = render.environment(PROXIED, DEFAULTS, ["10.0.0.3"])
+    node = replace(AGENT, environment=text)
+    assert text is not None
+    assert render.wish(node, DEFAULTS, "ab")["/etc/default/k3s-agent"] == digest(text)
+    assert "/etc/default/k3s-agent " in render.unit(node, DEFAULTS)
+    assert "/etc/default/k3s-agent" not in render.wish(AGENT, DEFAULTS, "ab")
+    assert "/etc/default/k3s-agent" not in render.unit(AGENT, DEFAULTS)
+    assert "hunter2" not in render.unit(node, DEFAULTS) + repr(node) + repr(PROXIED)
 
 
 def test_ipv6_urls() -> None:

@@ -54,6 +54,13 @@ def test_a_finding_is_one_sentence(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["me:hunter2@proxy:3128", "http://me:hunter2@pro xy", 5])
+def test_a_secret_is_not_shown(value: object) -> None:
+    with pytest.raises(BadInput, match="http_proxy: ") as raised:
+        check(Machine, node_address="10.0.0.1", http_proxy=value)
+    assert "hunter2" not in str(raised.value)
+
+
 def test_all_findings_are_told_at_once_and_each_once() -> None:
     data = [HostData(name, {"example_size": "x", "bad": 1}, lambda _: "f") for name in "ab"]
     with pytest.raises(BadInput) as raised:
