@@ -17,6 +17,10 @@ http_proxy = None
 https_proxy = None
 no_proxy = []  # what is reached directly, such as ["10.0.0.0/8", ".example.org"]; the cluster is
 
+# `whisklab forward`: further ports on the laptop, "[LOCAL:]HOST:PORT" as the first master sees
+# it, such as {"registry": "5000:10.0.0.14:5000"}
+forwards = {}
+
 # Every machine ---------------------------------------------------------------------------------
 base_packages = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]
 base_modules = ["br_netfilter", "overlay"]  # kernel modules, where the kernel has them

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "start": ("whisklab.cli.lab", "Start the machines of a stopped lab."),
     "rebuild": ("whisklab.cli.lab", "Give machines of a lab fresh disks."),
     "down": ("whisklab.cli.lab", "Remove a lab and all that was made for it."),
+    "forward": ("whisklab.cli.forward", "Open local ports into an environment."),
     "lock": ("whisklab.cli.lock", "Write the checksums of the catalogue into its lock."),
     "clean": ("whisklab.cli.lab", "Remove cached images that no lab uses."),
 }

@@ -10,6 +10,7 @@ import socket
 
 import gevent
 import paramiko
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 
 from whisklab.engine.connector import WhiskSSH
@@ -25,11 +26,20 @@ def open_tunnel(host: Host, address: str, port: int) -> socket.socket:
     Raises:
         WhisklabError: nothing listens there, or sshd forbids forwarding.
     """
+    return _as_socket(open_channel(host, address, port))
+
+
+def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
+    """Return a channel of the SSH connection to `address`:`port` as `host` sees it.
+
+    Raises:
+        WhisklabError: nothing listens there, or sshd forbids forwarding.
+    """
     connector = host.connector
     if not isinstance(connector, WhiskSSH):
         raise WhisklabError(f"{host.name} is not reached over SSH, so there is no tunnel to it")
     try:
-        channel = connector.transport.open_channel(
+        return connector.transport.open_channel(
             "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=OPEN_TIMEOUT
         )
     except paramiko.ChannelException as error:
@@ -39,17 +49,24 @@ def open_tunnel(host: Host, address: str, port: int) -> socket.socket:
                 "`AllowTcpForwarding yes` in its sshd_config"
             ) from error
         raise WhisklabError(f"nothing answers at {address}:{port} on {host.name}") from error
-    except paramiko.SSHException as error:
+    except (paramiko.SSHException, ConnectError) as error:
         raise WhisklabError(f"no tunnel to {address}:{port} on {host.name}: {error}") from error
-    return _as_socket(channel)
 
 
 def _as_socket(channel: paramiko.Channel) -> socket.socket:
     # A channel cannot be wrapped by TLS itself, a socket can: pump between the two.
     ours, theirs = socket.socketpair()
-    gevent.spawn(_pump_up, ours, channel)
-    gevent.spawn(_pump_down, ours, channel)
+    join(ours, channel)
     return theirs
+
+
+def join(ours: socket.socket, channel: paramiko.Channel) -> list[gevent.Greenlet[..., None]]:
+    """Pump between a socket and a channel, both ways, and close both at the end.
+
+    Returns:
+        What pumps; each is ready when its direction has ended.
+    """
+    return [gevent.spawn(_pump_up, ours, channel), gevent.spawn(_pump_down, ours, channel)]
 
 
 def _pump_up(ours: socket.socket, channel: paramiko.Channel) -> None:
