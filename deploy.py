@@ -10,11 +10,13 @@ from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight
 from whisklab.engine.capability import check_selection
-from whisklab.engine.stages import require_engine, stage
+from whisklab.engine.stages import exclusive, require_engine, stage
 
 require_engine()
 k3s.check()
 check_selection()
+exclusive()
+stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
 preflight(ports=k3s.ports())

@@ -16,11 +16,14 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 
+from whisklab.engine import locks
 from whisklab.engine.secrets import SecretStore
+from whisklab.errors import WhisklabError
 
 SUDO_PASSWORD = "sudo_password"  # noqa: S105  the secret's file name
 CHANNEL_ARGUMENTS: tuple[str, ...] = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
 STREAM_CHUNK = 1 << 20  # bytes
+ANSWER_BYTES = 4096
 CONNECT_FAILURES = (OSError, EOFError, paramiko.SSHException)
 
 
@@ -37,6 +40,7 @@ class WhiskSSH(SSHConnector):
     }
     secrets: SecretStore | None = None
     _sudo_password: str | None = None
+    _lock: paramiko.Channel | None = None
 
     def connect(self) -> None:
         """Connect, and check that sudo answers when the host's data ask for it.
@@ -136,18 +140,16 @@ class WhiskSSH(SSHConnector):
         Returns:
             Whether it succeeded, and its output.
         """
+        if locks.is_changing() and arguments.get("_sudo"):
+            command = locks.under_change_lock(command)
         if self._sudo_password and arguments.get("_sudo"):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
         return super().run_shell_command(
             command, print_output=print_output, print_input=print_input, **arguments
         )
 
-    def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
-        """Run `command` as root with the bytes of the file `source` on its stdin.
-
-        Returns:
-            Whether it succeeded, and its stderr.
-        """
+    def open(self, command: StringCommand) -> paramiko.Channel:
+        """Start `command` as root and return its channel, whose stdin is free for use."""
         arguments: dict[str, Any] = {"_sudo": True}
         preamble = b""
         if self._sudo_password:
@@ -156,8 +158,17 @@ class WhiskSSH(SSHConnector):
         line = make_unix_command_for_host(self.state, self.host, command, **arguments)
         channel = self.transport.open_session()
         channel.exec_command(line.get_raw_value())
+        channel.sendall(preamble)
+        return channel
+
+    def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
+        """Run `command`, which changes the host, with the bytes of `source` on its stdin.
+
+        Returns:
+            Whether it succeeded, and its stderr.
+        """
+        channel = self.open(locks.under_change_lock(command))
         try:
-            channel.sendall(preamble)
             with source.open("rb") as file:
                 while chunk := file.read(STREAM_CHUNK):
                     channel.sendall(chunk)
@@ -167,6 +178,24 @@ class WhiskSSH(SSHConnector):
             channel.settimeout(None)
         stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
         return channel.recv_exit_status() == 0, stderr
+
+    def hold_run_lock(self) -> None:
+        """Hold the host's run lock until this process ends. Idempotent within a run.
+
+        Raises:
+            WhisklabError: another run holds it; the sentence says who.
+        """
+        if self._lock is not None and not self._lock.closed:
+            return
+        channel = self.open(locks.hold_command())
+        answer = channel.recv(ANSWER_BYTES).decode(errors="replace").strip()
+        if answer != locks.HELD:
+            channel.close()
+            raise WhisklabError(
+                f"another run is changing {self.host.name}: {answer or 'it does not say who'}: "
+                "wait for it, or end it"
+            )
+        self._lock = channel
 
     def _sudo_on_stdin(
         self, command: StringCommand, arguments: dict[str, Any], password: str

@@ -19,12 +19,13 @@ import pyinfra_cli.cli as pyinfra_cli
 import pyinfra_cli.inventory as cli_inventory
 import pyinfra_cli.util as cli_util
 from pyinfra import logger
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment
+from whisklab.engine import environment, locks
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import Settings
@@ -74,6 +75,7 @@ def install(models: Iterable[type[Settings]]) -> None:
     _replace_connector()
     _never_prompt()
     _quiet_paramiko()
+    _lock_changes()
     _replace_inventory(list(models))
     _refuse_no_hosts()
     _replace_tracebacks()
@@ -94,6 +96,16 @@ def _never_prompt() -> None:
         return run()
 
     _replace(ssh_connector, "execute_command_with_sudo_retry", execute)
+
+
+def _lock_changes() -> None:
+    stock = StringCommand.execute
+
+    def execute(self: StringCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with locks.changing():
+            return stock(self, *args, **kwargs)
+
+    _replace(StringCommand, "execute", execute)
 
 
 def _quiet_paramiko() -> None:

@@ -8,21 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from pyinfra import host
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import operation
 from pyinfra.context import ctx_state
 
 from whisklab.engine import hooks
+from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.remote import fail
 from whisklab.errors import WhisklabError
 
 
 @operation()
 def _barrier() -> Generator[FunctionCommand]:
-    failed = sorted(host.name for host in ctx_state.get().failed_hosts)
+    failed = sorted(each.name for each in ctx_state.get().failed_hosts)
     if failed:
         yield fail(f"stopped here, because of {', '.join(failed)}")
+
+
+@operation()
+def _exclusive() -> Generator[FunctionCommand]:
+    if ctx_state.get().is_executing and isinstance(host.connector, WhiskSSH):
+        try:
+            host.connector.hold_run_lock()
+        except WhisklabError as error:
+            yield fail(str(error))
+
+
+def exclusive() -> None:
+    """Hold each host's run lock from here to the end of the run; a plan needs none.
+
+    It changes nothing. While another run holds a lock, this one stops, naming it.
+    """
+    _exclusive(name="Nobody else is at work")
 
 
 def stage(name: str) -> None:
@@ -52,7 +71,7 @@ def require_engine() -> None:
             "deploy.py needs the engine that config.py installs: run pyinfra in the "
             "directory of config.py"
         )
-    failed = sorted(host.name for host in ctx_state.get().failed_hosts)
+    failed = sorted(each.name for each in ctx_state.get().failed_hosts)
     if failed:
         raise WhisklabError(
             f"nothing was changed, because of {', '.join(failed)} (above): mend "

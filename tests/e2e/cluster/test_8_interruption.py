@@ -1,0 +1,84 @@
+"""Two runs at once, and what a killed run leaves behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+SYSCTL = "/etc/sysctl.d/90-whisklab.conf"
+
+
+@contextmanager
+def background(site: Site, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of the copy beside the test; killed at the end if it still runs."""
+    with subprocess.Popen(
+        argv, cwd=site.directory, env=site.environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as run:  # fmt: skip
+        try:
+            yield run
+        finally:
+            if run.poll() is None:
+                run.kill()
+
+
+def missed(site: Site, node: str) -> bool:
+    return "NotReady" in site.kubectl("get", "node", node, "--no-headers")
+
+
+def test_a_second_run_is_told_who_is_at_work(site: Site) -> None:
+    site.converge()
+    site.root("worker1", "systemctl stop k3s-agent")
+    until("worker1 is missed", lambda: missed(site, "worker1"))
+    # The first run waits for a node that cannot come, because worker1 is left out.
+    with background(site, ".venv/bin/whisklab", "apply", site.name, "--limit", "master") as first:
+        for line in first.stdout or ():
+            if "not Ready: worker1" in line:
+                break
+        before = site.snapshots()
+        second = site.whisklab("apply", site.name, "--json")
+        assert second.code == 1
+        found = json.loads(second.stdout)
+        assert found["changes"] == []
+        assert any(
+            "another run is changing master: root@" in error and f"process {first.pid}," in error
+            for error in found["errors"]
+        ), found["errors"]
+        assert site.snapshots() == before
+        assert site.whisklab("plan", site.name).code == 3  # only looking is always possible
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    # The lock ends with the process that held it.
+    until("the lock is free", lambda: site.whisklab("apply", site.name).code == 0)
+    assert site.converge() == set()
+
+
+def test_a_new_run_waits_for_what_a_killed_one_left_running(site: Site) -> None:
+    left = "while ! test -e /run/release; do sleep 0.1; done"
+    site.root(
+        "storage", f"systemd-run --quiet --unit=left flock /run/whisklab/change.lock sh -c '{left}'"
+    )
+    site.root("storage", f"echo '# edited' >> {SYSCTL}")
+    try:
+        with background(site, ".venv/bin/whisklab", "apply", site.name) as run:
+            until("the new run waits",
+                  lambda: "-w 300" in site.root("storage", "pgrep -a flock"))  # fmt: skip
+            assert "# edited" in site.root("storage", f"cat {SYSCTL}")
+            assert run.poll() is None
+            site.root("storage", "touch /run/release")
+            output = run.communicate(timeout=120)[0]
+        assert run.returncode == 0, output
+        assert "# edited" not in site.root("storage", f"cat {SYSCTL}")
+    finally:
+        site.root("storage", "touch /run/release; systemctl stop left || true; rm /run/release")
+    assert site.converge() == set()

@@ -1,0 +1,82 @@
+"""Locks on a host: one run at a time, and a new run waits for what a killed one left running.
+
+Two locks, both in /run, so a restart of the host clears them:
+- `run.lock` is held by a process at the other end of the SSH connection for as long as the run
+  lives; when the laptop goes, that process ends. A second run is told who holds it.
+- `change.lock` is held by each changing command while it runs, also when the run that started it
+  was killed; the next changing command waits for it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from pyinfra.api.command import QuoteString, StringCommand
+
+from whisklab.engine.files import script
+
+DIRECTORY = "/run/whisklab"
+HELD = "held"
+PATIENCE = 300  # seconds; an apt-get that a killed run left behind is done by then
+BUSY = 75  # EX_TEMPFAIL of sysexits.h
+
+_HOLD = """
+umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
+if flock -n 9; then
+  printf "%s\\n" "$2" > "$1/run.holder"; echo held; cat > /dev/null; rm -f "$1/run.holder"
+else
+  cat "$1/run.holder"
+fi
+"""
+_CHANGE = """
+mkdir -p "$1"; flock -o -w "$2" -E "$3" "$1/change.lock" sh -c "$4"; code=$?
+if test "$code" = "$3"; then
+  echo "after $2 s another command is still changing this host: see what runs there" >&2
+fi
+exit "$code"
+"""
+
+_changing: ContextVar[bool] = ContextVar("changing", default=False)
+
+
+@contextmanager
+def changing() -> Iterator[None]:
+    """Mark the commands of this context as changing; the connector puts them under the lock."""
+    token = _changing.set(True)
+    try:
+        yield
+    finally:
+        _changing.reset(token)
+
+
+def is_changing() -> bool:
+    """Tell whether a command that is sent now is one that changes the host."""
+    return _changing.get()
+
+
+def holder() -> str:
+    """Return who holds the locks of this run, for whoever meets them."""
+    since = time.strftime("%H:%M:%S %Z")
+    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}, since {since}"
+
+
+def hold_command() -> StringCommand:
+    """Return the command that holds the run lock until its stdin ends.
+
+    It prints HELD first, or else who holds the lock.
+    """
+    return script(_HOLD, DIRECTORY, holder())
+
+
+def under_change_lock(command: StringCommand) -> StringCommand:
+    """Return `command` so that it waits for, and holds, the lock of changing commands."""
+    quoted = (QuoteString(each) for each in (DIRECTORY, str(PATIENCE), str(BUSY)))
+    return StringCommand(
+        "sh", "-c", QuoteString(_CHANGE), "whisklab", *quoted, QuoteString(command)
+    )
