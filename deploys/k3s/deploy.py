@@ -157,10 +157,12 @@ def install() -> None:
 def start() -> None:
     """Have the service of this node running from just these files."""
     node = _node()
+    wish = render.wish(node, K3sSettings.of(host), _artifact("k3s").source.sha256)
     services.running(
         name=f"Service {node.service}",
         service=node.service,
-        wish=render.wish(node, K3sSettings.of(host), _artifact("k3s").source.sha256),
+        wish=wish,
+        configuration=sorted(set(wish) - {render.BINARY}),
     )
 
 

@@ -14,10 +14,34 @@ from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine.files import script
 from whisklab.engine.reasons import because
 
 RECORDS = "/run/whisklab"
+LAST_GOOD = "/var/lib/whisklab/good"
 LOG_LINES = 15
+START_WITHIN = 300  # seconds; a first start may pull images over a slow line
+
+_RESTART = """
+unit=$1 good=$2 within=$3 lines=$4 since=$(date +%s); shift 4
+restart() { timeout "$within" systemctl restart -- "$unit"; }
+if restart; then
+  rm -rf "$good.new"; mkdir -p -m 700 "$good.new"
+  for file; do if test -e "$file"; then cp -p --parents -- "$file" "$good.new"; fi; done
+  rm -rf "$good"; mv "$good.new" "$good"; exit 0
+fi
+journalctl --no-pager -q -o cat -n "$lines" --since "@$since" -u "$unit" >&2
+if ! test -d "$good"; then echo "$unit does not come up" >&2; exit 1; fi
+for file; do
+  if test -e "$good$file"; then
+    cp -p -- "$good$file" "$file.whisklab-new" && mv -f -- "$file.whisklab-new" "$file"
+  else rm -f -- "$file"; fi
+done
+systemctl daemon-reload
+if restart; then echo "$unit refused the new configuration; it runs on the last good one" >&2
+else echo "$unit comes up neither on the new configuration nor on the last good one" >&2; fi
+exit 1
+"""
 
 
 def recorder(service: str, paths: list[str]) -> str:
@@ -94,46 +118,29 @@ def why_not_running(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
 
 
 @operation()
-def running(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
+def running(
+    service: str, wish: Mapping[str, str], configuration: list[str]
+) -> Generator[StringCommand]:
     """Have `service` enabled and running from exactly the files of `wish`.
 
     Args:
         service: the unit's name without `.service`.
         wish: path to SHA-256 of each file it must have started from.
+        configuration: those of them that are put back to the last good ones when the service does
+            not come up with the new ones.
 
-    Yields nothing when the process runs and started from just that. A restart that does not come
-    up fails the host with the last lines of the service's log.
+    Yields nothing when the process runs and started from just that. A start that fails, or takes
+    longer than START_WITHIN, fails the host with the last lines of the service's log.
     """
     state = host.get_fact(Service, service=service)
     for reason in why_not_running(state, wish):
         because(reason, restarts=service if state.active == "active" else None)
-    if state.needs_reload or state.active != "active" or why_restart(state, wish):
+    stale = state.active != "active" or bool(why_restart(state, wish))
+    if stale or state.needs_reload:
         yield StringCommand("systemctl", "daemon-reload")
     if not state.enabled:
         because("it is not enabled")
         yield StringCommand("systemctl", "enable", "--quiet", "--", QuoteString(service))
-    if state.active != "active" or why_restart(state, wish):
-        unit = QuoteString(service)
-        yield StringCommand(
-            "systemctl",
-            "restart",
-            "--",
-            unit,
-            "||",
-            "{",
-            "journalctl",
-            "--no-pager",
-            "-q",
-            "-o",
-            "cat",
-            "-n",
-            str(LOG_LINES),
-            "-u",
-            unit,
-            ">&2",
-            ";",
-            "exit",
-            "1",
-            ";",
-            "}",
-        )
+    if stale:
+        good = f"{LAST_GOOD}/{service}"
+        yield script(_RESTART, service, good, str(START_WITHIN), str(LOG_LINES), *configuration)
