@@ -11,7 +11,8 @@ class BaseSettings(Settings):
     """Packages and kernel settings of every host.
 
     Attributes:
-        packages: Debian packages that every host has.
+        packages: Debian packages that every host has; curl is needed to ask services whether
+            they work.
         modules: kernel modules, loaded now and at each start, where the kernel has them.
         sysctl: kernel settings by name; those that this kernel does not have are left out.
         hosts_entries: whether /etc/hosts names all machines of the environment.

@@ -163,6 +163,7 @@ def start() -> None:
         service=node.service,
         wish=wish,
         configuration=sorted(set(wish) - {render.BINARY}),
+        health_url=render.KUBELET_HEALTH,
     )
 
 

@@ -25,6 +25,7 @@ KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEFAULTS = "/etc/default"  # what units read their environment from
 IMAGES = "/var/lib/rancher/k3s/agent/images"
 NEVER_PROXIED = (".svc", ".cluster.local", "localhost", "127.0.0.0/8")
+KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on servers and agents
 SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
 SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",

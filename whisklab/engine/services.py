@@ -22,15 +22,26 @@ LAST_GOOD = "/var/lib/whisklab/good"
 LOG_LINES = 15
 START_WITHIN = 300  # seconds; a first start may pull images over a slow line
 
+# A service may say that it is ready and fail a moment later: it must also answer, at `url`.
 _RESTART = """
-unit=$1 good=$2 within=$3 lines=$4 since=$(date +%s); shift 4
-restart() { timeout "$within" systemctl restart -- "$unit"; }
+unit=$1 good=$2 within=$3 lines=$4 url=$5 since=$(date +%s); shift 5
+answers() {
+  until curl -fsS -o /dev/null --max-time 5 "$url" 2>/dev/null; do
+    systemctl is-active -q -- "$unit" && test $(($(date +%s) - began)) -lt "$within" || return 1
+    sleep 0.2
+  done
+}
+restart() {
+  began=$(date +%s); timeout "$within" systemctl restart -- "$unit" && answers
+}
 if restart; then
-  rm -rf "$good.new"; mkdir -p -m 700 "$good.new"
-  for file; do if test -e "$file"; then cp -p --parents -- "$file" "$good.new"; fi; done
+  rm -rf "$good.new"
+  for file; do if test -e "$file"; then
+    mkdir -p -m 700 "$good.new${file%/*}" && cp -p -- "$file" "$good.new$file"
+  fi; done
   rm -rf "$good"; mv "$good.new" "$good"; exit 0
 fi
-journalctl --no-pager -q -o cat -n "$lines" --since "@$since" -u "$unit" >&2
+journalctl --no-pager -q -o cat --since "@$since" -u "$unit" | tail -n "$lines" >&2
 if ! test -d "$good"; then echo "$unit does not come up" >&2; exit 1; fi
 for file; do
   if test -e "$good$file"; then
@@ -119,7 +130,7 @@ def why_not_running(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
 
 @operation()
 def running(
-    service: str, wish: Mapping[str, str], configuration: list[str]
+    service: str, wish: Mapping[str, str], configuration: list[str], health_url: str
 ) -> Generator[StringCommand]:
     """Have `service` enabled and running from exactly the files of `wish`.
 
@@ -128,6 +139,7 @@ def running(
         wish: path to SHA-256 of each file it must have started from.
         configuration: those of them that are put back to the last good ones when the service does
             not come up with the new ones.
+        health_url: answers 2xx on the host itself when the service works.
 
     Yields nothing when the process runs and started from just that. A start that fails, or takes
     longer than START_WITHIN, fails the host with the last lines of the service's log.
@@ -143,4 +155,6 @@ def running(
         yield StringCommand("systemctl", "enable", "--quiet", "--", QuoteString(service))
     if stale:
         good = f"{LAST_GOOD}/{service}"
-        yield script(_RESTART, service, good, str(START_WITHIN), str(LOG_LINES), *configuration)
+        yield script(
+            _RESTART, service, good, str(START_WITHIN), str(LOG_LINES), health_url, *configuration
+        )

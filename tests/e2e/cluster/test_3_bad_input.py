@@ -175,6 +175,36 @@ def test_sudo_refused_on_one_host(trial: Site) -> None:
     assert trial.snapshots() == before
 
 
+def test_a_sudo_password_goes_to_sudo_and_nowhere_else(trial: Site) -> None:
+    password = "correct horse"  # noqa: S105  of a user of the lab
+    trial.root(
+        "worker2",
+        "id asked 2>/dev/null || useradd -m asked; install -d -o asked -m 700 ~asked/.ssh; "
+        "install -o asked -m 600 ~lab/.ssh/authorized_keys ~asked/.ssh/authorized_keys; "
+        f"echo 'asked:{password}' | chpasswd; echo 'asked ALL=(ALL) ALL' > /etc/sudoers.d/asked",
+    )
+    append(trial, "inventories/{env}.py", "workers[1][1]['ssh_user'] = 'asked'\n")
+    secret = trial.directory / f".secrets/{TRIAL}/sudo_password"
+    secret.touch(mode=0o600)
+    secret.write_text("wrong\n")
+    wrong = trial.pyinfra(f"inventories/{TRIAL}.py", "-y", "--limit", "worker2")
+    judge(wrong, 1, "sudo on worker2 refuses the password of asked")
+    secret.write_text(password + "\n")
+    before = trial.snapshot("worker2")
+    file = "/etc/modules-load.d/whisklab.conf"
+    wanted = trial.root("worker2", f"cat {file}")
+    trial.root("worker2", f"echo edited > {file}")
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y", "-vvv", "--limit", "worker2")
+    judge(done, 0)
+    assert password not in done.output
+    assert trial.root("worker2", f"cat {file}") == wanted
+    assert before.changed_files(trial.snapshot("worker2")) == {file}
+    leaked = trial.root(
+        "worker2", f"grep -rlsF '{password}' /etc /run /root /var/lib/whisklab || true"
+    )
+    assert leaked == ""
+
+
 def test_a_wrong_host_key(trial: Site) -> None:
     before = trial.snapshots()
     known = Path(trial.lab["known_hosts"]).read_text().splitlines()
