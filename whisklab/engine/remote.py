@@ -12,11 +12,15 @@ from pyinfra.api.state import State
 from whisklab.errors import WhisklabError
 
 
-def fail(sentence: str) -> FunctionCommand:
-    """Return a command that fails its host with `sentence`; yield it, nothing runs on the host."""
+def fail(*sentences: str) -> FunctionCommand:
+    """Return a command that fails its host with these sentences, each on a line of its own.
+
+    Yield it; nothing runs on the host.
+    """
 
     def refuse(state: State, host: Host) -> bool:  # noqa: ARG001  found by these names
-        logger.error("%s%s", host.print_prefix, sentence)
+        for sentence in sentences:
+            logger.error("%s%s", host.print_prefix, sentence)
         return False
 
     return FunctionCommand(refuse, [], {})

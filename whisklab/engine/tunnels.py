@@ -20,11 +20,16 @@ CHUNK = 65536
 OPEN_TIMEOUT = 10.0  # seconds
 
 
+class Forbidden(WhisklabError):
+    """sshd of the host does not allow TCP forwarding."""
+
+
 def open_tunnel(host: Host, address: str, port: int) -> socket.socket:
     """Return a socket connected to `address`:`port` as `host` sees it.
 
     Raises:
-        WhisklabError: nothing listens there, or sshd forbids forwarding.
+        Forbidden: sshd forbids forwarding.
+        WhisklabError: nothing listens there.
     """
     return _as_socket(open_channel(host, address, port))
 
@@ -44,7 +49,7 @@ def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
         )
     except paramiko.ChannelException as error:
         if error.code == 1:  # RFC 4254, 5.1: administratively prohibited
-            raise WhisklabError(
+            raise Forbidden(
                 f"sshd on {host.name} forbids TCP forwarding: set "
                 "`AllowTcpForwarding yes` in its sshd_config"
             ) from error
