@@ -3,8 +3,11 @@
 from deploys.base.settings import BaseSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.labels.settings import NodeSettings
+from deploys.preflight.settings import PreflightSettings
 from whisklab.engine import hooks
 from whisklab.engine.forwards import ForwardSettings
 from whisklab.engine.machine import Machine
 
-hooks.install([Machine, BaseSettings, K3sSettings, NodeSettings, ForwardSettings])
+hooks.install(
+    [Machine, PreflightSettings, BaseSettings, K3sSettings, NodeSettings, ForwardSettings]
+)

@@ -8,7 +8,7 @@ from pyinfra import host
 from deploys import k3s
 from deploys.base import base
 from deploys.labels import labels
-from deploys.preflight import preflight
+from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
 from whisklab.engine.stages import exclusive, require_engine, stage
 
@@ -19,12 +19,13 @@ exclusive()
 stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
-preflight(ports=k3s.ports())
+preflight(ports=k3s.ports(), open_ports=k3s.open_ports(), containers=k3s.is_node())
 stage("all machines are fit")
 if k3s.is_node():
     k3s.fetch()
 stage("all artifacts are on the laptop")
 
+remember()
 base()
 if k3s.is_node():
     k3s.install()

@@ -21,6 +21,12 @@ no_proxy = []  # what is reached directly, such as ["10.0.0.0/8", ".example.org"
 # it, such as {"registry": "5000:10.0.0.14:5000"}
 forwards = {}
 
+# Preflight: what a machine must at least have (group_data/masters.py: a server) ------------------
+preflight_min_cpus = 1
+preflight_min_memory_mb = 512  # as it was bought; what the kernel keeps of it is allowed for
+preflight_min_disk_mb = 2048  # free where /var/lib is
+preflight_accept = []  # findings that shall only warn, by the word before them, such as "firewall"
+
 # Every machine ---------------------------------------------------------------------------------
 base_packages = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]
 base_modules = ["br_netfilter", "overlay"]  # kernel modules, where the kernel has them

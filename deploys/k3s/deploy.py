@@ -51,8 +51,17 @@ def is_node() -> bool:
 
 
 def ports() -> dict[int, str]:
-    """Return the TCP ports that k3s needs on this host, and its service."""
-    return {api().port: render.SERVER} if is_server() else {}
+    """Return the TCP ports on which k3s listens on this host, and its service."""
+    if not is_node():
+        return {}
+    return render.ports(_node(), K3sSettings.of(host))
+
+
+def open_ports() -> dict[str, str]:
+    """Return what a firewall of this host must let in for k3s, and what for."""
+    if not is_node():
+        return {}
+    return render.open_ports(_node(), K3sSettings.of(leader()))
 
 
 def _node() -> render.Node:

@@ -30,6 +30,9 @@ SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
 SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",
                "etcd-s3-secret-key", "etcd-s3-session-token", "vpn-auth"}  # fmt: skip
+KUBELET_PORT = 10250
+ETCD_PORTS = (2379, 2380)  # for clients and for other servers
+FLANNEL_PORTS = {"vxlan": 8472, "wireguard-native": 51820}  # UDP, by backend
 HEADER = "# Written by whisklab (deploys/k3s); changes are undone by the next run."
 
 _templates = Environment(
@@ -115,6 +118,35 @@ def _server_values(node: Node, settings: K3sSettings) -> dict[str, Any]:
     if settings.cluster_init and node.join is None:
         values["cluster-init"] = True
     return values
+
+
+def ports(node: Node, settings: K3sSettings) -> dict[int, str]:
+    """Return the TCP ports on which k3s listens on a node, and the unit that does."""
+    found = {KUBELET_PORT: node.service}
+    if node.is_server:
+        found[settings.https_listen_port] = node.service
+        if settings.cluster_init:
+            found |= dict.fromkeys(ETCD_PORTS, node.service)
+    return found
+
+
+def open_ports(node: Node, settings: K3sSettings) -> dict[str, str]:
+    """Return what a firewall of a node must let in, and what for; from k3s's requirements.
+
+    Args:
+        node: the node.
+        settings: of the servers, which decide for all nodes.
+    """
+    found = {f"{KUBELET_PORT}/tcp": "kubelet, from all nodes"}
+    if node.is_server:
+        found[f"{settings.https_listen_port}/tcp"] = "Kubernetes API, from all nodes"
+        if settings.cluster_init:
+            found["-".join(map(str, ETCD_PORTS)) + "/tcp"] = "etcd, from servers"
+    backend = str(settings.server_config.get("flannel-backend", "vxlan"))
+    if backend in FLANNEL_PORTS:
+        found[f"{FLANNEL_PORTS[backend]}/udp"] = f"flannel {backend}, from all nodes"
+    return {**found, f"all from {settings.cluster_cidr}": "pods",
+            f"all from {settings.service_cidr}": "services"}  # fmt: skip
 
 
 def registries(settings: K3sSettings) -> str | None:

@@ -1,35 +1,71 @@
-"""Operations of preflight: they only look; with a finding they fail their host."""
+"""Operations of preflight."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
+from dataclasses import replace
 
-from pyinfra import host
+from pyinfra import host, inventory, logger
 from pyinfra.api import operation
-from pyinfra.api.command import FunctionCommand
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
 
-from deploys.preflight.facts import Listener, Listeners
+from deploys.preflight.checks import Finding, Wish, accepted, judge
+from deploys.preflight.facts import REMEMBERED
+from deploys.preflight.survey import survey
+from whisklab.engine.files import write_command
+from whisklab.engine.reasons import because
 from whisklab.engine.remote import fail
 
 
-def taken(listeners: list[Listener], owners: Mapping[int, str]) -> list[str]:
-    """Return a sentence for each port that somebody else than its owner listens on. Pure.
+@operation()
+def fit(wish: Wish) -> Generator[FunctionCommand]:
+    """Find the machine fit for the wish; yields nothing when it is, at most with warnings.
 
-    Args:
-        listeners: who listens now.
-        owners: port to the name of the service that may.
+    All machines are asked at once, by the first host that comes here. With findings the host
+    fails, after all of them were printed; in a dry run they are printed too.
     """
-    return [
-        f"port {each.port}, which {owners[each.port]} needs, is taken by {each.command} "
-        f"(pid {each.pid}): stop it, or set another port"
-        for each in listeners
-        if each.unit != f"{owners[each.port]}.service"
-    ]
+    state = ctx_state.get()
+    seen = survey(state).of(wish.name)
+    if seen.machine is None:
+        yield fail("answer: it gave none that can be understood (see above): run again")
+        return
+    across = survey(state).across([each.name for each in inventory])
+    findings = accepted(
+        [
+            *judge(seen.machine.answer, replace(wish, peers=seen.peers)),
+            *across.get(wish.name, []),
+            *seen.forwarding,
+        ],
+        wish.settings.accept,
+    )
+    first_look = state.current_stage == StateStage.Prepare or not state.should_check_for_changes()
+    for each in findings:
+        if each.warning and first_look:
+            logger.warning("%s%s", host.print_prefix, _sentence(each))
+    bad = [_sentence(each) for each in findings if not each.warning]
+    if not bad:
+        return
+    for sentence in bad:
+        because(sentence)
+        if state.current_stage == StateStage.Prepare:
+            logger.error("%s%s", host.print_prefix, sentence)
+    yield fail(*bad)
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.kind}: {finding.sentence}"
 
 
 @operation()
-def ports_free(owners: Mapping[int, str]) -> Generator[FunctionCommand]:
-    """Find each port free or held by its own service; yields nothing when it is so."""
-    findings = taken(host.get_fact(Listeners, ports=sorted(owners)), owners)
-    if findings:
-        yield fail("; ".join(findings))
+def address_remembered(address: str) -> Generator[StringCommand]:
+    """Have the machine know its node_address of this run; yields nothing when it does.
+
+    It stands on the machine, not on the laptop: so anybody's laptop finds it, and a machine that
+    was made anew, which is in no cluster, has forgotten it. Costs no command, `fit` has read it.
+    """
+    machine = survey(ctx_state.get()).of(host.name).machine
+    if machine is not None and machine.answer.remembered != address:
+        because(f"it remembers {machine.answer.remembered or 'none'}")
+        yield write_command(REMEMBERED, address, "644", "root:root")

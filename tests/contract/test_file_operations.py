@@ -18,7 +18,6 @@ from pyinfra.api.state import StateStage
 
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
-from deploys.preflight.facts import Listeners
 from whisklab.engine import files
 from whisklab.engine.artifacts import Sha256
 from whisklab.engine.cache import sha256_of
@@ -129,7 +128,6 @@ def test_facts_of_what_is_not_there() -> None:
     assert (state.active, state.enabled, dict(state.started_from)) == ("inactive", False, {})
     assert fact(SysctlValues, keys=["no.such.key"]) == {}
     assert fact(LoadableModules, modules=["no-such-module"]) == []
-    assert fact(Listeners, ports=[1]) == []
 
 
 def test_sysctl_of_this_machine_is_read() -> None:

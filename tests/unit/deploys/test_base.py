@@ -1,4 +1,4 @@
-"""What base and preflight write and read."""
+"""What base writes and reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pyinfra.api import FactProcessError
 
 from deploys.base import render
 from deploys.base.facts import InstalledPackages, SysctlValues
-from deploys.preflight.facts import Listener, Listeners
-from deploys.preflight.operations import taken
 
 
 def test_files() -> None:
@@ -28,16 +26,3 @@ def test_sysctl() -> None:
     assert SysctlValues().process(["a.b=1"]) == {"a.b": 1}
     with pytest.raises(FactProcessError):
         SysctlValues().process(["a.b=1\t2"])
-
-
-def test_listeners() -> None:
-    found = Listeners().process(["6443 12 k3s k3s.service", "6443 13 my server -"])
-    assert found == [
-        Listener(6443, 12, "k3s", "k3s.service"),
-        Listener(6443, 13, "my server", ""),
-    ]
-    assert taken(found, {6443: "k3s"}) == [
-        "port 6443, which k3s needs, is taken by my server (pid 13): stop it, or set another port"
-    ]
-    with pytest.raises(FactProcessError):
-        Listeners().process(["ss: not found"])

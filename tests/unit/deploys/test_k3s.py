@@ -156,3 +156,21 @@ def test_who_is_not_ready() -> None:
     nodes = [node("a", "True"), node("b", "False"), node("c", "Unknown")]
     assert not_ready(nodes, ["a", "b", "c", "d"]) == ["b", "c", "d"]
     assert not_ready(nodes, ["a"]) == []
+
+
+def test_ports() -> None:
+    assert render.ports(AGENT, DEFAULTS) == {10250: "k3s-agent"}
+    assert render.ports(FIRST, DEFAULTS) == dict.fromkeys((10250, 6443, 2379, 2380), "k3s")
+    other = K3sSettings(cluster_init=False, https_listen_port=7443)
+    assert render.ports(SECOND, other) == dict.fromkeys((10250, 7443), "k3s")
+
+
+def test_what_a_firewall_must_let_in() -> None:
+    assert list(render.open_ports(FIRST, DEFAULTS)) == [
+        "10250/tcp", "6443/tcp", "2379-2380/tcp", "8472/udp", "all from 10.42.0.0/16",
+        "all from 10.43.0.0/16",
+    ]  # fmt: skip
+    routed = K3sSettings(server_config={"flannel-backend": "host-gw"})
+    assert list(render.open_ports(AGENT, routed)) == [
+        "10250/tcp", "all from 10.42.0.0/16", "all from 10.43.0.0/16"
+    ]  # fmt: skip

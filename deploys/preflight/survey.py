@@ -1,0 +1,106 @@
+"""All machines asked at once, one command each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.facts import get_fact
+from pyinfra.api.host import Host
+from pyinfra.api.state import State, StateStage
+
+from deploys.preflight.across import Seen, compare
+from deploys.preflight.checks import Finding
+from deploys.preflight.facts import MachineAnswer
+from whisklab.engine.machine import Machine
+from whisklab.engine.tunnels import Forbidden, open_tunnel
+from whisklab.errors import WhisklabError
+
+PROBED_PORT = 1  # any will do: sshd refuses before it looks whether somebody listens
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a machine.
+
+    Attributes:
+        machine: from within; None without a readable answer.
+        peers: those that it was asked to reach, node_address to name.
+        forwarding: what is wrong with sshd.
+    """
+
+    machine: Seen | None
+    peers: Mapping[str, str] = field(default_factory=dict)
+    forwarding: tuple[Finding, ...] = ()
+
+
+@dataclass
+class Survey:
+    """What was seen of all machines of a run, at one stage of it."""
+
+    state: State
+    stage: StateStage
+    looks: dict[str, Look] = field(default_factory=dict)
+
+    def of(self, name: str) -> Look:
+        """Return what was seen of a machine."""
+        return self.looks.get(name, Look(None))
+
+    def across(self, inventory: Iterable[str]) -> dict[str, list[Finding]]:
+        """Return what only shows when the machines are compared."""
+        seen = {name: look.machine for name, look in self.looks.items() if look.machine}
+        return compare(seen, inventory)
+
+
+_turn = BoundedSemaphore()
+_last: list[Survey] = []
+
+
+def survey(state: State) -> Survey:
+    """Return what is true of all machines now; asked once for each stage of a run.
+
+    The first host that comes asks all, the others wait for it. (pyinfra's own way of asking all
+    hosts blocks for ever when a host calls it.)
+    """
+    with _turn:
+        fresh = _last and _last[-1].state is state and _last[-1].stage == state.current_stage
+        if not fresh:
+            found = Survey(state, state.current_stage)
+            hosts = state.inventory.get_active_hosts()
+            jobs = {each.name: gevent.spawn(_look, state, each, hosts) for each in hosts}
+            found.looks = {name: job.get() for name, job in jobs.items()}
+            _last[:] = [found]
+    return _last[-1]
+
+
+def _peers(host: Host, hosts: Iterable[Host]) -> dict[str, str]:
+    others = sorted((each.name, Machine.of(each).node_address) for each in hosts)
+    return {address: name for name, address in others if name != host.name}
+
+
+def _look(state: State, host: Host, hosts: list[Host]) -> Look:
+    peers = _peers(host, hosts)
+    sent = time.time()
+    # A malformed answer is logged by pyinfra; the operation then fails the host.
+    answer = get_fact(
+        state, host, MachineAnswer, kwargs={"peers": list(peers)},
+        apply_failed_hosts=False,
+    )  # fmt: skip
+    received = time.time()
+    if answer is None:
+        return Look(None)
+    return Look(Seen(answer, sent, received), peers, _forwarding(host))
+
+
+def _forwarding(host: Host) -> tuple[Finding, ...]:
+    try:
+        open_tunnel(host, "127.0.0.1", PROBED_PORT).close()
+    except Forbidden as error:
+        return (Finding("forwarding", str(error)),)
+    except (WhisklabError, ConnectError):
+        return ()  # nobody listens there: sshd has tried, so it allows it
+    return ()
