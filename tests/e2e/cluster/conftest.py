@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.trial import TRIAL
 
 MAKE_LAB_WITHIN = 3600  # seconds; compiling Kubernetes from nothing takes minutes
 
@@ -35,3 +37,19 @@ def site(empty_site: Site, made: Run) -> Site:
     """The copy with its lab up and deployed."""
     assert made.code == 0, made.output[-4000:]
     return empty_site
+
+
+@pytest.fixture
+def trial(site: Site) -> Iterator[Site]:
+    """A second environment on the same hosts, removed afterwards; edit its files at will."""
+    inventory = site.directory / f"inventories/{TRIAL}.py"
+    data = site.directory / f"group_data/{TRIAL}.py"
+    secrets = site.directory / f".secrets/{TRIAL}"
+    inventory.write_text((site.directory / site.inventory).read_text().replace(
+        "Path(__file__).stem", repr(site.name)))  # fmt: skip
+    shutil.copy2(site.directory / f"group_data/{site.name}.py", data)
+    shutil.copytree(site.directory / f".secrets/{site.name}", secrets)
+    yield site
+    inventory.unlink()
+    data.unlink()
+    shutil.rmtree(secrets)

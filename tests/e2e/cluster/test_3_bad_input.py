@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,40 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.trial import TRIAL, append, judge
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
-
-TRIAL = "trial"  # the environment in which what is bad is tried
-
-
-@pytest.fixture
-def trial(site: Site) -> Iterator[Site]:
-    """A second environment on the same hosts, removed afterwards; edit its files at will."""
-    inventory = site.directory / f"inventories/{TRIAL}.py"
-    data = site.directory / f"group_data/{TRIAL}.py"
-    secrets = site.directory / f".secrets/{TRIAL}"
-    inventory.write_text((site.directory / site.inventory).read_text().replace(
-        "Path(__file__).stem", repr(site.name)))  # fmt: skip
-    shutil.copy2(site.directory / f"group_data/{site.name}.py", data)
-    shutil.copytree(site.directory / f".secrets/{site.name}", secrets)
-    yield site
-    inventory.unlink()
-    data.unlink()
-    shutil.rmtree(secrets)
-
-
-def append(site: Site, file: str, text: str) -> None:
-    path = site.directory / file.format(env=TRIAL)
-    path.write_text((path.read_text() if path.exists() else "") + text)
-
-
-def judge(done: Run, code: int, *sentences: str) -> None:
-    assert done.code == code, done.output
-    for sentence in sentences:
-        assert sentence in done.output, done.output
-    assert "Traceback" not in done.output, done.output
 
 
 @pytest.mark.parametrize(

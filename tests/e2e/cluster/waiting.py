@@ -9,7 +9,7 @@ WITHIN = 120.0  # seconds
 POLL = 0.2
 
 
-def until(what: str, condition: Callable[[], bool]) -> None:
+def until(what: str, condition: Callable[[], object]) -> None:
     """Wait until `condition()` is true; fail naming `what` after WITHIN seconds."""
     deadline = time.monotonic() + WITHIN
     while not condition():

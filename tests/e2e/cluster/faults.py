@@ -1,0 +1,99 @@
+"""Machines made unfit for real, and mended again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.cluster.site import Site
+
+# Everything but SSH and what belongs to a connection is dropped.
+NFT_DROP = (
+    "nft add table inet fault && nft '"
+    "add chain inet fault input { type filter hook input priority 0; policy drop; }; "
+    "add rule inet fault input ct state established,related accept; "
+    "add rule inet fault input iif lo accept; add rule inet fault input tcp dport 22 accept'"
+)
+NFT_MEND = "nft delete table inet fault"
+IPTABLES_RULES = ("-i lo", "-p tcp --dport 22", "-m conntrack --ctstate ESTABLISHED,RELATED")
+IPTABLES_DROP = "; ".join(
+    ["set -e", *(f"iptables -w -I INPUT {rule} -j ACCEPT" for rule in IPTABLES_RULES),
+     "iptables -w -P INPUT DROP"])  # fmt: skip
+IPTABLES_MEND = "; ".join(
+    ["iptables -w -P INPUT ACCEPT",
+     *(f"iptables -w -D INPUT {rule} -j ACCEPT" for rule in IPTABLES_RULES)])  # fmt: skip
+
+
+@contextmanager
+def fault(site: Site, host: str, do: str, undo: str) -> Iterator[None]:
+    """Run the script `do` on a host as root, and `undo` at the end."""
+    try:
+        site.root(host, do)
+        yield
+    finally:
+        site.root(host, undo)
+
+
+@contextmanager
+def covered(site: Site, host: str, path: str, content: str, mode: str = "755") -> Iterator[None]:
+    """Have another content at `path` on a host, over the file that is there."""
+    cover = "/run/fault" + path.replace("/", "_")
+    do = (
+        f"set -e; printf %s {shlex.quote(content)} > {cover}; chmod {mode} {cover}; "
+        f"mount --bind {cover} $(readlink -f {path})"
+    )
+    with fault(site, host, do, f"umount $(readlink -f {path}); rm {cover}"):
+        yield
+
+
+@contextmanager
+def clock_ahead(site: Site, host: str, by: str) -> Iterator[None]:
+    """Have `date` on a host answer `by` ahead; a container shares its clock with the machine."""
+    with (
+        fault(site, host, "cp /usr/bin/date /run/true-date", "rm /run/true-date"),
+        covered(site, host, "/usr/bin/date", f'#!/bin/sh\nexec /run/true-date -d "{by}" "$@"\n'),
+    ):
+        yield
+
+
+@contextmanager
+def without_default_route(site: Site, host: str) -> Iterator[None]:
+    """Take the default route from a host."""
+    route = site.root(host, "ip route show default").strip()
+    assert route
+    with fault(site, host, "ip route del default", f"ip route add {route}"):
+        yield
+
+
+@contextmanager
+def without_memory_cgroup(site: Site, host: str) -> Iterator[None]:
+    """Have a host's kernel say that the memory cgroup is off, in cgroup v1 or v2."""
+    v2 = "/sys/fs/cgroup/cgroup.controllers"
+    path = site.root(host, f"test -e {v2} && echo {v2} || echo /proc/cgroups").strip()
+    content = site.root(host, f"grep -v '^memory' {path} | sed 's/ memory//'")
+    with covered(site, host, path, content):
+        yield
+
+
+@contextmanager
+def without_forwarding(site: Site, host: str) -> Iterator[None]:
+    """Have sshd of a host forbid TCP forwarding."""
+    drop_in = "/etc/ssh/sshd_config.d/00-fault.conf"
+    do = f"echo 'AllowTcpForwarding no' > {drop_in} && systemctl reload ssh"
+    with fault(site, host, do, f"rm {drop_in} && systemctl reload ssh"):
+        yield
+
+
+@contextmanager
+def port_taken(site: Site, host: str, port: int, service: str) -> Iterator[None]:
+    """Have something else than `service` listen on `port`; the service is left stopped."""
+    squat = f"systemd-run --quiet --unit=squatter socat TCP-LISTEN:{port},fork OPEN:/dev/null"
+    with fault(
+        site,
+        host,
+        f"systemctl stop {service} && {squat} && "
+        f"for i in $(seq 100); do ss -Hltn 'sport = :{port}' | grep -q . && exit; sleep 0.1; done",
+        "systemctl stop squatter",
+    ):
+        yield
