@@ -93,6 +93,8 @@ def plan(inventory: str, display: Display, options: Sequence[str] = ()) -> Outco
         options: further options of the pyinfra command.
     """
     outcome = _drive([inventory, "deploy.py", "--dry", *options], display)
+    if outcome.code == DONE and outcome.errors:  # such as a finding of preflight
+        outcome.code = FAILED
     if outcome.code == DONE and outcome.changes:
         outcome.code = DRIFT
     return outcome

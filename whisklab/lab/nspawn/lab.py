@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.nspawn import hosts, journal, lab_network, requirements, sysctl
+from whisklab.lab.nspawn import hosts, journal, lab_network, modules, requirements, sysctl
 from whisklab.lab.nspawn.journal import Journal
 from whisklab.lab.nspawn.layout import LABS, LabPaths
 from whisklab.lab.nspawn.lock import locked
@@ -48,6 +48,7 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
     clock.lap("image")
     with locked("machine", report):
         sysctl.make_room(_hosts_on_machine(book, spec))
+        modules.load(report)
     lab_network.ensure(book, spec)
     clock.lap("network")
     started = []
@@ -114,6 +115,7 @@ def down(name: str, owner: int, report: Report) -> dict[str, Any]:
     with locked("machine", report):
         if not any(LABS.glob("*/record.json")):
             sysctl.restore()
+            modules.unload()
     return {"removed": removed}
 
 

@@ -10,6 +10,7 @@ from whisklab.lab.names import is_host_name, is_lab_name
 
 LABS = Path("/var/lib/whisklab/labs")
 SYSCTLS = Path("/var/lib/whisklab/sysctls.json")
+MODULES = Path("/var/lib/whisklab/modules.json")
 IMAGES = Path("/var/cache/whisklab/images")
 LOCKS = Path("/run/whisklab/locks")
 NETNS = Path("/run/netns")
