@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -61,24 +62,29 @@ def debian_busybox(work: Path) -> Path:
     """
     room = work / "busybox"
     room.mkdir()
-    for argv in (["apt-get", "download", "busybox-static"], ["dpkg-deb", "-x"]):
-        packages = [str(p) for p in room.glob("*.deb")]
-        tail = [*packages, str(room)] if argv[0] == "dpkg-deb" else []
-        try:
-            result = subprocess.run(
-                [*argv, *tail], cwd=room, capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise WhisklabError(f"{argv[0]} is needed to get busybox-static: {error}") from error
-        if result.returncode != 0:
-            last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-            why = f"{argv[0]}: {last}"
-            raise WhisklabError(
-                f"busybox-static could not be fetched ({why}): try `sudo apt-get update`"
-            )
+    try:
+        _run(room, "apt-get", "download", "busybox-static")
+    except WhisklabError:
+        if os.geteuid() != 0:
+            raise
+        _run(room, "apt-get", "update")  # a fresh machine has no lists yet
+        _run(room, "apt-get", "download", "busybox-static")
+    _run(room, "dpkg-deb", "-x", *(str(package) for package in room.glob("*.deb")), str(room))
     found = room / "bin" / "busybox"
     usr = room / "usr" / "bin" / "busybox"  # where newer Debians have it
     return found if found.is_file() else usr
+
+
+def _run(room: Path, *argv: str) -> None:
+    try:
+        done = subprocess.run(argv, cwd=room, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise WhisklabError(f"{argv[0]} is needed to get busybox-static: {error}") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise WhisklabError(
+            f"busybox-static could not be fetched ({argv[0]}: {last}): try `sudo apt-get update`"
+        )
 
 
 def _manifest(image: Image, arch: str, blobs: dict[str, bytes]) -> dict[str, Any]:
