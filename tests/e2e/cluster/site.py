@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[3]
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 SSH_CODE_LOST = 255
+NOT_BEGUN = "kex_exchange_identification: "  # of OpenSSH's client
+SSHD_AWAY = 15.0  # seconds
 
 # Services of a login, not of the host: they come and go with our own SSH connections.
 LOGIN_UNITS = ("user@", "user-runtime-dir@")
@@ -148,10 +151,16 @@ class Site:
 
     def ssh(self, host: str, *argv: str, check: bool = True) -> str:
         """Run one command on a host as the ordinary user; return its stdout."""
-        done = subprocess.run(
-            [*self.ssh_command(host), shlex.join(argv)], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        deadline = time.monotonic() + SSHD_AWAY
+        while True:
+            done = subprocess.run(
+                [*self.ssh_command(host), shlex.join(argv)], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+            # The command has not begun: an sshd that reloads is away for a moment.
+            if NOT_BEGUN not in done.stderr or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
         assert done.returncode != SSH_CODE_LOST, done.stderr
         assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
         return done.stdout
