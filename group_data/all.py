@@ -47,6 +47,7 @@ k3s_https_listen_port = 6443  # the Kubernetes API
 k3s_tls_san = []  # further names and addresses in the API's certificate
 k3s_server_config = {}  # further keys of the servers' config.yaml
 k3s_agent_config = {}  # further keys of the agents' config.yaml
+k3s_further_keys = []  # keys of those two that are newer than deploys/k3s/keys.py
 k3s_registries = None  # content of registries.yaml, such as {"mirrors": {...}}
 k3s_airgap_images = False  # put k3s's own images on each node, for networks without a way out
 k3s_merge_kubeconfig = False  # also merge .secrets/<environment>/kubeconfig into ~/.kube/config

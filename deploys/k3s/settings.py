@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from deploys.k3s import keys
 from whisklab.engine.settings import Settings
 
 VERSION = re.compile(r"v\d+\.\d+\.\d+\+k3s\d+")
@@ -45,6 +46,7 @@ class K3sSettings(Settings):
         tls_san: further names and addresses in the API's certificate.
         server_config: further keys of the servers' config.yaml.
         agent_config: further keys of the agents' config.yaml.
+        further_keys: keys of those two that a newer k3s has and deploys/k3s/keys.py does not know.
         registries: content of registries.yaml; None for no such file.
         airgap_images: put the image bundle of the catalogue on each node, for closed networks.
         merge_kubeconfig: also merge the kubeconfig into the user's own (~/.kube/config).
@@ -61,9 +63,24 @@ class K3sSettings(Settings):
     tls_san: list[str] = []
     server_config: dict[str, Any] = {}
     agent_config: dict[str, Any] = {}
+    further_keys: list[str] = []
     registries: dict[str, Any] | None = None
     airgap_images: bool = False
     merge_kubeconfig: bool = False
+
+    @model_validator(mode="after")
+    def _keys_known(self) -> Self:
+        for name, given, known in (
+            ("k3s_server_config", self.server_config, keys.SERVER),
+            ("k3s_agent_config", self.agent_config, keys.AGENT),
+        ):
+            for key in given:
+                why = keys.unknown(key, known | set(self.further_keys))
+                if why:
+                    raise ValueError(
+                        f"{name}: {why} (a key of a newer k3s goes into k3s_further_keys too)"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _networks_apart(self) -> Self:

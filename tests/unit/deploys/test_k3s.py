@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from deploys.k3s import render
+from deploys.k3s import keys, render
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.files import digest
@@ -174,3 +174,17 @@ def test_what_a_firewall_must_let_in() -> None:
     assert list(render.open_ports(AGENT, routed)) == [
         "10250/tcp", "all from 10.42.0.0/16", "all from 10.43.0.0/16"
     ]  # fmt: skip
+
+
+def test_known_keys_lists_and_keys_of_a_newer_k3s() -> None:
+    settings = K3sSettings(
+        server_config={"tls-san+": ["a"], "debug": True},
+        agent_config={"brand-new": 1},
+        further_keys=["brand-new"],
+    )
+    assert yaml.safe_load(render.config(AGENT, settings))["brand-new"] == 1
+
+
+def test_all_keys_that_we_write_are_known() -> None:
+    for node, known in ((FIRST, keys.SERVER), (SECOND, keys.SERVER), (AGENT, keys.AGENT)):
+        assert set(yaml.safe_load(render.config(node, DEFAULTS))) <= known

@@ -40,6 +40,8 @@ def check(model: type[Settings], **values: Any) -> None:
         (K3sSettings, {"k3s_cluster_cidr": "10.0.0.1/8"}, "expected a network such as"),
         (K3sSettings, {"k3s_service_cidr": "10.42.1.0/24"}, "overlap: choose two"),
         (K3sSettings, {"k3s_https_listen_port": 70000}, "less than or equal to 65535"),
+        (K3sSettings, {"k3s_server_config": {"tls-sans": ["a"]}}, "did you mean tls-san?"),
+        (K3sSettings, {"k3s_agent_config": {"cluster-init": True}}, "k3s knows no such key"),
         (NodeSettings, {"node_labels": {"a b": "c"}}, "a b=c is no Kubernetes label"),
         (NodeSettings, {"node_taints": ["a=b:Never"]}, "a=b:Never is no taint"),
     ],
