@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,27 @@ def test_content(tmp_path: Path) -> None:
     assert run(files.content, **wish)
     assert path.read_text() == ODD + "\n"
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("arrived", [0, 1, len((ODD + "\n").encode()) - 1])
+def test_what_did_not_arrive_whole_is_not_put_there(tmp_path: Path, arrived: int) -> None:
+    """A laptop that is gone: the command goes on, and its stdin ends."""
+    path = tmp_path / "file"
+    path.write_text("as it was")
+    command = files.write_command(str(path), ODD, "600", OWNER).get_raw_value()
+    cut = (ODD + "\n").encode()[:arrived]
+    done = subprocess.run(["sh", "-c", command], input=cut, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"it did not arrive whole\n")
+    assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("odd", ["a\r\nb", "a\x0cb\u2028c", "", "\n\n"])
+def test_content_arrives_byte_for_byte(tmp_path: Path, odd: str) -> None:
+    wish = {"path": str(tmp_path / "file"), "content": odd, "owner": OWNER}
+    assert run(files.content, **wish)
+    assert (tmp_path / "file").read_bytes() == files.written(odd).encode()
+    assert not run(files.content, **wish)
 
 
 def test_content_replaces_a_link_and_not_its_target(tmp_path: Path) -> None:

@@ -27,6 +27,15 @@ from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
 COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
+# What did not arrive whole must not stay: it is large, and nobody may come back for it.
+_PUT = """
+set -e; new="$1.whisklab-new"; mkdir -p "$(dirname "$1")"
+trap 'rm -f "$new"' EXIT
+if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi
+sum=$(sha256sum < "$new")
+if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
+chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
+"""
 _one_at_a_time = BoundedSemaphore()
 
 
@@ -137,12 +146,7 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
     source = _to_push(artifact)
     packed = not artifact.file_name.endswith(COMPRESSED)
     command = script(
-        'set -e; new="$1.whisklab-new"; mkdir -p "$(dirname "$1")"; '
-        'if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi; '
-        'sum=$(sha256sum < "$new"); '
-        'if test "${sum%% *}" != "$3"; then '
-        'rm -f "$new"; echo "it arrived broken" >&2; exit 1; fi; '
-        'chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"',
+        _PUT,
         path,
         mode,
         artifact.source.sha256,

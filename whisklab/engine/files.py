@@ -1,7 +1,8 @@
 """Files with content of our own: one remote command to look, one to write, never half-written.
 
 Content travels on stdin into a temporary file beside the target (umask 077), gets its owner and
-mode there, and is renamed over it. So it may be a secret: it is in no argv, log or diff.
+mode there, and is renamed over it. So it may be a secret: it is in no argv, log or diff. The host
+is told how many bytes to expect: of a laptop that is gone it only sees that stdin ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from whisklab.engine.reasons import because, diff_wanted, differs
 
 SHA256_HEX = 64
+_WRITE = """
+umask 077; mkdir -p -m 755 "$(dirname "$1")"; new="$1.whisklab-new"
+trap 'rm -f "$new"' EXIT
+cat > "$new" || exit
+if test "$(wc -c < "$new")" -ne "$4"; then echo "it did not arrive whole" >&2; exit 1; fi
+chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"
+"""
 
 
 def digest(content: str) -> str:
@@ -83,14 +91,9 @@ class Text(FactBase[str]):
 
 def write_command(path: str, content: str, mode: str, owner: str) -> StringCommand:
     """Return the command that puts `content` at `path`, whole or not at all."""
-    command = script(
-        'umask 077; mkdir -p -m 755 "$(dirname "$1")"; new="$1.whisklab-new"; '
-        'cat > "$new" && chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"',
-        path,
-        mode,
-        owner,
-    )
-    return StringCommand(command, _stdin=written(content).splitlines())
+    text = written(content)
+    command = script(_WRITE, path, mode, owner, str(len(text.encode())))
+    return StringCommand(command, _stdin=[text])
 
 
 def why_differs(found: FileState | None, mode: str, owner: str) -> str:
