@@ -1,6 +1,7 @@
 """Read by pyinfra before the inventory: installs the engine and names all settings."""
 
 from deploys.base.settings import BaseSettings
+from deploys.helm.settings import HelmSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.labels.settings import NodeSettings
 from deploys.preflight.settings import PreflightSettings
@@ -9,5 +10,13 @@ from whisklab.engine.forwards import ForwardSettings
 from whisklab.engine.machine import Machine
 
 hooks.install(
-    [Machine, PreflightSettings, BaseSettings, K3sSettings, NodeSettings, ForwardSettings]
+    [
+        Machine,
+        PreflightSettings,
+        BaseSettings,
+        K3sSettings,
+        HelmSettings,
+        NodeSettings,
+        ForwardSettings,
+    ]
 )

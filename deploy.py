@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import k3s
+from deploys import helm, k3s
 from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight, remember
@@ -23,12 +23,16 @@ preflight(ports=k3s.ports(), open_ports=k3s.open_ports(), containers=k3s.is_node
 stage("all machines are fit")
 if k3s.is_node():
     k3s.fetch()
+if k3s.is_server():
+    helm.fetch()
 stage("all artifacts are on the laptop")
 
 remember()
 base()
 if k3s.is_node():
     k3s.install()
+if k3s.is_server():
+    helm.install()
 stage("everything is in place")
 
 if k3s.is_server():

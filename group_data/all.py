@@ -55,3 +55,6 @@ k3s_merge_kubeconfig = False  # also merge .secrets/<environment>/kubeconfig int
 # Nodes -----------------------------------------------------------------------------------------
 node_labels = {}  # such as {"openwhisk-role": "core"}
 node_taints = []  # such as ["dedicated=openwhisk:NoSchedule"]
+
+# Helm ------------------------------------------------------------------------------------------
+helm_version = None  # of the CLI on the masters, such as "v3.19.5"; None: the catalogue's default

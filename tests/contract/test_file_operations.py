@@ -20,7 +20,7 @@ from pyinfra.api.state import StateStage
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
 from whisklab.engine import files
-from whisklab.engine.artifacts import Sha256
+from whisklab.engine.artifacts import UNPACKED, Digests
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.services import Service
 
@@ -138,11 +138,25 @@ def test_block(tmp_path: Path) -> None:
 
 def test_sha256_is_remembered_only_while_the_file_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "big file"
-    assert fact(Sha256, path=str(path)) is None
+    assert fact(Digests, path=str(path)) == []
     for content in (b"one", b"two"):
         path.write_bytes(content)
-        assert fact(Sha256, path=str(path)) == sha256_of(path)
-        assert fact(Sha256, path=str(path)) == sha256_of(path)
+        assert fact(Digests, path=str(path)) == [sha256_of(path)]
+        assert fact(Digests, path=str(path)) == [sha256_of(path)]
+
+
+def test_a_file_from_an_archive_is_known_by_both_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whisklab.engine.artifacts.UNPACKED", str(tmp_path / "unpacked"))
+    path, note = tmp_path / "helm", tmp_path / "unpacked" / str(tmp_path / "helm").replace("/", "_")
+    path.write_text("helm")
+    note.parent.mkdir()
+    note.write_text(f"{sha256_of(path)} {'a' * 64}\n")
+    assert fact(Digests, path=str(path)) == [sha256_of(path), "a" * 64]
+    path.write_text("edited")
+    assert fact(Digests, path=str(path)) == [sha256_of(path)]
+    assert UNPACKED.startswith("/var/lib/")  # outlives a restart of the host
 
 
 def test_facts_of_what_is_not_there() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +19,7 @@ import pytest
 import yaml
 
 from whisklab.errors import WhisklabError
-from whisklab.lab import standins
+from whisklab.lab import standin_cache, standins
 from whisklab.lab.gobuild import go_build, go_version
 from whisklab.lab.standin_images import Image, write_bundle
 
@@ -58,6 +59,9 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "go.log"
 
 
+PROGRAMS = 4  # k3s, pause, coredns, helm
+
+
 def builds(log: Path) -> int:
     return len(log.read_text().splitlines()) if log.exists() else 0
 
@@ -65,38 +69,52 @@ def builds(log: Path) -> int:
 def test_a_build_is_reused_and_its_catalogue_tells_the_truth(tools: Path) -> None:
     lines: list[str] = []
     catalogue = standins.build(report=lines.append)
-    assert builds(tools) == 3  # k3s, pause, coredns
+    assert builds(tools) == PROGRAMS
     assert standins.build() == catalogue
-    assert builds(tools) == 3
-    assert lines[-1] == "the k3s stand-in v1.34.4+k3s1 is built"
-    k3s = yaml.safe_load(catalogue.read_text())["k3s"]
-    assert k3s["default"] == "v1.34.4+k3s1"
-    for artifact in k3s["versions"]["v1.34.4+k3s1"].values():
-        for entry in artifact.values():
-            path = Path(unquote(urlparse(entry["url"]).path))
-            assert path.parent == catalogue.parent
-            assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    assert builds(tools) == PROGRAMS
+    assert "the k3s stand-in v1.34.4+k3s1 is built" in lines
+    products = yaml.safe_load(catalogue.read_text())
+    assert products["k3s"]["default"] == "v1.34.4+k3s1"
+    assert set(products) == {"k3s", "helm"}
+    for name, product in products.items():
+        for artifact in product["versions"][product["default"]].values():
+            for entry in artifact.values():
+                path = Path(unquote(urlparse(entry["url"]).path))
+                assert path.parent.parent.name == name
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+
+
+def test_helm_is_packed_like_a_release(tools: Path) -> None:
+    product = yaml.safe_load(standins.build().read_text())["helm"]
+    ((arch, entry),) = product["versions"][product["default"]]["helm"].items()
+    path = Path(unquote(urlparse(entry["url"]).path))
+    assert path.name == f"helm-{product['default']}-linux-{arch}.tar.gz"
+    with tarfile.open(path) as archive:
+        assert archive.getnames() == [entry["member"]] == [f"linux-{arch}/helm"]
 
 
 def test_the_directory_is_named_after_what_goes_in(
     tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources = tmp_path / "k3s"
+    shutil.copytree(standin_cache.SOURCES / "helm", tmp_path / "sources" / "helm")
+    sources = tmp_path / "sources" / "k3s"
     (sources / "coredns").mkdir(parents=True)
     (sources / "go.mod").write_text("module m\n")
     (sources / "main.go").write_text("package main\n")
     (sources / "coredns" / "go.mod").write_text("require github.com/coredns/coredns v1.2.3\n")
-    monkeypatch.setattr(standins, "_SOURCES", sources)
+    monkeypatch.setattr(standin_cache, "SOURCES", tmp_path / "sources")
     first = standins.build()
     (sources / "README.md").write_text("words")
     (sources / "main_test.go").write_text("package main\n")
     assert standins.build() == first
-    assert builds(tools) == 3
+    assert builds(tools) == PROGRAMS
     monkeypatch.setenv("FAKE_GO_VERSION", "go1.27.0")
     other_go = standins.build()
     monkeypatch.delenv("FAKE_GO_VERSION")
     (sources / "main.go").write_text("package main // changed\n")
+    before = builds(tools)
     assert len({first, other_go, standins.build()}) == 3
+    assert builds(tools) - before == 3  # k3s's programs, and not Helm
 
 
 def test_a_killed_build_leaves_nothing_that_is_taken_for_one(
@@ -115,16 +133,19 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_one(
     assert list(root.glob("tmp-*/done"))
     catalogue = standins.build()
     assert catalogue.is_file()
-    assert sorted(p.name for p in root.iterdir()) == sorted([".lock", catalogue.parent.name])
-    assert (catalogue.parent / "k3s").read_text().startswith("built in")
+    lock, done = sorted(root.iterdir())
+    assert lock.name == ".lock"
+    assert (done / "k3s").read_text().startswith("built in")
+    assert (done / "k3s").as_uri() in catalogue.read_text()
 
 
 def test_a_directory_without_a_catalogue_is_built_again(tools: Path) -> None:
     catalogue = standins.build()
-    catalogue.unlink()
+    (part,) = (catalogue.parent.parent / "k3s").glob("*/catalogue.yaml")
+    part.unlink()
     assert standins.build() == catalogue
-    assert catalogue.is_file()
-    assert builds(tools) == 6
+    assert part.is_file()
+    assert builds(tools) == PROGRAMS + 3
 
 
 def test_two_builds_at_once_do_the_work_once(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +163,7 @@ def test_two_builds_at_once_do_the_work_once(tools: Path, monkeypatch: pytest.Mo
         thread.join()
     assert len(found) == 2
     assert len(set(found)) == 1
-    assert builds(tools) == 3
+    assert builds(tools) == PROGRAMS
     assert any("another whisklab" in line for line in lines)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import secrets
 import shutil
-from collections.abc import Generator
-from pathlib import Path
+import tarfile
+import zlib
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
 from urllib.parse import unquote, urlparse
 
 from gevent.lock import BoundedSemaphore
@@ -26,6 +31,7 @@ from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
+UNPACKED = "/var/lib/whisklab/unpacked"  # on a host: which file is of which archive
 COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
 _PUT = """
@@ -34,6 +40,7 @@ trap 'rm -f "$new"' EXIT
 if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi
 sum=$(sha256sum < "$new")
 if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
+if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
 chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
 """
 _one_at_a_time = BoundedSemaphore()
@@ -74,29 +81,39 @@ def _check(artifact: Artifact, path: Path) -> None:
         )
 
 
-class Sha256(FactBase[str | None]):
-    """SHA-256 of a large file at `path`, None when there is none.
+class Digests(FactBase[list[str]]):
+    """What the large file at `path` is known by: its SHA-256 and, if it was taken from an archive
+    and is unchanged since, that archive's. Empty when there is none.
 
-    The host remembers it by inode, size and change time in /run, because it takes half a second
-    for 140 MB.
-    """
+    The host remembers the first by inode, size and change time in /run, because it takes half a
+    second for 140 MB; `push` writes the second down.
+    """  # noqa: D205
+
+    @staticmethod
+    def default() -> list[str]:
+        """No file."""
+        return []
 
     def command(self, path: str) -> StringCommand:
         """Print the remembered digest when the file is the same, else compute it."""
         return script(
             'test -f "$1" || exit 0; id=$(stat -c "%i.%s.%z" "$1"); '
-            'memo=/run/whisklab/digests/$(printf %s "$1" | tr / _); '
-            'if test -f "$memo" && test "$(head -n 1 "$memo")" = "$id"; then tail -n 1 "$memo"; '
+            'name=$(printf %s "$1" | tr / _); memo=/run/whisklab/digests/$name; '
+            'if test -f "$memo" && test "$(head -n 1 "$memo")" = "$id"; then '
+            'sum=$(tail -n 1 "$memo"); '
             'else sum=$(sha256sum < "$1"); sum=${sum%% *}; mkdir -p /run/whisklab/digests '
-            '&& printf "%s\\n%s\\n" "$id" "$sum" > "$memo"; echo "$sum"; fi',
+            '&& printf "%s\\n%s\\n" "$id" "$sum" > "$memo"; fi; echo "$sum"; '
+            'if test -f "$2/$name"; then read -r of archive < "$2/$name"; '
+            'if test "$of" = "$sum"; then echo "$archive"; fi; fi',
             path,
+            UNPACKED,
         )
 
-    def process(self, output: list[str]) -> str:
-        """One line of 64 hexadecimal digits."""
-        if len(output[0]) != SHA256_HEX:
+    def process(self, output: list[str]) -> list[str]:
+        """One line or two, of 64 hexadecimal digits."""
+        if any(len(line) != SHA256_HEX for line in output):
             raise FactProcessError(f"unexpected answer of sha256sum: {output[:2]}")
-        return output[0]
+        return output
 
 
 @operation()
@@ -105,7 +122,7 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
 
     Its own operation, so that a run can fetch everything before it changes any host.
     """
-    if host.get_fact(Sha256, path=path) != artifact.source.sha256:
+    if artifact.source.sha256 not in host.get_fact(Digests, path=path):
         because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
@@ -116,7 +133,7 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
 
 @operation()
 def pushed(artifact: Artifact, path: str, mode: str = "755") -> Generator[FunctionCommand]:
-    """Have the artifact at `path`: uploaded beside it, verified there, then renamed.
+    """Have the artifact, or its member, at `path`: uploaded, verified there, then renamed.
 
     So a running binary can be replaced, and a broken upload leaves the old file.
 
@@ -125,7 +142,7 @@ def pushed(artifact: Artifact, path: str, mode: str = "755") -> Generator[Functi
         path: absolute; missing directories are made.
         mode: octal.
     """
-    if host.get_fact(Sha256, path=path) != artifact.source.sha256:
+    if artifact.source.sha256 not in host.get_fact(Digests, path=path):
         because(f"it is not {artifact}")
 
         def push_to_host(target: Host) -> None:
@@ -144,15 +161,16 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
     if not isinstance(connector, WhiskSSH):
         raise WhisklabError(f"{target.name} is not reached over SSH")
     source = _to_push(artifact)
-    packed = not artifact.file_name.endswith(COMPRESSED)
     command = script(
         _PUT,
         path,
         mode,
-        artifact.source.sha256,
-        "packed" if packed else "plain",
+        source.sha256,
+        "packed" if source.packed else "plain",
+        artifact.source.sha256 if artifact.member else "",
+        UNPACKED,
     )
-    ok, stderr = connector.stream(command, source)
+    ok, stderr = connector.stream(command, source.path)
     if not ok:
         raise WhisklabError(
             f"{target.name}: {artifact} could not be put at {path}: "
@@ -160,25 +178,74 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
         )
 
 
-def _to_push(artifact: Artifact) -> Path:
-    """Return the file to send, compressed if it is not yet; both stay in the cache."""
+@dataclass(frozen=True)
+class _Pushable:
+    """A file to send: whether it is packed for the way, and what it must be there."""
+
+    path: Path
+    packed: bool
+    sha256: str
+
+
+def _to_push(artifact: Artifact) -> _Pushable:
+    """Return the file to send, compressed if it is not yet; all of it stays in the cache."""
     local = fetch(artifact)
+    sha256 = artifact.source.sha256
+    if artifact.member:
+        local = member(artifact)
+        sha256 = sha256_of(local)
     if local.name.endswith(COMPRESSED):
-        return local
-    packed = cache_dir() / "packed" / f"{artifact.source.sha256}.gz"
+        return _Pushable(local, packed=False, sha256=sha256)
+    packed = cache_dir() / "packed" / f"{sha256}.gz"
     with _one_at_a_time, writing(packed.parent):
         if not packed.is_file():
-            _pack(local, packed)
-    return packed
+            with local.open("rb") as plain:
+                _store(packed, lambda part: _pack(plain, part))
+    return _Pushable(packed, packed=True, sha256=sha256)
 
 
-def _pack(local: Path, packed: Path) -> None:
-    packed.parent.mkdir(parents=True, exist_ok=True)
-    part = packed.with_name(f".{packed.name}.{secrets.token_hex(4)}")
+def member(artifact: Artifact) -> Path:
+    """Return the artifact's member on the laptop, taken from its archive when it lacks.
+
+    Raises:
+        WhisklabError: the archive cannot be had (see `fetch`) or read, or has no such file.
+    """
+    archive, name = fetch(artifact), str(artifact.member)
+    where = hashlib.sha256(f"{artifact.source.sha256} {name}".encode()).hexdigest()
+    path = cache_dir() / "members" / where / PurePosixPath(name).name
+    with _one_at_a_time, writing(path.parent):
+        if not path.is_file():
+            try:
+                with tarfile.open(archive) as packed:
+                    found = packed.extractfile(name)
+                    if found is not None:
+                        _store(path, lambda part: _copy(found, part))
+            except (tarfile.TarError, KeyError, EOFError, zlib.error):
+                logger.debug("%s: cannot be read as an archive with %s", archive, name)
+        if not path.is_file():
+            raise WhisklabError(
+                f"{archive}: has no file {name} that could be read: mend `member` of "
+                f"{artifact.product} in the catalogue"
+            )
+    return path
+
+
+def _store(path: Path, write: Callable[[Path], None]) -> None:
+    """Have a file in the cache, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        # Fast compression: the network is a lab's.
-        with local.open("rb") as plain, gzip.open(part, "wb", compresslevel=1) as file:
-            shutil.copyfileobj(plain, file, CHUNK)
-        part.replace(packed)
+        write(part)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _copy(source: IO[bytes], part: Path) -> None:
+    with part.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK)
+
+
+def _pack(source: IO[bytes], part: Path) -> None:
+    with gzip.open(part, "wb", compresslevel=1) as file:  # fast: the network is a lab's
+        shutil.copyfileobj(source, file, CHUNK)

@@ -20,6 +20,7 @@ from whisklab.errors import BadInput
 
 Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ANY = "all"  # the architecture of what is the same everywhere, as Debian says
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -39,6 +40,8 @@ class Entry(BaseModel):
         mirrors: further places of the same file, by the name that the setting `mirror` has.
         sums: the release's own list of SHA-256, relative to the file's URL.
         sha256: known to who wrote the catalogue; else the lock has it.
+        member: the file of the archive that is wanted, when it is an archive; the checksum is
+            of the archive.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +49,7 @@ class Entry(BaseModel):
     mirrors: dict[str, Url] = {}
     sums: str | None = None
     sha256: Digest | None = None
+    member: str | None = None
 
     def url_at(self, mirror: str | None) -> str:
         """Return its URL at the mirror, or the usual one where there is no such mirror."""
@@ -90,12 +94,13 @@ Lock = dict[Key, Locked]
 
 
 class Artifact(BaseModel):
-    """One file of one version for one architecture."""
+    """One file of one version for one architecture; `member` is what of an archive is wanted."""
 
     model_config = ConfigDict(frozen=True)
     product: str
     version: str
     source: Source
+    member: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -105,7 +110,8 @@ class Artifact(BaseModel):
     def __str__(self) -> str:
         """Name it as people do."""
         named = f"{self.product} {self.version}"
-        return named if self.file_name == self.product else f"{named} ({self.file_name})"
+        wanted = PurePosixPath(self.member).name if self.member else self.file_name
+        return named if wanted == self.product else f"{named} ({wanted})"
 
 
 def file_name(url: str) -> str:
@@ -163,7 +169,8 @@ class Catalogue:
             product: such as `k3s`.
             wanted: a version, None for the default.
             name: the artifact within the version.
-            architecture: `amd64` or `arm64`, as Debian and Go say.
+            architecture: `amd64` or `arm64`, as Debian and Go say; `all` (ANY) for what is the same
+                everywhere.
 
         Raises:
             BadInput: the catalogue does not have it, or there is no checksum for it.
@@ -172,9 +179,10 @@ class Catalogue:
         entries = self._products[product].versions[version].get(name, {})
         if architecture not in entries:
             raise BadInput(f"{self.path}: {product} {version} has no {name} for {architecture}")
-        sha256 = self._sha256(Key(product, version, name, architecture), entries[architecture])
-        url = entries[architecture].url_at(self._mirror)
-        return Artifact(product=product, version=version, source=Source(url=url, sha256=sha256))
+        entry = entries[architecture]
+        sha256 = self._sha256(Key(product, version, name, architecture), entry)
+        source = Source(url=entry.url_at(self._mirror), sha256=sha256)
+        return Artifact(product=product, version=version, source=source, member=entry.member)
 
     def _sha256(self, key: Key, entry: Entry) -> str:
         if entry.sha256 is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.engine.http_server import Files, serving
-from whisklab.engine.artifacts import fetch
+from whisklab.engine.artifacts import fetch, member
 from whisklab.engine.catalogue import Artifact, Catalogue, Source
 from whisklab.errors import BadInput, WhisklabError
 
@@ -80,6 +82,44 @@ def test_a_local_file_is_checked_too(tmp_path: Path) -> None:
         fetch(artifact(file.as_uri()))
 
 
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
+    """A program in an archive, as Helm is released."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "helm.tar.gz"
+    with tarfile.open(file, "w:gz") as packed:
+        entry = tarfile.TarInfo("linux-amd64/helm")
+        entry.size = len(BODY)
+        packed.addfile(entry, io.BytesIO(BODY))
+        packed.addfile(tarfile.TarInfo("linux-amd64/README"))
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    source = Source(url=file.as_uri(), sha256=sha256)
+    return Artifact(product="helm", version="v3", source=source, member="linux-amd64/helm")
+
+
+def test_a_member_is_taken_from_its_archive(archive: Artifact) -> None:
+    assert str(archive) == "helm v3"
+    found = member(archive)
+    assert found.read_bytes() == BODY
+    before = found.stat()
+    assert member(archive).stat() == before
+
+
+@pytest.mark.parametrize("name", ["linux-arm64/helm", "linux-amd64"])
+def test_a_member_that_is_not_there(archive: Artifact, tmp_path: Path, name: str) -> None:
+    with pytest.raises(WhisklabError, match=f"has no file {name}.*mend `member` of helm"):
+        member(archive.model_copy(update={"member": name}))
+    assert files_below(tmp_path / "cache") == []
+
+
+def test_an_archive_that_is_none(archive: Artifact, tmp_path: Path) -> None:
+    file = tmp_path / "broken.tar.gz"
+    file.write_bytes(BODY)
+    source = Source(url=file.as_uri(), sha256=SHA)
+    with pytest.raises(WhisklabError, match=r"broken\.tar\.gz: has no file"):
+        member(archive.model_copy(update={"source": source}))
+
+
 def catalogue(tmp_path: Path, text: str) -> Catalogue:
     path = tmp_path / "catalogue.yaml"
     path.write_text(text)
@@ -116,9 +156,13 @@ def test_the_catalogue_of_the_repository() -> None:
     for architecture in ("amd64", "arm64"):
         for name in ("k3s", "airgap-images"):
             assert found.artifact("k3s", None, name, architecture)
-    assert {entry.sums for _, entry in found.entries()} == {
+    named = dict(found.entries())
+    assert {entry.sums for key, entry in named.items() if key.product == "k3s"} == {
         "sha256sum-amd64.txt", "sha256sum-arm64.txt"}  # fmt: skip
-    assert all(key in found.lock for key, _ in found.entries())
+    assert all(key in named for key in found.lock)
+    for key in named.keys() - found.lock.keys():
+        with pytest.raises(BadInput, match=f"no checksum of {key}: run `whisklab lock`"):
+            found.artifact(key.product, key.version, key.name, key.architecture)
 
 
 TWO = """

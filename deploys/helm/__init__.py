@@ -1,0 +1,5 @@
+"""The Helm CLI."""
+
+from deploys.helm.deploy import fetch, install
+
+__all__ = ["fetch", "install"]
