@@ -29,16 +29,19 @@ stage("all artifacts are on the laptop")
 
 remember()
 base()
-if k3s.is_node():
+if k3s.joins():
     k3s.install()
 if k3s.is_server():
     helm.install()
 stage("everything is in place")
 
-if k3s.is_server():
-    k3s.start()
+# Servers, then the agents that work already, one after the other; new agents all at once.
+for name in host.loop(k3s.turns()):
+    stage(f"{name} may change")
+    if name == host.name:
+        k3s.change()
 stage("the servers run")
-if k3s.is_node() and not k3s.is_server():
+if k3s.joins() and not k3s.is_server():
     k3s.start()
 stage("the agents run")
 

@@ -50,6 +50,8 @@ k3s_agent_config = {}  # further keys of the agents' config.yaml
 k3s_further_keys = []  # keys of those two that are newer than deploys/k3s/keys.py
 k3s_registries = None  # content of registries.yaml, such as {"mirrors": {...}}
 k3s_airgap_images = False  # put k3s's own images on each node, for networks without a way out
+k3s_drain = False  # move a node's pods elsewhere before its k3s is changed
+k3s_ready_within = 300  # seconds a node may take to be Ready, with the pods it had
 k3s_merge_kubeconfig = False  # also merge .secrets/<environment>/kubeconfig into ~/.kube/config
 
 # Nodes -----------------------------------------------------------------------------------------

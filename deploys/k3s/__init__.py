@@ -1,31 +1,35 @@
 """k3s: servers and agents."""
 
 from deploys.k3s.deploy import (
-    api,
+    change,
     check,
     fetch,
     install,
     is_node,
     is_server,
-    leader,
-    nodes,
+    joins,
     open_ports,
     ports,
     ready,
     start,
+    turns,
 )
+from deploys.k3s.wanted import api, leader, nodes
 
 __all__ = [
     "api",
+    "change",
     "check",
     "fetch",
     "install",
     "is_node",
     "is_server",
+    "joins",
     "leader",
     "nodes",
     "open_ports",
     "ports",
     "ready",
     "start",
+    "turns",
 ]

@@ -1,190 +1,178 @@
-"""k3s: servers and agents. The story; files and content are in render.py."""
+"""k3s: servers and agents. The story; what is wanted is in wanted.py, content in render.py."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pyinfra import host, inventory
+from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.k3s import operations, render
+from deploys.k3s import operations, render, rolling, wanted
 from deploys.k3s.settings import K3sSettings
-from whisklab.engine import artifacts, files, services
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, Catalogue
-from whisklab.engine.environment import current
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.machine import Machine, architecture
-from whisklab.engine.secrets import SecretStore
+from deploys.k3s.turns import Turn
+from whisklab.engine import artifacts, services
+from whisklab.engine.capability import capability, selected
+from whisklab.engine.machine import Machine
 from whisklab.errors import BadInput
 
-
-def servers() -> list[Host]:
-    """Return the servers in inventory order."""
-    return list(inventory.get_group("masters"))
-
-
-def leader() -> Host:
-    """Return the first server, which starts the cluster and whose API is used."""
-    return servers()[0]
-
-
-def nodes() -> list[Host]:
-    """Return all machines of the cluster, servers first."""
-    both = [*servers(), *inventory.get_group("workers", default=[])]
-    return list({each.name: each for each in both}.values())
-
-
-def api() -> Endpoint:
-    """Return where the Kubernetes API is on a server."""
-    return Endpoint(render.KUBECONFIG, K3sSettings.of(leader()).https_listen_port)
+CAPABILITY = "k3s"
 
 
 def is_server() -> bool:
     """Tell whether this host runs the control plane."""
-    return "masters" in host.groups
+    return wanted.is_server(host)
 
 
 def is_node() -> bool:
     """Tell whether this host is in the cluster."""
-    return is_server() or "workers" in host.groups
+    return wanted.is_node(host)
 
 
 def ports() -> dict[int, str]:
     """Return the TCP ports on which k3s listens on this host, and its service."""
     if not is_node():
         return {}
-    return render.ports(_node(), K3sSettings.of(host))
+    return render.ports(wanted.node(host), K3sSettings.of(host))
 
 
 def open_ports() -> dict[str, str]:
     """Return what a firewall of this host must let in for k3s, and what for."""
     if not is_node():
         return {}
-    return render.open_ports(_node(), K3sSettings.of(leader()))
-
-
-def _node() -> render.Node:
-    join = render.url(Machine.of(leader()).node_address, api().port)
-    machine = Machine.of(host)
-    api_host = machine.api_address.rsplit(":", 1)[0] if machine.api_address else None
-    addresses = [Machine.of(each).node_address for each in inventory]
-    return render.Node(
-        name=host.name,
-        address=machine.node_address,
-        join=None if host.name == leader().name else join,
-        is_server=is_server(),
-        api_host=api_host,
-        environment=render.environment(machine, K3sSettings.of(host), addresses),
-    )
-
-
-def _artifact(name: str) -> Artifact:
-    machine = Machine.of(host)
-    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
-    version = K3sSettings.of(host).version
-    return catalogue.artifact("k3s", version, name, architecture(host))
-
-
-def _images_path(bundle: Artifact) -> str:
-    return f"{render.IMAGES}/{bundle.file_name}"
+    return render.open_ports(wanted.node(host), K3sSettings.of(wanted.leader()))
 
 
 def check() -> None:
     """Check what concerns several hosts at once.
 
     Raises:
-        BadInput: two servers disagree on the cluster.
+        BadInput: two servers disagree on the cluster, or an agent is newer than the servers.
     """
-    first, *others = servers()
+    first, *others = wanted.servers()
     for other in others:
         if K3sSettings.of(other) != K3sSettings.of(first):
             raise BadInput(
                 f"{first.name} and {other.name} have different k3s_ settings: all servers of a "
                 "cluster must agree, put them into group_data/masters.py"
             )
+    for each in wanted.nodes():
+        if rolling.newer(wanted.version(each), wanted.version(first)):
+            raise BadInput(
+                f"{each.name} is to have k3s {wanted.version(each)}, newer than "
+                f"{wanted.version(first)} of the servers, which Kubernetes does not support: "
+                "raise k3s_version of the servers too"
+            )
 
 
-@capability("k3s", "fetch")
+@capability(CAPABILITY, "fetch")
 def fetch() -> None:
-    """Have everything on the laptop before any host is changed."""
-    artifacts.fetched(name="k3s in the cache", artifact=_artifact("k3s"), path=render.BINARY)
-    if K3sSettings.of(host).airgap_images:
-        bundle = _artifact("airgap-images")
-        artifacts.fetched(name="Images in the cache", artifact=bundle, path=_images_path(bundle))
+    """Have a change that is possible, and everything on the laptop, before any host is changed."""
+    member = wanted.members().get(host.name)
+    if member is None or not member.pending:
+        return
+    available = wanted.catalogue(host).versions("k3s")
+    refusal = rolling.refusal(member, wanted.version(host), available)
+    operations.possible(name="k3s can be changed", refusals=[refusal] if refusal else [])
+    for each in host.loop(wanted.artifacts(host)):
+        artifacts.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
 
 
-@capability("k3s", "files")
+def joins() -> bool:
+    """Tell whether this host is new in the cluster, so that its change disturbs nothing."""
+    member = wanted.members().get(host.name) if is_node() and selected(CAPABILITY) else None
+    return member is not None and member.joins
+
+
+def turns() -> list[str]:
+    """Return the nodes that must change one after the other, in this order."""
+    return rolling.turns(wanted.members().values()) if selected(CAPABILITY) else []
+
+
+@capability(CAPABILITY, "files")
 def install() -> None:
     """Put binary, token, configuration and unit on a node; nothing is started."""
-    settings, node = K3sSettings.of(host), _node()
-    artifacts.pushed(name="k3s binary", artifact=_artifact("k3s"), path=render.BINARY)
-    for path in render.LINKS:
-        files.link(name=f"Link {path}", path=path, target=render.BINARY)
-    if settings.airgap_images:
-        bundle = _artifact("airgap-images")
-        artifacts.pushed(
-            name="Images for a closed network",
-            artifact=bundle,
-            path=_images_path(bundle),
-            mode="644",
-        )
-    token = SecretStore(current().secrets).get_or_create("k3s_token")
-    files.content(name="Cluster token", path=render.TOKEN, content=token, mode="600", secret=True)
-    files.content(
-        name="Configuration",
-        path=render.CONFIG,
-        content=render.config(node, settings),
-        mode="600",
-        secret=render.holds_secrets(settings),
-    )
-    registries = render.registries(settings)
-    if registries is None:
-        files.absent(name="No registries.yaml", path=render.REGISTRIES, header=render.HEADER)
-    else:
-        files.content(
-            name="registries.yaml",
-            path=render.REGISTRIES,
-            content=registries,
-            mode="600",
-            secret=True,
-        )
-    if node.environment is None:
-        files.absent(name="No proxy", path=node.environment_path, header=render.HEADER)
-    else:
-        files.content(
-            name="Proxy",
-            path=node.environment_path,
-            content=node.environment,
-            mode="600",
-            secret=True,
-        )
-    files.content(name="systemd unit", path=node.unit_path, content=render.unit(node, settings))
+    for wish in host.loop(wanted.files(host)):
+        wish.have()
 
 
-@capability("k3s", "service")
-def start() -> None:
-    """Have the service of this node running from just these files."""
-    node = _node()
-    wish = render.wish(node, K3sSettings.of(host), _artifact("k3s").source.sha256)
+@capability(CAPABILITY, "service")
+def start(turn: Turn | None = None) -> None:
+    """Have the service of this node running from just these files.
+
+    Args:
+        turn: what is asked of the node before and afterwards; None for a new one.
+    """
+    node, wish = wanted.node(host), wanted.service_wish(host)
     services.running(
         name=f"Service {node.service}",
         service=node.service,
         wish=wish,
         configuration=sorted(set(wish) - {render.BINARY}),
         health_url=render.KUBELET_HEALTH,
+        before=turn.begin if turn else None,
+        after=turn.settle if turn else None,
     )
 
 
-@capability("k3s", "cluster")
+def change() -> None:
+    """Change this node in its turn, while all others work.
+
+    A new server is started only: its files are there, and nothing runs on it that could suffer.
+    """
+    if joins():
+        start(_turn() if len(wanted.servers()) > 1 else None)
+        return
+    _begin()
+    install()
+    start(_turn())
+
+
+@capability(CAPABILITY, "turn")
+def _begin() -> None:
+    members, order, settings = wanted.members(), turns(), K3sSettings.of(host)
+    had_theirs = order[: order.index(host.name)]
+    others = [
+        each.name
+        for each in members.values()
+        if each.name in had_theirs or (not each.pending and each.name != host.name)
+    ]
+    operations.others_ready(
+        name="The others are Ready", names=others, leader=wanted.leader(), api=wanted.api(),
+        within=settings.ready_within,
+    )  # fmt: skip
+    if is_server() and settings.cluster_init:
+        operations.snapshot(
+            name="etcd snapshot", service=wanted.node(host).service, wish=wanted.service_wish(host)
+        )
+
+
+def _turn() -> Turn:
+    settings = K3sSettings.of(host)
+    # `host` is a proxy for whichever host is at work.
+    leader: Host = wanted.leader()
+    return Turn(
+        leader=leader,
+        api=wanted.api(),
+        node=host.name,
+        service=wanted.node(host).service,
+        version=wanted.version(host),
+        within=settings.ready_within,
+        drain=settings.drain,
+    )
+
+
+@capability(CAPABILITY, "cluster")
 def ready() -> None:
     """On the leader: wait until all nodes are Ready, save the kubeconfig on the laptop."""
     settings, machine = K3sSettings.of(host), Machine.of(host)
+    api = wanted.api()
     operations.nodes_ready(
-        name="All nodes are Ready", names=[each.name for each in nodes()], api=api()
+        name="All nodes are Ready",
+        names=[each.name for each in wanted.nodes()],
+        api=api,
+        within=settings.ready_within,
     )
+    operations.uncordoned(name="No node is cordoned by us", api=api)
     operations.kubeconfig_saved(
         name="Kubeconfig on the laptop",
-        server=machine.api_address or render.url(machine.node_address, api().port).split("//")[1],
+        server=machine.api_address or render.url(machine.node_address, api.port).split("//")[1],
         merge=settings.merge_kubeconfig,
     )

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyinfra import host
+from pyinfra import host, logger
 from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
 
-from deploys.k3s import render
-from whisklab.engine import kube
+from deploys.k3s import render, turns
+from deploys.k3s.workloads import is_ready
+from whisklab.engine import kube, services
 from whisklab.engine.environment import current
-from whisklab.engine.progress import tell
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call, run_quietly
+from whisklab.engine.remote import call, fail, run_quietly
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
-
-READY_WITHIN = 300.0  # seconds; a real k3s that must pull its images on a slow line needs minutes
-TOLD_EVERY = 10.0
-POLL = 1.0
 
 
 def not_ready(nodes: Iterable[Any], wanted: list[str]) -> list[str]:
@@ -35,22 +32,26 @@ def not_ready(nodes: Iterable[Any], wanted: list[str]) -> list[str]:
         nodes: `V1Node` objects.
         wanted: node names.
     """
-    ready = {
-        node.metadata.name
-        for node in nodes
-        for condition in node.status.conditions or []
-        if condition.type == "Ready" and condition.status == "True"
-    }
-    return sorted(set(wanted) - ready)
+    return sorted(set(wanted) - {node.metadata.name for node in nodes if is_ready(node)})
 
 
 def _missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
-    found = kube.core_api(server, api).list_node(_request_timeout=kube.REQUEST_TIMEOUT)
+    found = kube.ask(
+        server, api, lambda core: core.list_node(_request_timeout=kube.REQUEST_TIMEOUT)
+    )
     return not_ready(found.items, wanted)
 
 
+def _wait(who: Host, leader: Host, names: list[str], api: kube.Endpoint, within: float) -> None:
+    def problem() -> str | None:
+        missing = _missing(leader, names, api)
+        return f"not Ready: {', '.join(missing)}" if missing else None
+
+    turns.wait(who, problem, within, "look at `journalctl -u 'k3s*'` there")
+
+
 @operation()
-def nodes_ready(names: list[str], api: kube.Endpoint) -> Generator[FunctionCommand]:
+def nodes_ready(names: list[str], api: kube.Endpoint, within: float) -> Generator[FunctionCommand]:
     """Have all nodes of `names` Ready; waits for them, yields nothing when they are.
 
     While the API does not answer it is unknown, and counts as work to do.
@@ -58,6 +59,7 @@ def nodes_ready(names: list[str], api: kube.Endpoint) -> Generator[FunctionComma
     Args:
         names: node names.
         api: of this server.
+        within: how long to wait, in seconds.
     """
     try:
         missing = _missing(host, names, api)
@@ -70,30 +72,80 @@ def nodes_ready(names: list[str], api: kube.Endpoint) -> Generator[FunctionComma
     if missing:
 
         def wait(server: Host) -> None:
-            _wait(server, names, api)
+            _wait(server, server, names, api, within)
 
         yield call(wait)
 
 
-def _wait(server: Host, names: list[str], api: kube.Endpoint) -> None:
-    start = told = time.monotonic()
-    while True:
+@operation()
+def uncordoned(api: kube.Endpoint) -> Generator[FunctionCommand]:
+    """Have no node cordoned by us, as a drained node is whose turn failed or was killed.
+
+    Args:
+        api: of this server.
+    """
+    try:
+        left = turns.cordoned(host, api)
+    except kube.Unreachable:
+        return  # then it is unknown until the nodes are Ready, and said there
+    for node in left:
+        because(f"{node} was drained by us and is still cordoned")
+
+        def end(server: Host, node: str = node) -> None:
+            turns.uncordon(server, api, node)
+
+        yield call(end)
+
+
+@operation()
+def possible(refusals: list[str]) -> Generator[FunctionCommand]:
+    """Have a change that k3s allows; fails the host with the sentences otherwise, plans too."""
+    if not refusals:
+        return
+    for sentence in refusals:
+        because(sentence)
+        if ctx_state.get().current_stage == StateStage.Prepare:
+            logger.error("%s%s", host.print_prefix, sentence)
+    yield fail(*refusals)
+
+
+@operation()
+def others_ready(
+    names: list[str], leader: Host, api: kube.Endpoint, within: float
+) -> Generator[FunctionCommand]:
+    """Begin a turn only while the other nodes are Ready; waits for them, changes nothing.
+
+    Args:
+        names: of nodes that have had their turn, or need none.
+        leader: the server whose API is asked.
+        api: of that server.
+        within: how long to wait, in seconds.
+    """
+    if names and ctx_state.get().is_executing:
         try:
-            missing = _missing(server, names, api)
-            why = f"not Ready: {', '.join(missing)}"
-        except kube.Unreachable as error:
-            missing, why = names, str(error)
-        if not missing:
-            return
-        now = time.monotonic()
-        if now - start > READY_WITHIN:
-            raise WhisklabError(
-                f"after {READY_WITHIN:.0f} s still {why}: look at `journalctl -u k3s` there"
-            )
-        if now - told > TOLD_EVERY:
-            told = now
-            tell(f"{server.name}: waiting, {why}")
-        time.sleep(POLL)
+            _wait(host, leader, names, api, within)
+        except WhisklabError as error:
+            yield fail(f"{host.name} was not touched: {error}")
+
+
+@operation()
+def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
+    """Save etcd before a running server is restarted; keeps the newest SNAPSHOTS of ours.
+
+    Args:
+        service: the server's unit.
+        wish: what it must have started from.
+    """
+    state = host.get_fact(services.Service, service=service)
+    if state.active == "active" and services.why_restart(state, wish):
+        because(f"{service} will be restarted")
+        yield StringCommand(
+            QuoteString(render.BINARY), "etcd-snapshot", "save", "--name", render.SNAPSHOT
+        )
+        yield StringCommand(
+            QuoteString(render.BINARY), "etcd-snapshot", "prune", "--name", render.SNAPSHOT,
+            "--snapshot-retention", str(render.SNAPSHOTS),
+        )  # fmt: skip
 
 
 @operation()

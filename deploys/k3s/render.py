@@ -30,6 +30,10 @@ SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
 SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",
                "etcd-s3-secret-key", "etcd-s3-session-token", "vpn-auth"}  # fmt: skip
+SNAPSHOT, SNAPSHOTS = (
+    "whisklab",
+    5,
+)  # base name of ours, and how many stay, as k3s does with its own
 KUBELET_PORT = 10250
 ETCD_PORTS = (2379, 2380)  # for clients and for other servers
 FLANNEL_PORTS = {"vxlan": 8472, "wireguard-native": 51820}  # UDP, by backend

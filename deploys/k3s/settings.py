@@ -49,6 +49,9 @@ class K3sSettings(Settings):
         further_keys: keys of those two that a newer k3s has and deploys/k3s/keys.py does not know.
         registries: content of registries.yaml; None for no such file.
         airgap_images: put the image bundle of the catalogue on each node, for closed networks.
+        drain: move a node's pods to other nodes before its k3s is changed.
+        ready_within: how long a node may take to be Ready with its pods, in seconds; a real k3s
+            that must pull its images on a slow line needs minutes.
         merge_kubeconfig: also merge the kubeconfig into the user's own (~/.kube/config).
     """
 
@@ -66,6 +69,8 @@ class K3sSettings(Settings):
     further_keys: list[str] = []
     registries: dict[str, Any] | None = None
     airgap_images: bool = False
+    drain: bool = False
+    ready_within: Annotated[int, Field(ge=1)] = 300
     merge_kubeconfig: bool = False
 
     @model_validator(mode="after")

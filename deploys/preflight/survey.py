@@ -6,17 +6,16 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import gevent
-from gevent.lock import BoundedSemaphore
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.facts import get_fact
 from pyinfra.api.host import Host
-from pyinfra.api.state import State, StateStage
+from pyinfra.api.state import State
 
 from deploys.preflight.across import Seen, compare
 from deploys.preflight.checks import Finding
 from deploys.preflight.facts import MachineAnswer
 from whisklab.engine.machine import Machine
+from whisklab.engine.survey import everywhere
 from whisklab.engine.tunnels import Forbidden, open_tunnel
 from whisklab.errors import WhisklabError
 
@@ -38,13 +37,11 @@ class Look:
     forwarding: tuple[Finding, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Survey:
-    """What was seen of all machines of a run, at one stage of it."""
+    """What was seen of all machines of a run, by name."""
 
-    state: State
-    stage: StateStage
-    looks: dict[str, Look] = field(default_factory=dict)
+    looks: Mapping[str, Look]
 
     def of(self, name: str) -> Look:
         """Return what was seen of a machine."""
@@ -56,25 +53,9 @@ class Survey:
         return compare(seen, inventory)
 
 
-_turn = BoundedSemaphore()
-_last: list[Survey] = []
-
-
 def survey(state: State) -> Survey:
-    """Return what is true of all machines now; asked once for each stage of a run.
-
-    The first host that comes asks all, the others wait for it. (pyinfra's own way of asking all
-    hosts blocks for ever when a host calls it.)
-    """
-    with _turn:
-        fresh = _last and _last[-1].state is state and _last[-1].stage == state.current_stage
-        if not fresh:
-            found = Survey(state, state.current_stage)
-            hosts = state.inventory.get_active_hosts()
-            jobs = {each.name: gevent.spawn(_look, state, each, hosts) for each in hosts}
-            found.looks = {name: job.get() for name, job in jobs.items()}
-            _last[:] = [found]
-    return _last[-1]
+    """Return what is true of all machines now; asked once for each stage of a run."""
+    return Survey(everywhere("preflight", _look, stage=state.current_stage))
 
 
 def _peers(host: Host, hosts: Iterable[Host]) -> dict[str, str]:
@@ -82,8 +63,8 @@ def _peers(host: Host, hosts: Iterable[Host]) -> dict[str, str]:
     return {address: name for name, address in others if name != host.name}
 
 
-def _look(state: State, host: Host, hosts: list[Host]) -> Look:
-    peers = _peers(host, hosts)
+def _look(state: State, host: Host) -> Look:
+    peers = _peers(host, state.inventory.get_active_hosts())
     sent = time.time()
     # A malformed answer is logged by pyinfra; the operation then fails the host.
     answer = get_fact(

@@ -24,12 +24,17 @@ def capability(name: str, part: str = "") -> Callable[[Callable[P, None]], Calla
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> None:
-            if not _only or name in _only:
+            if selected(name):
                 whole(*args, **kwargs)
 
         return call
 
     return decorate
+
+
+def selected(name: str) -> bool:
+    """Tell whether a capability is part of the run."""
+    return not _only or name in _only
 
 
 def select(names: Iterable[str]) -> None:

@@ -162,6 +162,10 @@ class Catalogue:
             )
         return version
 
+    def versions(self, product: str) -> list[str]:
+        """Return the versions that there are of a product, in the catalogue's order."""
+        return list(self._products[product].versions) if product in self._products else []
+
     def artifact(self, product: str, wanted: str | None, name: str, architecture: str) -> Artifact:
         """Return one artifact.
 

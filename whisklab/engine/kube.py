@@ -6,12 +6,14 @@ import base64
 import socket
 import ssl
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import urllib3
 import yaml
 from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
@@ -20,7 +22,8 @@ from whisklab.engine.remote import run_quietly
 from whisklab.engine.tunnels import open_tunnel
 from whisklab.errors import WhisklabError
 
-HTTP_OK = 200
+T = TypeVar("T")
+HTTP_OK, HTTP_SERVER_ERROR = 200, 500
 REQUEST_TIMEOUT = (10.0, 30.0)  # seconds, to connect and to read
 
 
@@ -80,9 +83,29 @@ def core_api(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401  untyped li
     return _clients[host.name]
 
 
-def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
+def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:
+    """Return `question(core_api)`, of an API server that may be restarting.
+
+    Raises:
+        Unreachable: it does not answer, or says that it cannot now.
+        kubernetes.client.ApiException: it answers, and refuses.
+    """
     from kubernetes import client  # noqa: PLC0415  half a second that most runs need not spend
 
+    try:
+        return question(core_api(host, endpoint))
+    except client.ApiException as error:
+        if error.status and error.status < HTTP_SERVER_ERROR:
+            raise
+        raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
+
+
+def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
+    from kubernetes import client  # noqa: PLC0415
+
+    _connect_ssh(host)
     try:
         text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
@@ -101,6 +124,14 @@ def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
     if answer.status != HTTP_OK:
         raise Unreachable(f"the Kubernetes API of {host.name} is not ready yet")
     return core
+
+
+def _connect_ssh(host: Host) -> None:
+    # A run limited to other machines has not connected to this one.
+    try:
+        host.connect(reason="for the Kubernetes API", show_errors=False, raise_exceptions=True)
+    except ConnectError as error:
+        raise Unreachable(str(error)) from error
 
 
 def _pool(host: Host, port: int, credentials: Credentials) -> urllib3.PoolManager:

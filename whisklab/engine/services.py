@@ -7,15 +7,17 @@ restart nor somebody's restart on drifted files is missed.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
 from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, operation
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
+from pyinfra.api.host import Host
 
 from whisklab.engine.files import script
 from whisklab.engine.reasons import because
+from whisklab.engine.remote import call, run_quietly
 
 RECORDS = "/run/whisklab"
 LAST_GOOD = "/var/lib/whisklab/good"
@@ -128,10 +130,25 @@ def why_not_running(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
     return [f"it runs on another {path}" for path in why_restart(state, wish)]
 
 
+def started_at(host: Host, service: str) -> int:
+    """Return when the running process was started, by the host's own clock (s since 1970).
+
+    Raises:
+        WhisklabError: it was never started, or not by our unit.
+    """
+    path = f"{RECORDS}/{service}.started"
+    return int(run_quietly(host, StringCommand("stat", "-c", "%Y", QuoteString(path))))
+
+
 @operation()
 def running(
-    service: str, wish: Mapping[str, str], configuration: list[str], health_url: str
-) -> Generator[StringCommand]:
+    service: str,
+    wish: Mapping[str, str],
+    configuration: list[str],
+    health_url: str,
+    before: Callable[[Host], None] | None = None,
+    after: Callable[[Host], None] | None = None,
+) -> Generator[PyinfraCommand]:
     """Have `service` enabled and running from exactly the files of `wish`.
 
     Args:
@@ -140,6 +157,8 @@ def running(
         configuration: those of them that are put back to the last good ones when the service does
             not come up with the new ones.
         health_url: answers 2xx on the host itself when the service works.
+        before: called on the laptop before it is started or restarted, such as a drain.
+        after: called when it has come up, such as to wait until its work goes on.
 
     Yields nothing when the process runs and started from just that. A start that fails, or takes
     longer than START_WITHIN, fails the host with the last lines of the service's log.
@@ -148,6 +167,8 @@ def running(
     for reason in why_not_running(state, wish):
         because(reason, restarts=service if state.active == "active" else None)
     stale = state.active != "active" or bool(why_restart(state, wish))
+    if stale and before:
+        yield call(before)
     if stale or state.needs_reload:
         yield StringCommand("systemctl", "daemon-reload")
     if not state.enabled:
@@ -158,3 +179,5 @@ def running(
         yield script(
             _RESTART, service, good, str(START_WITHIN), str(LOG_LINES), health_url, *configuration
         )
+        if after:
+            yield call(after)

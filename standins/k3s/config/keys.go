@@ -67,9 +67,9 @@ var keys = map[string]key{
 
 	"etcd-disable-snapshots":      {server: true, kind: boolean}, // the stand-in takes none by itself
 	"etcd-snapshot-schedule-cron": {server: true},                // no effect, see above
-	"etcd-snapshot-retention":     {server: true, preset: "5"},   // no effect, see above
+	"etcd-snapshot-retention":     {server: true, preset: "5"},   // of prune; see above
 	"etcd-snapshot-dir":           {server: true},
-	"etcd-snapshot-name":          {server: true}, // no effect, see above
+	"etcd-snapshot-name":          {server: true}, // of save and prune; see above
 	"etcd-snapshot-compress":      {server: true, kind: boolean},
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,10 +21,10 @@ import (
 	"whisklab/standins/k3s/logs"
 )
 
-// Snapshot is `k3s etcd-snapshot save [--name NAME]` and `... ls`, on a server with cluster-init.
+// Snapshot is `k3s etcd-snapshot save|prune [--name NAME]` and `... ls`, on a server with cluster-init.
 func Snapshot(args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("usage: k3s etcd-snapshot save [--name NAME] | ls")
+		return errors.New("usage: k3s etcd-snapshot save [--name NAME] | prune [--name NAME] [--snapshot-retention N] | ls")
 	}
 	c, err := config.Load("server", snapshotFlags(args[1:]), os.Getenv)
 	if err != nil {
@@ -38,15 +40,18 @@ func Snapshot(args []string, out io.Writer) error {
 	switch args[0] {
 	case "save":
 		return save(c, dir)
+	case "prune":
+		return prune(c, dir)
 	case "ls", "list":
 		return list(dir, out)
 	}
-	return fmt.Errorf("etcd-snapshot %s: the whisklab stand-in knows save and ls", args[0])
+	return fmt.Errorf("etcd-snapshot %s: the whisklab stand-in knows save, prune and ls", args[0])
 }
 
 // snapshotFlags gives the short names of this command's flags their names in the configuration.
 func snapshotFlags(args []string) []string {
-	long := map[string]string{"--name": "--etcd-snapshot-name", "--dir": "--etcd-snapshot-dir", "--snapshot-dir": "--etcd-snapshot-dir"}
+	long := map[string]string{"--name": "--etcd-snapshot-name", "--dir": "--etcd-snapshot-dir", "--snapshot-dir": "--etcd-snapshot-dir",
+		"--snapshot-retention": "--etcd-snapshot-retention"}
 	var all []string
 	for _, a := range args {
 		if l, ok := long[a]; ok {
@@ -67,21 +72,14 @@ func save(c config.Config, dir string) error {
 	if err != nil {
 		return fmt.Errorf("this machine is no server of a cluster: %w", err)
 	}
-	name := c.Get("etcd-snapshot-name")
-	if name == "" {
-		name = "on-demand"
-	}
-	host, err := os.Hostname()
-	if n := c.Get("node-name"); n != "" {
-		host, err = n, nil
-	}
+	base, err := baseName(c)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	file := fmt.Sprintf("%s-%s-%d", name, host, time.Now().Unix())
+	file := fmt.Sprintf("%s-%d", base, time.Now().Unix())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	etcd := clientv3.Config{Endpoints: []string{etcdURL}, TLS: secure, DialTimeout: 5 * time.Second}
@@ -89,6 +87,48 @@ func save(c config.Config, dir string) error {
 		return fmt.Errorf("etcd does not answer, is k3s running? %w", err)
 	}
 	logs.Info("Snapshot %s saved.", file)
+	return nil
+}
+
+// baseName is what the names of this server's snapshots begin with, before their time.
+func baseName(c config.Config) (string, error) {
+	name := c.Get("etcd-snapshot-name")
+	if name == "" {
+		name = "on-demand"
+	}
+	if n := c.Get("node-name"); n != "" {
+		return name + "-" + n, nil
+	}
+	host, err := os.Hostname()
+	return name + "-" + host, err
+}
+
+// prune keeps the newest snapshots of one base name, as many as the retention says.
+func prune(c config.Config, dir string) error {
+	keep, err := strconv.Atoi(c.Get("etcd-snapshot-retention"))
+	if err != nil {
+		return fmt.Errorf("snapshot-retention: expected a number: %w", err)
+	}
+	base, err := baseName(c)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var ours []string // their times have as many digits, so the order of names is that of times
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), base+"-") {
+			ours = append(ours, e.Name())
+		}
+	}
+	for ; len(ours) > keep; ours = ours[1:] {
+		if err := os.Remove(filepath.Join(dir, ours[0])); err != nil {
+			return err
+		}
+		logs.Info("Snapshot %s pruned.", ours[0])
+	}
 	return nil
 }
 

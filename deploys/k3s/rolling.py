@@ -1,0 +1,88 @@
+"""In which order the machines of a cluster change, and which steps of version k3s allows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A machine of the cluster as it is.
+
+    Attributes:
+        name: the node's.
+        is_server: whether it runs the control plane.
+        pending: whether anything of k3s on it is not as wanted.
+        known: whether its service has been there before.
+        active: whether its service runs.
+        version: of its k3s, None for the wanted one or none.
+    """
+
+    name: str
+    is_server: bool
+    pending: bool
+    known: bool
+    active: bool
+    version: str | None = None
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is new, so that nothing is disturbed by its change."""
+        return self.pending and not self.known
+
+
+def turns(members: Iterable[Member]) -> list[str]:
+    """Return who changes one after the other: servers first, then the agents that are not new.
+
+    An agent that is down comes before those that work, so that never two are down. New agents are
+    not in it: they join all at once; new servers join one by one, as etcd wants it.
+    """
+    pending = [each for each in members if each.pending]
+    servers = [each.name for each in pending if each.is_server]
+    agents = [each for each in pending if not each.is_server and each.known]
+    return [*servers, *(each.name for each in sorted(agents, key=lambda each: each.active))]
+
+
+def refusal(member: Member, wanted: str, available: Iterable[str]) -> str | None:
+    """Return why a machine's k3s cannot be changed to the wanted version, None when it can.
+
+    Kubernetes' version skew policy: a control plane goes up by one minor at a time, never back.
+
+    Args:
+        member: with its version.
+        wanted: a version.
+        available: the catalogue's versions.
+    """
+    if member.version is None:
+        return None
+    found, goal = _numbers(member.version), _numbers(wanted)
+    if found is None or goal is None:
+        return None
+    if goal < found:
+        return (
+            f"version: {member.name} has k3s {member.version}, which cannot go back to {wanted}: "
+            "set k3s_version to that or a newer one"
+        )
+    if goal[:2] <= (found[0], found[1] + 1):
+        return None
+    step = f"v{found[0]}.{found[1] + 1}"
+    there = [each for each in available if each.startswith(f"{step}.")]
+    such = f", such as {max(there, key=lambda each: _numbers(each) or ())}" if there else ""
+    return (
+        f"version: {member.name} has k3s {member.version}, which cannot skip a minor on its way to "
+        f"{wanted}: set k3s_version to a {step}{such}, and deploy that first"
+    )
+
+
+def newer(one: str, other: str) -> bool:
+    """Tell whether a version is newer than another one."""
+    return (_numbers(one) or ()) > (_numbers(other) or ())
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    found = VERSION.fullmatch(version)
+    return tuple(map(int, found.groups())) if found else None

@@ -1,0 +1,171 @@
+"""One node's turn in a rolling change, seen through the Kubernetes API of the first server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.k3s import workloads
+from deploys.k3s.workloads import Workload
+from whisklab.engine import kube, services
+from whisklab.engine.progress import tell
+from whisklab.errors import WhisklabError
+
+TOLD_EVERY = 10.0  # seconds
+POLL = 1.0
+GONE, TOO_MANY = 404, 429  # HTTP: the pod is gone; a disruption budget says not now
+MERGE = {"_content_type": "application/merge-patch+json"}
+
+
+def wait(who: Host, problem: Callable[[], str | None], within: float, remedy: str) -> None:
+    """Wait until `problem()` is None, telling it every few seconds; Unreachable is one too.
+
+    Raises:
+        WhisklabError: it still is one after `within` seconds.
+    """
+    start = told = time.monotonic()
+    while True:
+        try:
+            why = problem()
+        except kube.Unreachable as error:
+            why = str(error)
+        if why is None:
+            return
+        now = time.monotonic()
+        if now - start > within:
+            raise WhisklabError(f"after {within:.0f} s still {why}: {remedy}")
+        if now - told > TOLD_EVERY:
+            told = now
+            tell(f"{who.name}: waiting, {why}")
+        time.sleep(POLL)
+
+
+@dataclass
+class Turn:
+    """What is asked of a node before and after its k3s is restarted.
+
+    Attributes:
+        leader: the server whose API is asked.
+        api: of that server.
+        node: the node's name.
+        service: its unit.
+        version: what its kubelet must report afterwards.
+        within: how long it may take to drain, and to settle, in seconds.
+        drain: whether its pods are moved away before.
+    """
+
+    leader: Host
+    api: kube.Endpoint
+    node: str
+    service: str
+    version: str
+    within: float
+    drain: bool
+    _before: dict[Workload, int] = field(default_factory=dict)
+
+    def begin(self, host: Host) -> None:
+        """Remember what works on the node; drain it when that is wanted.
+
+        Raises:
+            WhisklabError: it cannot be drained.
+        """
+        try:
+            self._before = workloads.ready_on(self.node, self._pods())
+        except kube.Unreachable:
+            return  # nothing can be moved, nothing is known to work
+        if self.drain:
+            self._cordon()
+            self._drain(host)
+
+    def settle(self, host: Host) -> None:
+        """Wait until the node is back and what worked works again; end a cordon of ours.
+
+        Raises:
+            WhisklabError: after `within` seconds it does not.
+        """
+        since = services.started_at(host, self.service)
+        wait(host, lambda: self._unsettled(since), self.within,
+             "mend that and run again, which goes on from here")  # fmt: skip
+        uncordon(self.leader, self.api, self.node)
+
+    def _unsettled(self, since: float) -> str | None:
+        node = kube.ask(self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT))
+        why = workloads.unsettled(node, since, self.version)
+        if why:
+            return why
+        missing = workloads.missing(self._before, self._pods())
+        return f"not ready: {', '.join(missing)}" if missing else None
+
+    def _pods(self) -> list[Any]:
+        found = kube.ask(
+            self.leader, self.api, lambda core: core.list_pod_for_all_namespaces(**_TIMEOUT)
+        )
+        return list(found.items)
+
+    def _cordon(self) -> None:
+        node = kube.ask(self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT))
+        if not node.spec.unschedulable:  # else it is somebody else's cordon, and stays
+            _patch(self.leader, self.api, self.node, cordoned=True)
+
+    def _drain(self, host: Host) -> None:
+        alone = workloads.cannot_move(workloads.evictable(self.node, self._pods()))
+        if alone:
+            uncordon(self.leader, self.api, self.node)
+            raise WhisklabError(
+                f"{self.node} cannot be drained, nobody would start {', '.join(alone)} again: "
+                "delete them, or set k3s_drain = False"
+            )
+        wait(host, self._undrained, self.within, "see what keeps them, such as a disruption budget")
+
+    def _undrained(self) -> str | None:
+        left = workloads.evictable(self.node, self._pods())
+        for pod in left:
+            if pod.metadata.deletion_timestamp is None:
+                _evict(self.leader, self.api, pod)
+        names = sorted(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in left)
+        return f"on {self.node}: {', '.join(names)}" if names else None
+
+
+_TIMEOUT = {"_request_timeout": kube.REQUEST_TIMEOUT}
+
+
+def cordoned(leader: Host, api: kube.Endpoint) -> list[str]:
+    """Return the nodes that we cordoned, and that nobody has uncordoned yet."""
+    nodes = kube.ask(leader, api, lambda core: core.list_node(**_TIMEOUT)).items
+    return [
+        each.metadata.name
+        for each in nodes
+        if workloads.CORDONED in (each.metadata.annotations or {})
+    ]
+
+
+def uncordon(leader: Host, api: kube.Endpoint, node: str) -> None:
+    """End our cordon of a node; somebody else's stays. Idempotent."""
+    found = kube.ask(leader, api, lambda core: core.read_node(node, **_TIMEOUT))
+    if workloads.CORDONED in (found.metadata.annotations or {}):
+        _patch(leader, api, node, cordoned=False)
+
+
+def _patch(leader: Host, api: kube.Endpoint, node: str, *, cordoned: bool) -> None:
+    body = {
+        "metadata": {"annotations": {workloads.CORDONED: "yes" if cordoned else None}},
+        "spec": {"unschedulable": cordoned or None},
+    }
+    kube.ask(leader, api, lambda core: core.patch_node(node, body, **MERGE, **_TIMEOUT))
+
+
+def _evict(leader: Host, api: kube.Endpoint, pod: Any) -> None:  # noqa: ANN401  a V1Pod
+    from kubernetes import client  # noqa: PLC0415  half a second to import
+
+    name, namespace = pod.metadata.name, pod.metadata.namespace
+    body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace))
+    try:
+        kube.ask(leader, api, lambda core: core.create_namespaced_pod_eviction(
+            name, namespace, body, **_TIMEOUT))  # fmt: skip
+    except client.ApiException as error:
+        if error.status not in (GONE, TOO_MANY):
+            raise WhisklabError(f"{namespace}/{name} cannot be moved: {error.reason}") from error

@@ -1,0 +1,162 @@
+"""What k3s wants on each machine of the cluster, and what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyinfra import inventory
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from deploys.k3s import render
+from deploys.k3s.facts import OtherVersion
+from deploys.k3s.rolling import Member
+from deploys.k3s.settings import K3sSettings
+from whisklab.engine import services, survey, wishes
+from whisklab.engine.catalogue import Artifact, Catalogue
+from whisklab.engine.environment import current
+from whisklab.engine.kube import Endpoint
+from whisklab.engine.machine import Machine, architecture
+from whisklab.engine.secrets import SecretStore
+from whisklab.engine.survey import Question
+from whisklab.engine.wishes import Absent, File, Link, Pushed, Wish
+
+
+def servers() -> list[Host]:
+    """Return the servers in inventory order."""
+    return list(inventory.get_group("masters"))
+
+
+def leader() -> Host:
+    """Return the first server, which starts the cluster and whose API is used."""
+    return servers()[0]
+
+
+def nodes() -> list[Host]:
+    """Return all machines of the cluster, servers first."""
+    both = [*servers(), *inventory.get_group("workers", default=[])]
+    return list({each.name: each for each in both}.values())
+
+
+def api() -> Endpoint:
+    """Return where the Kubernetes API is on a server."""
+    return Endpoint(render.KUBECONFIG, K3sSettings.of(leader()).https_listen_port)
+
+
+def is_server(machine: Host) -> bool:
+    """Tell whether a machine runs the control plane."""
+    return "masters" in machine.groups
+
+
+def is_node(machine: Host) -> bool:
+    """Tell whether a machine is in the cluster."""
+    return is_server(machine) or "workers" in machine.groups
+
+
+def node(machine: Host) -> render.Node:
+    """Return what the content of a machine's files depends on."""
+    join = render.url(Machine.of(leader()).node_address, api().port)
+    data = Machine.of(machine)
+    addresses = [Machine.of(each).node_address for each in inventory]
+    return render.Node(
+        name=machine.name,
+        address=data.node_address,
+        join=None if machine.name == leader().name else join,
+        is_server=is_server(machine),
+        api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
+        environment=render.environment(data, K3sSettings.of(machine), addresses),
+    )
+
+
+def catalogue(machine: Host) -> Catalogue:
+    """Return the catalogue of a machine."""
+    data = Machine.of(machine)
+    return Catalogue(Path(data.catalogue), data.mirror)
+
+
+def version(machine: Host) -> str:
+    """Return the version of k3s that a machine is to have."""
+    return catalogue(machine).version("k3s", K3sSettings.of(machine).version)
+
+
+def artifacts(machine: Host) -> list[Pushed]:
+    """Return the binary, and the images when they are wanted."""
+    settings = K3sSettings.of(machine)
+    found = [Pushed("k3s binary", _artifact(machine, "k3s"), render.BINARY)]
+    if settings.airgap_images:
+        bundle = _artifact(machine, "airgap-images")
+        path = f"{render.IMAGES}/{bundle.file_name}"
+        found.append(Pushed("Images for a closed network", bundle, path, mode="644"))
+    return found
+
+
+def _artifact(machine: Host, name: str) -> Artifact:
+    wanted = K3sSettings.of(machine).version
+    return catalogue(machine).artifact("k3s", wanted, name, architecture(machine))
+
+
+def service_wish(machine: Host) -> dict[str, str]:
+    """Return what a machine's service must have started from: path to SHA-256."""
+    binary = _artifact(machine, "k3s").source.sha256
+    return render.wish(node(machine), K3sSettings.of(machine), binary)
+
+
+def files(machine: Host) -> list[Wish]:
+    """Return all that is to be on a machine before its service starts, in this order.
+
+    A file has the same place in the list of each machine.
+    """
+    settings, wanted = K3sSettings.of(machine), node(machine)
+    binary, *images = artifacts(machine)
+    return [
+        binary,
+        *(Link(f"Link {path}", path, render.BINARY) for path in render.LINKS),
+        File("Cluster token", render.TOKEN, _token(), "600", secret=True),
+        File("Configuration", render.CONFIG, render.config(wanted, settings), "600",
+             secret=render.holds_secrets(settings)),
+        _optional("registries.yaml", render.REGISTRIES, render.registries(settings)),
+        _optional("Proxy", wanted.environment_path, wanted.environment),
+        File("systemd unit", wanted.unit_path, render.unit(wanted, settings)),
+        *images,
+    ]  # fmt: skip
+
+
+def _optional(name: str, path: str, content: str | None) -> Wish:
+    if content is None:
+        return Absent(f"No {name[0].lower()}{name[1:]}", path, render.HEADER)
+    return File(name, path, content, "600", secret=True)
+
+
+def _token() -> str:
+    return SecretStore(current().secrets).get_or_create("k3s_token")
+
+
+def members() -> Mapping[str, Member]:
+    """Return the machines of the run that are in the cluster, by name in inventory order.
+
+    Each is asked once in a run, by one command, before anything is changed.
+    """
+    seen = survey.everywhere("k3s", _look)
+    found = {each.name: seen.get(each.name) for each in nodes()}
+    return {name: member for name, member in found.items() if member}
+
+
+def _look(state: State, machine: Host) -> Member | None:
+    if not is_node(machine):
+        return None
+    service, binary = node(machine).service, _artifact(machine, "k3s").source.sha256
+    unit = Question(services.Service, (service,))
+    other = Question(OtherVersion, (render.BINARY, binary))
+    wanted = files(machine)
+    answers = survey.ask(state, machine, [unit, other, *(each.question for each in wanted)])
+    found = answers.get(unit, services.Service.default())
+    reasons = services.why_not_running(found, service_wish(machine))
+    return Member(
+        name=machine.name,
+        is_server=is_server(machine),
+        pending=bool(wishes.unmet(wanted, answers) or reasons or not found.enabled),
+        known=found.enabled or found.active == "active",
+        active=found.active == "active",
+        version=answers.get(other),
+    )

@@ -1,0 +1,114 @@
+"""All machines asked at once, for what is decided before any of them is changed.
+
+(pyinfra's own way of asking all hosts blocks for ever when a host calls it.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from pyinfra.api import FactBase, FactProcessError
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import get_fact
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+from pyinfra.context import ctx_state
+
+from whisklab.errors import WhisklabError
+
+T = TypeVar("T")
+MARK = "=== the next answer ==="
+_turn = BoundedSemaphore()
+_answers: dict[str, tuple[State, Hashable, Mapping[str, Any]]] = {}
+
+
+def everywhere(
+    topic: str, look: Callable[[State, Host], T], *, stage: Hashable = None
+) -> Mapping[str, T]:
+    """Return what `look(state, host)` says of each machine of the run, by its name.
+
+    The first host that comes asks all at once, the others wait for it and get the same answers.
+
+    Args:
+        topic: what is asked; once in a run, or once for each `stage` of it.
+        look: must not raise what concerns one machine only.
+        stage: for answers that are old by the next stage.
+
+    Raises:
+        WhisklabError: the look of a machine did.
+    """
+    state = ctx_state.get()
+    with _turn:
+        known = _answers.get(topic)
+        if known is None or known[0] is not state or known[1] != stage:
+            hosts = state.inventory.get_active_hosts()
+            jobs = {each.name: gevent.spawn(_caught, look, state, each) for each in hosts}
+            found = {name: job.get() for name, job in jobs.items()}
+            for answer in found.values():
+                if isinstance(answer, WhisklabError):
+                    raise answer
+            _answers[topic] = (state, stage, found)
+    return cast("Mapping[str, T]", _answers[topic][2])
+
+
+def _caught(look: Callable[[State, Host], T], state: State, host: Host) -> T | WhisklabError:
+    # gevent prints the traceback of what a greenlet raises.
+    try:
+        return look(state, host)
+    except WhisklabError as error:
+        return error
+
+
+@dataclass(frozen=True)
+class Question:
+    """A fact and its arguments, to be asked together with others."""
+
+    fact: type[FactBase[Any]]
+    arguments: tuple[str, ...]
+
+    def command(self) -> StringCommand:
+        """Return what to run."""
+        return StringCommand(self.fact().command(*self.arguments))
+
+    def answer(self, lines: list[str]) -> Any:  # noqa: ANN401  each fact has its own type
+        """Parse the answer; none is the fact's default."""
+        return self.fact().process(lines) if lines else self.fact.default()
+
+
+Answers = Mapping[Question, Any]
+
+
+class Together(FactBase[Answers]):
+    """Several facts of a host, by one command."""
+
+    def command(self, questions: tuple[Question, ...]) -> StringCommand:
+        """Run the command of each question, its answer behind a mark."""
+        self._questions = questions
+        each = 'for each; do echo "$0"; sh -c "$each" || exit; done'
+        commands = [QuoteString(question.command()) for question in questions]
+        return StringCommand("sh", "-c", QuoteString(each), QuoteString(MARK), *commands)
+
+    def process(self, output: list[str]) -> Answers:
+        """Give each fact its own lines."""
+        parts: list[list[str]] = []
+        for line in output:
+            if line == MARK:
+                parts.append([])
+            elif parts:
+                parts[-1].append(line)
+        if len(parts) != len(self._questions):
+            raise FactProcessError(f"{len(parts)} answers to {len(self._questions)} questions")
+        pairs = zip(self._questions, parts, strict=True)
+        return {question: question.answer(lines) for question, lines in pairs}
+
+
+def ask(state: State, host: Host, questions: list[Question]) -> Answers:
+    """Return the answers of one host; none when it gave none (pyinfra has said why)."""
+    found = get_fact(
+        state, host, Together, kwargs={"questions": tuple(questions)}, apply_failed_hosts=False
+    )
+    return cast("Answers", found or {})
