@@ -6,6 +6,8 @@ It takes the place of pyinfra's own for plain host names (`whisklab.engine.hooks
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
+from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import locks
+from whisklab.engine import alive, locks, refusals
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
@@ -24,7 +26,6 @@ SUDO_PASSWORD = "sudo_password"  # noqa: S105  the secret's file name
 CHANNEL_ARGUMENTS: tuple[str, ...] = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
 STREAM_CHUNK = 1 << 20  # bytes
 ANSWER_BYTES = 4096
-CONNECT_FAILURES = (OSError, EOFError, paramiko.SSHException)
 
 
 class WhiskSSH(SSHConnector):
@@ -52,9 +53,10 @@ class WhiskSSH(SSHConnector):
             self._connect()
         except PyinfraError as error:
             raise ConnectError(self._remedy(str(error))) from error
-        except CONNECT_FAILURES as error:
+        except alive.FAILURES as error:
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
         self._disable_nagle()
+        alive.watch(self.transport, self._keep_lock)
         if self.host.data.get("_sudo"):
             self._check_sudo()
 
@@ -70,41 +72,34 @@ class WhiskSSH(SSHConnector):
         """The one SSH connection of this host.
 
         Raises:
-            ConnectError: it is gone.
+            Lost: it is gone.
         """
         transport = self.client.get_transport() if self.client else None
         if transport is None or not transport.is_active():
-            raise ConnectError(f"the SSH connection to {self.host.name} is gone")
+            raise alive.Lost(self.host.name)
         return transport
 
-    @property
-    def _address(self) -> str:
-        name = self.data["ssh_hostname"] or self.host.name
-        port = self.data["ssh_port"] or paramiko.config.SSH_PORT
-        return name if port == paramiko.config.SSH_PORT else f"[{name}]:{port}"
+    def _require_connection(self) -> None:
+        _ = self.transport
+
+    @contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        """What fails because the connection is gone, fails as Lost."""
+        try:
+            yield
+        except alive.FAILURES:
+            self._require_connection()
+            raise
 
     def _remedy(self, problem: str) -> str:
-        known = self.data["ssh_known_hosts_file"] or "~/.ssh/known_hosts"
-        host, address, lower = self.host.name, self._address, problem.lower()
-        if "does not match" in lower or "bad host key" in lower:
-            return (
-                f"{host} ({address}) shows another host key than {known}: find out why before "
-                f"you trust it; `ssh-keygen -f {known} -R '{address}'` forgets the old one"
-            )
-        if "host key" in lower and ("no host key" in lower or "not found" in lower):
-            return (
-                f"{host} ({address}) has no host key in {known}: compare its fingerprint with "
-                "the host's, then add the line of `ssh-keyscan` to that file"
-            )
-        if "private key" in lower:
-            return f"{host}: ssh_key in the inventory: {problem}"
-        if "authentication" in lower:
-            return (
-                f"{host} ({address}) refused the login of {self.data['ssh_user']}: check "
-                "ssh_user and ssh_key in the inventory, and authorized_keys on the host"
-            )
-        return (
-            f"{host} ({address}) does not answer: {problem}; start it, or leave it out with --limit"
+        name = self.data["ssh_hostname"] or self.host.name
+        port = self.data["ssh_port"] or paramiko.config.SSH_PORT
+        return refusals.remedy(
+            problem,
+            host=self.host.name,
+            address=name if port == paramiko.config.SSH_PORT else f"[{name}]:{port}",
+            user=self.data["ssh_user"],
+            known_hosts=self.data["ssh_known_hosts_file"],
         )
 
     def _check_sudo(self) -> None:
@@ -138,27 +133,39 @@ class WhiskSSH(SSHConnector):
         """Run `command` on the host; a sudo password goes to sudo on stdin, never into argv.
 
         Returns:
-            Whether it succeeded, and its output.
+            Whether it succeeded, and its output; when the connection is lost, one sentence.
         """
         if locks.is_changing() and arguments.get("_sudo"):
             command = locks.under_change_lock(command)
         if self._sudo_password and arguments.get("_sudo"):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
-        return super().run_shell_command(
-            command, print_output=print_output, print_input=print_input, **arguments
-        )
+        try:
+            with self._noticing_loss():
+                ok, output = super().run_shell_command(
+                    command, print_output=print_output, print_input=print_input, **arguments
+                )
+            if not ok:
+                self._require_connection()
+        except alive.Lost as lost:
+            return False, CommandOutput([OutputLine("stderr", str(lost))])
+        return ok, output
 
     def open(self, command: StringCommand) -> paramiko.Channel:
-        """Start `command` as root and return its channel, whose stdin is free for use."""
+        """Start `command` as root and return its channel, whose stdin is free for use.
+
+        Raises:
+            Lost: the connection is gone.
+        """
         arguments: dict[str, Any] = {"_sudo": True}
         preamble = b""
         if self._sudo_password:
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
             preamble = (arguments.pop("_stdin")[0] + "\n").encode()
         line = make_unix_command_for_host(self.state, self.host, command, **arguments)
-        channel = self.transport.open_session()
-        channel.exec_command(line.get_raw_value())
-        channel.sendall(preamble)
+        with self._noticing_loss():
+            channel = self.transport.open_session()
+            channel.exec_command(line.get_raw_value())
+            channel.sendall(preamble)
         return channel
 
     def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
@@ -166,6 +173,9 @@ class WhiskSSH(SSHConnector):
 
         Returns:
             Whether it succeeded, and its stderr.
+
+        Raises:
+            Lost: the connection is gone.
         """
         channel = self.open(locks.under_change_lock(command))
         try:
@@ -173,22 +183,27 @@ class WhiskSSH(SSHConnector):
                 while chunk := file.read(STREAM_CHUNK):
                     channel.sendall(chunk)
             channel.shutdown_write()
-        except OSError:
+        except (OSError, EOFError):
             # The command ended before it had read everything; its exit status says why.
             channel.settimeout(None)
         stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
-        return channel.recv_exit_status() == 0, stderr
+        ok = channel.recv_exit_status() == 0
+        if not ok:
+            self._require_connection()
+        return ok, stderr
 
     def hold_run_lock(self) -> None:
         """Hold the host's run lock until this process ends. Idempotent within a run.
 
         Raises:
+            Lost: the connection is gone.
             WhisklabError: another run holds it; the sentence says who.
         """
         if self._lock is not None and not self._lock.closed:
             return
         channel = self.open(locks.hold_command())
         answer = channel.recv(ANSWER_BYTES).decode(errors="replace").strip()
+        self._require_connection()
         if answer != locks.HELD:
             channel.close()
             raise WhisklabError(
@@ -196,6 +211,15 @@ class WhiskSSH(SSHConnector):
                 "wait for it, or end it"
             )
         self._lock = channel
+
+    @property
+    def lost_run_lock(self) -> bool:
+        """Whether the run lock was held and is not any more."""
+        return self._lock is not None and self._lock.closed
+
+    def _keep_lock(self) -> None:
+        if self._lock is not None and not self._lock.closed:
+            self._lock.sendall(locks.BEAT)
 
     def _sudo_on_stdin(
         self, command: StringCommand, arguments: dict[str, Any], password: str

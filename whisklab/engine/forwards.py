@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import ipaddress
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import gevent
-import paramiko
 from gevent import socket as cooperative
 from gevent.event import Event
 from gevent.server import StreamServer
@@ -29,8 +27,6 @@ Listener = cooperative.socket
 Handler = Callable[[cooperative.socket, object], None]
 
 LOOPBACK = "127.0.0.1"
-ASK_EVERY = 10.0  # seconds between questions whether the other end is still there
-LOST_AFTER = 15.0  # seconds without an answer
 POLL = 0.5
 _SPEC = re.compile(r"((?P<local>\d+):)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(?P<port>\d+)")
 _PORTS = range(1, 65536)
@@ -158,7 +154,7 @@ def serve(
     connector = host.connector
     if not isinstance(connector, WhiskSSH):
         raise WhisklabError(f"{host.name} is not reached over SSH, so nothing can be forwarded")
-    watch = gevent.spawn(_until_lost, connector.transport)
+    transport = connector.transport
     servers = [
         StreamServer(listener, _handler(host, forward, report)) for forward, listener in opened
     ]
@@ -166,13 +162,12 @@ def serve(
         server.start()
     try:
         while not stop.wait(POLL):
-            if watch.ready():
+            if not transport.is_active():
                 raise WhisklabError(
                     f"the SSH connection to {host.name} is lost: run `whisklab forward` again "
                     "when the machine answers"
                 )
     finally:
-        watch.kill()
         for server in servers:
             server.stop(timeout=0)
 
@@ -187,24 +182,3 @@ def _handler(host: Host, forward: Forward, report: Report) -> Handler:
         gevent.joinall(join(client, channel))
 
     return handle
-
-
-def _until_lost(transport: paramiko.Transport) -> None:
-    """Return when the connection is closed, or when the other end gives no sign of life."""
-    answered = time.monotonic()
-    while transport.is_active():
-        gevent.sleep(POLL)
-        if time.monotonic() - answered > ASK_EVERY:
-            if not _answers(transport):
-                return
-            answered = time.monotonic()
-
-
-def _answers(transport: paramiko.Transport) -> bool:
-    # sshd knows no such request and says so, which is an answer (as with ServerAliveInterval).
-    try:
-        with gevent.Timeout(LOST_AFTER):
-            transport.global_request("keepalive@openssh.com", wait=True)
-    except gevent.Timeout:
-        return False
-    return True

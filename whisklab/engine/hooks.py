@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pyinfra.api.inventory as api_inventory
+import pyinfra.api.operations as api_operations
 import pyinfra.api.state as api_state
 import pyinfra.connectors.ssh as ssh_connector
 import pyinfra_cli.cli as pyinfra_cli
@@ -74,8 +75,10 @@ def install(models: Iterable[type[Settings]]) -> None:
     _installed.append(True)
     _replace_connector()
     _never_prompt()
+    _hide_values()
     _quiet_paramiko()
     _lock_changes()
+    _fail_hosts()
     _replace_inventory(list(models))
     _refuse_no_hosts()
     _replace_tracebacks()
@@ -106,6 +109,33 @@ def _lock_changes() -> None:
             return stock(self, *args, **kwargs)
 
     _replace(StringCommand, "execute", execute)
+
+
+def _fail_hosts() -> None:
+    stock = api_operations.run_host_op
+
+    def run_host_op(state: api_state.State, host: Host, op_hash: str) -> bool | None:
+        try:
+            return stock(state, host, op_hash)
+        except WhisklabError as error:
+            # An operation's body, which runs again now, could not read what it needs.
+            logger.error("%s%s", host.print_prefix, error)
+            state.get_results_for_host(host).error_ops += 1
+            return False
+
+    _replace(api_operations, "run_host_op", run_host_op)
+
+
+def _hide_values() -> None:
+    # --debug shows group data and what SSH connects with; passwords are among them.
+    def names_only(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                sorted(each) if isinstance(each, dict) else each for each in record.args
+            )
+        return True
+
+    logger.addFilter(names_only)
 
 
 def _quiet_paramiko() -> None:

@@ -18,6 +18,7 @@ from pyinfra.api.host import Host
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.remote import run_quietly
 from whisklab.engine.tunnels import open_tunnel
 from whisklab.errors import WhisklabError
@@ -88,6 +89,7 @@ def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:
 
     Raises:
         Unreachable: it does not answer, or says that it cannot now.
+        Lost: there is no SSH connection to the host any more.
         kubernetes.client.ApiException: it answers, and refuses.
     """
     from kubernetes import client  # noqa: PLC0415  half a second that most runs need not spend
@@ -99,6 +101,7 @@ def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:
             raise
         raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
+        _require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
 
 
@@ -109,6 +112,7 @@ def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
     try:
         text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
+        _require_connection(host)
         raise Unreachable(f"{host.name} has no {endpoint.kubeconfig} yet") from error
     configuration = client.Configuration()
     configuration.host = f"https://127.0.0.1:{endpoint.port}"
@@ -120,6 +124,7 @@ def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
             "GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT
         )
     except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+        _require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer yet") from error
     if answer.status != HTTP_OK:
         raise Unreachable(f"the Kubernetes API of {host.name} is not ready yet")
@@ -132,6 +137,11 @@ def _connect_ssh(host: Host) -> None:
         host.connect(reason="for the Kubernetes API", show_errors=False, raise_exceptions=True)
     except ConnectError as error:
         raise Unreachable(str(error)) from error
+
+
+def _require_connection(host: Host) -> None:
+    if isinstance(host.connector, WhiskSSH):
+        _ = host.connector.transport
 
 
 def _pool(host: Host, port: int, credentials: Credentials) -> urllib3.PoolManager:

@@ -2,7 +2,8 @@
 
 Two locks, both in /run, so a restart of the host clears them:
 - `run.lock` is held by a process at the other end of the SSH connection for as long as the run
-  lives; when the laptop goes, that process ends. A second run is told who holds it.
+  lives; when the run ends, or the laptop is silent (no power, another network), that process
+  ends. A second run is told who holds it.
 - `change.lock` is held by each changing command while it runs, also when the run that started it
   was killed; the next changing command waits for it.
 """
@@ -25,11 +26,15 @@ DIRECTORY = "/run/whisklab"
 HELD = "held"
 PATIENCE = 300  # seconds; an apt-get that a killed run left behind is done by then
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
+BEAT = b"."  # what a run sends every few seconds as long as it lives
+SILENCE = 60  # seconds without a beat: the run is dead
 
 _HOLD = """
 umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
 if flock -n 9; then
-  printf "%s\\n" "$2" > "$1/run.holder"; echo held; cat > /dev/null; rm -f "$1/run.holder"
+  printf "%s\\n" "$2" > "$1/run.holder"; echo held
+  while test -n "$(timeout "$3" head -c 1)"; do :; done
+  rm -f "$1/run.holder"
 else
   cat "$1/run.holder"
 fi
@@ -67,11 +72,11 @@ def holder() -> str:
 
 
 def hold_command() -> StringCommand:
-    """Return the command that holds the run lock until its stdin ends.
+    """Return the command that holds the run lock while it gets a BEAT on stdin now and then.
 
     It prints HELD first, or else who holds the lock.
     """
-    return script(_HOLD, DIRECTORY, holder())
+    return script(_HOLD, DIRECTORY, holder(), str(SILENCE))
 
 
 def under_change_lock(command: StringCommand) -> StringCommand:

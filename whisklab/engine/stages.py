@@ -25,15 +25,21 @@ def _barrier() -> Generator[FunctionCommand]:
     failed = sorted(each.name for each in ctx_state.get().failed_hosts)
     if failed:
         yield fail(f"stopped here, because of {', '.join(failed)}")
+    elif isinstance(host.connector, WhiskSSH) and host.connector.lost_run_lock:
+        yield from _hold(host.connector)  # the laptop was asleep
 
 
 @operation()
 def _exclusive() -> Generator[FunctionCommand]:
     if ctx_state.get().is_executing and isinstance(host.connector, WhiskSSH):
-        try:
-            host.connector.hold_run_lock()
-        except WhisklabError as error:
-            yield fail(str(error))
+        yield from _hold(host.connector)
+
+
+def _hold(connector: WhiskSSH) -> Generator[FunctionCommand]:
+    try:
+        connector.hold_run_lock()
+    except WhisklabError as error:
+        yield fail(str(error))
 
 
 def exclusive() -> None:

@@ -10,9 +10,9 @@ import socket
 
 import gevent
 import paramiko
-from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 
+from whisklab.engine import alive
 from whisklab.engine.connector import WhiskSSH
 from whisklab.errors import WhisklabError
 
@@ -38,7 +38,7 @@ def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
     """Return a channel of the SSH connection to `address`:`port` as `host` sees it.
 
     Raises:
-        WhisklabError: nothing listens there, or sshd forbids forwarding.
+        WhisklabError: nothing listens there, sshd forbids forwarding, or the connection is lost.
     """
     connector = host.connector
     if not isinstance(connector, WhiskSSH):
@@ -54,7 +54,7 @@ def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
                 "`AllowTcpForwarding yes` in its sshd_config"
             ) from error
         raise WhisklabError(f"nothing answers at {address}:{port} on {host.name}") from error
-    except (paramiko.SSHException, ConnectError) as error:
+    except alive.FAILURES as error:
         raise WhisklabError(f"no tunnel to {address}:{port} on {host.name}: {error}") from error
 
 

@@ -55,6 +55,19 @@ def test_the_second_holder_hears_of_the_first() -> None:
     assert shell(locks.hold_command()).stdout.startswith(locks.HELD)
 
 
+def test_a_silent_holder_loses_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "SILENCE", 1)
+    line = locks.hold_command().get_raw_value()
+    with subprocess.Popen(
+        ["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as held:
+        assert held.stdin is not None
+        held.stdin.write(3 * locks.BEAT)  # more than one at once is read one by one
+        held.stdin.flush()
+        assert held.wait(timeout=30) == 0
+    assert shell(locks.hold_command()).stdout.startswith(locks.HELD)
+
+
 def test_only_marked_commands_are_changing() -> None:
     assert not locks.is_changing()
     with locks.changing():
