@@ -29,7 +29,9 @@ KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on ser
 SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
 SECRET_KEYS = {"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key",
-               "etcd-s3-secret-key", "etcd-s3-session-token", "vpn-auth"}  # fmt: skip
+               "etcd-s3-secret-key", "etcd-s3-session-token", "etcd-s3-proxy",
+               "vpn-auth"}  # fmt: skip
+SECRET_LINES = rf"^[\"']?({'|'.join(sorted(SECRET_KEYS))})\+?[\"']?[[:space:]]*:"
 SNAPSHOT, SNAPSHOTS = (
     "whisklab",
     5,
@@ -106,7 +108,8 @@ def config(node: Node, settings: K3sSettings) -> str:
 
 def holds_secrets(settings: K3sSettings) -> bool:
     """Tell whether a config.yaml of these settings must not be shown."""
-    return bool(SECRET_KEYS & {*settings.server_config, *settings.agent_config})
+    given = (*settings.server_config, *settings.agent_config)
+    return not SECRET_KEYS.isdisjoint(key.removesuffix("+") for key in given)
 
 
 def _server_values(node: Node, settings: K3sSettings) -> dict[str, Any]:

@@ -64,10 +64,10 @@ class K3sSettings(Settings):
     disable: list[str] = ["servicelb", "traefik"]
     https_listen_port: Port = 6443
     tls_san: list[str] = []
-    server_config: dict[str, Any] = {}
-    agent_config: dict[str, Any] = {}
+    server_config: Annotated[dict[str, Any], Field(repr=False)] = {}
+    agent_config: Annotated[dict[str, Any], Field(repr=False)] = {}
     further_keys: list[str] = []
-    registries: dict[str, Any] | None = None
+    registries: Annotated[dict[str, Any] | None, Field(repr=False)] = None
     airgap_images: bool = False
     drain: bool = False
     ready_within: Annotated[int, Field(ge=1)] = 300

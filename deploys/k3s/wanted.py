@@ -114,7 +114,7 @@ def files(machine: Host) -> list[Wish]:
         *(Link(f"Link {path}", path, render.BINARY) for path in render.LINKS),
         File("Cluster token", render.TOKEN, _token(), "600", secret=True),
         File("Configuration", render.CONFIG, render.config(wanted, settings), "600",
-             secret=render.holds_secrets(settings)),
+             secret=render.holds_secrets(settings), secret_lines=render.SECRET_LINES),
         _optional("registries.yaml", render.REGISTRIES, render.registries(settings)),
         _optional("Proxy", wanted.environment_path, wanted.environment),
         File("systemd unit", wanted.unit_path, render.unit(wanted, settings)),

@@ -81,7 +81,8 @@ def test_what_did_not_arrive_whole_is_not_put_there(tmp_path: Path, arrived: int
     command = files.write_command(str(path), ODD, "600", OWNER).get_raw_value()
     cut = (ODD + "\n").encode()[:arrived]
     done = subprocess.run(["sh", "-c", command], input=cut, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (1, b"it did not arrive whole\n")
+    sentence = f"{path} was not written, it is as before: it did not arrive whole\n"
+    assert (done.returncode, done.stderr.decode()) == (1, sentence)
     assert path.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [path]
 

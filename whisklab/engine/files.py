@@ -19,11 +19,14 @@ from whisklab.engine.reasons import because, diff_wanted, differs
 
 SHA256_HEX = 64
 _WRITE = """
-umask 077; mkdir -p -m 755 "$(dirname "$1")"; new="$1.whisklab-new"
+umask 077; new="$1.whisklab-new"
 trap 'rm -f "$new"' EXIT
-cat > "$new" || exit
-if test "$(wc -c < "$new")" -ne "$4"; then echo "it did not arrive whole" >&2; exit 1; fi
-chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"
+put() {
+  (umask 022; mkdir -p "$(dirname "$1")") && cat > "$new" || return
+  if test "$(wc -c < "$new")" -ne "$4"; then echo "it did not arrive whole"; return 1; fi
+  chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"
+}
+why=$(put "$@" 2>&1) || { echo "$1 was not written, it is as before: $why" >&2; exit 1; }
 """
 
 
@@ -89,8 +92,30 @@ class Text(FactBase[str]):
         return written("\n".join(output))
 
 
+class Matches(FactBase[bool]):
+    """Whether a line of the file at `path` matches an extended regular expression."""
+
+    @staticmethod
+    def default() -> bool:
+        """No."""
+        return False
+
+    def command(self, path: str, pattern: str) -> StringCommand:
+        """Nothing of the file itself is printed."""
+        return script(
+            'if test -f "$1" && grep -qE -e "$2" -- "$1"; then echo yes; fi', path, pattern
+        )
+
+    def process(self, output: list[str]) -> bool:
+        """It says yes, or nothing."""
+        return output == ["yes"]
+
+
 def write_command(path: str, content: str, mode: str, owner: str) -> StringCommand:
-    """Return the command that puts `content` at `path`, whole or not at all."""
+    """Return the command that puts `content` at `path`, whole or not at all.
+
+    A failure says in one sentence which file and why.
+    """
     text = written(content)
     command = script(_WRITE, path, mode, owner, str(len(text.encode())))
     return StringCommand(command, _stdin=[text])
@@ -115,6 +140,7 @@ def content(
     owner: str = "root:root",
     *,
     secret: bool = False,
+    secret_lines: str | None = None,
 ) -> Generator[StringCommand]:
     """Have exactly `content` at `path`, with this mode and owner; yields nothing when it is so.
 
@@ -124,12 +150,19 @@ def content(
         mode: octal, without a leading zero.
         owner: `user:group`.
         secret: never show the content, not with --diff either.
+        secret_lines: an extended regular expression; nor show what is there when a line of it
+            matches.
     """
     found = host.get_fact(Stat, path=path)
     if found == FileState("regular file", owner, mode, digest(content)):
         host.noop(f"{path} is as wanted")
         return
-    if diff_wanted() and not secret:
+    hidden = secret or (
+        diff_wanted()
+        and secret_lines is not None
+        and host.get_fact(Matches, path=path, pattern=secret_lines)
+    )
+    if diff_wanted() and not hidden:
         differs(why_differs(found, mode, owner), host.get_fact(Text, path=path), content)
     else:
         because(why_differs(found, mode, owner))

@@ -39,6 +39,7 @@ class File:
     mode: str = "644"
     owner: str = "root:root"
     secret: bool = False
+    secret_lines: str | None = None
 
     @property
     def question(self) -> Question:
@@ -55,7 +56,7 @@ class File:
         """Write it."""
         files.content(
             name=self.name, path=self.path, content=self.content, mode=self.mode,
-            owner=self.owner, secret=self.secret,
+            owner=self.owner, secret=self.secret, secret_lines=self.secret_lines,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -188,3 +189,13 @@ def test_known_keys_lists_and_keys_of_a_newer_k3s() -> None:
 def test_all_keys_that_we_write_are_known() -> None:
     for node, known in ((FIRST, keys.SERVER), (SECOND, keys.SERVER), (AGENT, keys.AGENT)):
         assert set(yaml.safe_load(render.config(node, DEFAULTS))) <= known
+
+
+@pytest.mark.parametrize("key", sorted(render.SECRET_KEYS))
+def test_a_line_with_a_secret_is_known(key: str) -> None:
+    pattern = render.SECRET_LINES.replace("[[:space:]]", r"\s")  # as grep -E knows it
+    for line in (f"{key}: x", f'"{key}": x', f"{key}+: x", f"'{key}' : x"):
+        assert re.search(pattern, line), line
+    assert not re.search(pattern, render.config(AGENT, DEFAULTS), re.MULTILINE)
+    for given in (key, f"{key}+"):
+        assert render.holds_secrets(K3sSettings(server_config={given: "x"}, further_keys=[key]))

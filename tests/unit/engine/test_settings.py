@@ -63,6 +63,13 @@ def test_a_secret_is_not_shown(value: object) -> None:
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize("key", ["k3s_registries", "k3s_server_config", "k3s_agent_config"])
+def test_what_may_hold_a_secret_is_not_shown(key: str) -> None:
+    with pytest.raises(BadInput, match=f"{key}: ") as raised:
+        check(K3sSettings, **{key: "password: hunter2"})
+    assert "hunter2" not in str(raised.value)
+
+
 def test_all_findings_are_told_at_once_and_each_once() -> None:
     data = [HostData(name, {"example_size": "x", "bad": 1}, lambda _: "f") for name in "ab"]
     with pytest.raises(BadInput) as raised:
