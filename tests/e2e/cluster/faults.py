@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from tests.e2e.cluster.site import Site
@@ -54,6 +54,64 @@ def clock_ahead(site: Site, host: str, by: str) -> Iterator[None]:
         fault(site, host, "cp /usr/bin/date /run/true-date", "rm /run/true-date"),
         covered(site, host, "/usr/bin/date", f'#!/bin/sh\nexec /run/true-date -d "{by}" "$@"\n'),
     ):
+        yield
+
+
+@contextmanager
+def slowed(site: Site, host: str, programs: Iterable[str], by: float = 0.3) -> Iterator[None]:
+    """Have each of the `programs` on a host wait a moment before it does its work."""
+    do, undo = ["set -e"], []
+    for path in programs:
+        true, slow = (f"/run/{kind}{path.replace('/', '-')}" for kind in ("true", "slow"))
+        script = f'#!/bin/sh\nsleep {by}\nexec {true} "$@"\n'
+        do += [f"cp -p {path} {true}", f"printf %s {shlex.quote(script)} > {slow}"]
+        undo += [f"umount {path}", f"rm -f {true} {slow}"]
+    do += [f"chmod 755 /run/slow-*; for path in {' '.join(programs)}; do",
+           "mount --bind /run/slow$(echo $path | tr / -) $(readlink -f $path); done"]  # fmt: skip
+    with fault(site, host, "\n".join(do), "\n".join(undo)):
+        yield
+
+
+@contextmanager
+def blocked(site: Site, host: str, program: str) -> Iterator[Callable[[], None]]:
+    """Have `program` on a host wait; yields what lets it go on. See `is_blocked`."""
+    true = f"/run/true{program.replace('/', '-')}"
+    release = "touch /run/released"
+    script = (
+        "#!/bin/sh\necho $$ > /run/blocked\n"
+        f'while ! test -e /run/released; do sleep 0.1; done\nexec {true} "$@"\n'
+    )
+    with (
+        fault(site, host, f"cp -p {program} {true}", f"rm {true}"),
+        fault(site, host, ":", f"{release}; rm -f /run/blocked"),
+        covered(site, host, program, script),
+        fault(site, host, "rm -f /run/released", release),
+    ):
+        yield lambda: print(site.root(host, release))
+
+
+def is_blocked(site: Site, host: str) -> bool:
+    """Tell whether somebody waits in the program of `blocked`."""
+    return "yes" in site.root(host, "if test -s /run/blocked; then echo yes; fi")
+
+
+@contextmanager
+def small(site: Site, host: str, directory: str, size: str) -> Iterator[None]:
+    """Have a file system of its own at `directory` of a host, with what was there and no room.
+
+    Args:
+        site: with the host.
+        host: its name.
+        directory: existing.
+        size: as tmpfs takes it.
+    """
+    do = (
+        f"set -e; mkdir /run/small; mount -t tmpfs -o size={size} small /run/small; "
+        f"cp -a {directory}/. /run/small/ 2>/dev/null || true; "
+        f"head -c 1G /dev/zero > /run/small/filler 2>/dev/null || true; "
+        f"mount --bind /run/small {directory}"
+    )
+    with fault(site, host, do, f"umount {directory}; umount /run/small; rmdir /run/small"):
         yield
 
 

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
+from tests.e2e.cluster.background import background
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
 SYSCTL = "/etc/sysctl.d/90-whisklab.conf"
-
-
-@contextmanager
-def background(site: Site, *argv: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of the copy beside the test; killed at the end if it still runs."""
-    with subprocess.Popen(
-        argv, cwd=site.directory, env=site.environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as run:  # fmt: skip
-        try:
-            yield run
-        finally:
-            if run.poll() is None:
-                run.kill()
 
 
 def missed(site: Site, node: str) -> bool:
