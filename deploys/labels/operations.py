@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import partial
 from typing import Any
 
 from pyinfra import host
@@ -24,7 +25,11 @@ def _read(server: Host, node: str, api: kube.Endpoint) -> NodeState:
     from kubernetes.client import ApiException  # noqa: PLC0415  half a second to import
 
     try:
-        found = kube.core_api(server, api).read_node(node, _request_timeout=kube.REQUEST_TIMEOUT)
+        found = kube.ask(
+            server,
+            api,
+            lambda core: core.read_node(node, _request_timeout=kube.REQUEST_TIMEOUT),
+        )
     except ApiException as error:
         if error.status == NOT_FOUND:
             raise kube.Unreachable(f"{node} is not a node of the cluster yet") from error
@@ -35,6 +40,12 @@ def _read(server: Host, node: str, api: kube.Endpoint) -> NodeState:
         annotations=found.metadata.annotations or {},
         resource_version=found.metadata.resource_version,
     )
+
+
+def _patch_node(node: str, body: Mapping[str, Any], core: Any) -> None:  # noqa: ANN401
+    core.patch_node(
+        node, body, _content_type="application/merge-patch+json",
+        _request_timeout=kube.REQUEST_TIMEOUT)  # fmt: skip
 
 
 @operation()
@@ -85,9 +96,7 @@ def _apply(
         if body is None:
             return
         try:
-            kube.core_api(server, api).patch_node(
-                node, body, _content_type="application/merge-patch+json",
-                _request_timeout=kube.REQUEST_TIMEOUT)  # fmt: skip
+            kube.ask(server, api, partial(_patch_node, node, body))
         except ApiException as error:
             if error.status != CONFLICT:
                 raise WhisklabError(f"the API refused labels of {node}: {error.body}") from error
