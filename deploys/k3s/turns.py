@@ -17,28 +17,40 @@ from whisklab.errors import WhisklabError
 
 TOLD_EVERY = 10.0  # seconds
 POLL = 1.0
+STEADY = 3  # looks: the kubelet reports its pods a moment after itself
 GONE, TOO_MANY = 404, 429  # HTTP: the pod is gone; a disruption budget says not now
 MERGE = {"_content_type": "application/merge-patch+json"}
 
 
-def wait(who: Host, problem: Callable[[], str | None], within: float, remedy: str) -> None:
+def wait(
+    who: Host, problem: Callable[[], str | None], within: float, remedy: str, *, steady: int = 1
+) -> None:
     """Wait until `problem()` is None, telling it every few seconds; Unreachable is one too.
+
+    Args:
+        who: the host that waits.
+        problem: half a sentence, None when there is none.
+        within: seconds.
+        remedy: what to do, for the error.
+        steady: it must be None so many times, POLL apart.
 
     Raises:
         WhisklabError: it still is one after `within` seconds.
     """
     start = told = time.monotonic()
+    well = 0
     while True:
         try:
             why = problem()
         except kube.Unreachable as error:
             why = str(error)
-        if why is None:
+        well = well + 1 if why is None else 0
+        if well == steady:
             return
         now = time.monotonic()
-        if now - start > within:
+        if why and now - start > within:
             raise WhisklabError(f"after {within:.0f} s still {why}: {remedy}")
-        if now - told > TOLD_EVERY:
+        if why and now - told > TOLD_EVERY:
             told = now
             tell(f"{who.name}: waiting, {why}")
         time.sleep(POLL)
@@ -89,7 +101,7 @@ class Turn:
         """
         since = services.started_at(host, self.service)
         wait(host, lambda: self._unsettled(since), self.within,
-             "mend that and run again, which goes on from here")  # fmt: skip
+             "mend that and run again, which goes on from here", steady=STEADY)  # fmt: skip
         uncordon(self.leader, self.api, self.node)
 
     def _unsettled(self, since: float) -> str | None:
