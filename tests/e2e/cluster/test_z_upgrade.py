@@ -96,7 +96,7 @@ def serving(site: Site) -> Iterator[None]:
     nodes = {host["name"]: host["address"] for host in site.lab["hosts"]}
     readers = {name: address for name, address in nodes.items() if name.startswith("worker")}
     kubectl(site, "apply", WEB.read_text())
-    until("three pods are ready", lambda: len(containers(site)) == 3)  # noqa: PLR2004
+    until("three pods are ready", lambda: len(containers(site)) == 3)
     script = PROBE.format(nodes=" ".join(readers.values()), port=NODE_PORT)
     with subprocess.Popen(
         [*site.ssh_command("storage", "-tt"), script], stdin=subprocess.PIPE,
@@ -110,7 +110,7 @@ def serving(site: Site) -> Iterator[None]:
             kubectl(site, "delete", WEB.read_text())
     print(answers)
     assert set(answers) == {f"{address} 200" for address in readers.values()}
-    assert min(answers.values()) > 10  # noqa: PLR2004  else it was not watched
+    assert min(answers.values()) > 10
 
 
 @contextmanager

@@ -1,0 +1,101 @@
+"""Many facts by one command, against a real shell on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import Config, Inventory, State
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.context import ctx_state
+
+from tests.contract.test_file_operations import OWNER
+from whisklab.engine import files, survey, wishes
+from whisklab.engine.survey import Question
+from whisklab.errors import WhisklabError
+
+ODD = "it's $HOME `x` \\ ü"
+
+
+def with_state(work: Any) -> Any:
+    state = State(Inventory((["@local"], {})), Config())
+    connect_all(state)
+    try:
+        with ctx_state.use(state):
+            return work(state, next(iter(state.inventory)))
+    finally:
+        disconnect_all(state)
+
+
+def test_each_fact_gets_its_own_answer(tmp_path: Path) -> None:
+    there, link = tmp_path / ODD, tmp_path / "link"
+    there.write_text(f"first {survey.MARK}\nsecond\n")
+    link.symlink_to("elsewhere")
+    questions = [
+        Question(files.Text, (str(there),)),
+        Question(files.Stat, (str(tmp_path / "nothing"),)),
+        Question(files.Text, (str(tmp_path / "nothing"),)),
+        Question(files.LinkTarget, (str(link),)),
+    ]
+    answers = with_state(lambda state, host: survey.ask(state, host, questions))
+    assert [answers[each] for each in questions] == [
+        f"first {survey.MARK}\nsecond\n", None, "", "elsewhere",
+    ]  # fmt: skip
+
+
+def test_a_host_that_cannot_answer_has_said_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "file"
+    broken.write_text(f"{survey.MARK}\n")  # looks like one answer more
+    questions = [Question(files.Text, (str(broken),))]
+    assert with_state(lambda state, host: survey.ask(state, host, questions)) == {}
+
+
+def test_wishes_are_met_or_not(tmp_path: Path) -> None:
+    (tmp_path / "ours").write_text("# ours\n")
+    (tmp_path / "theirs").write_text("# theirs\n")
+    (tmp_path / "right").write_text("text\n")
+    (tmp_path / "right").chmod(0o644)
+    met: list[wishes.Wish] = [
+        wishes.File("right", str(tmp_path / "right"), "text", owner=OWNER),
+        wishes.Absent("theirs", str(tmp_path / "theirs"), "# ours"),
+        wishes.Absent("nothing", str(tmp_path / "nothing"), "# ours"),
+        wishes.Link("somebody's", str(tmp_path / "right"), "/elsewhere"),
+    ]
+    unmet: list[wishes.Wish] = [
+        wishes.File("mode", str(tmp_path / "right"), "text", "600", owner=OWNER),
+        wishes.File("content", str(tmp_path / "right"), "other", owner=OWNER),
+        wishes.File("missing", str(tmp_path / "nothing"), "text", owner=OWNER),
+        wishes.Absent("ours", str(tmp_path / "ours"), "# ours"),
+        wishes.Link("missing", str(tmp_path / "link"), "/elsewhere"),
+    ]
+    questions = [each.question for each in [*met, *unmet]]
+    answers = with_state(lambda state, host: survey.ask(state, host, questions))
+    assert wishes.unmet([*met, *unmet], answers) == unmet
+    assert wishes.unmet(met, {}) == met  # who says nothing meets nothing
+
+
+def test_all_are_asked_once_in_a_run() -> None:
+    asked: list[str] = []
+
+    def look(_state: State, host: Any) -> str:
+        asked.append(host.name)
+        return str(host.name)
+
+    def work(_state: State, host: Any) -> None:
+        for _ in range(2):
+            assert survey.everywhere("test", look) == {host.name: host.name}
+        survey.everywhere("test", look, stage="later")
+
+    with_state(work)
+    assert len(asked) == 2
+    with_state(work)
+    assert len(asked) == 4
+
+
+def test_an_error_of_one_machine_is_everybody_s() -> None:
+    def look(_state: State, _host: Any) -> str:
+        raise WhisklabError("it has no catalogue")
+
+    with pytest.raises(WhisklabError, match="it has no catalogue"):
+        with_state(lambda *_: survey.everywhere("broken", look))

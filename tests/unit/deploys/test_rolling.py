@@ -1,0 +1,82 @@
+"""The order of a rolling change, and which steps of version are allowed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploys.k3s.rolling import Member, newer, refusal, turns
+
+AVAILABLE = ["v1.34.4+k3s1", "v1.35.1+k3s1", "v1.35.10+k3s1", "v1.36.3+k3s1"]
+
+
+def member(name: str, **changes: object) -> Member:
+    values = {"is_server": False, "pending": True, "known": True, "active": True}
+    return Member(name, **{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_servers_come_first_then_agents_that_are_down_then_the_others() -> None:
+    assert turns([
+        member("m1", is_server=True),
+        member("w1"),
+        member("w2", active=False),
+        member("m2", is_server=True, known=False, active=False),
+        member("w3"),
+    ]) == ["m1", "m2", "w2", "w1", "w3"]  # fmt: skip
+
+
+def test_who_is_as_wanted_has_no_turn_and_new_agents_need_none() -> None:
+    assert turns([member("m1", is_server=True, pending=False), member("w1", pending=False),
+                  member("w2", known=False, active=False)]) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pending", "known", "joins"),
+    [(True, False, True), (True, True, False), (False, True, False)],
+)
+def test_who_joins(pending: bool, known: bool, joins: bool) -> None:
+    assert member("w1", pending=pending, known=known).joins == joins
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (None, "v1.36.3+k3s1"),
+        ("v1.34.4+k3s1", "v1.34.4+k3s2"),
+        ("v1.34.4+k3s1", "v1.34.5+k3s1"),
+        ("v1.34.4+k3s1", "v1.35.1+k3s1"),
+        ("v1.9.9+k3s1", "v1.10.0+k3s1"),
+        ("k3s of my own", "v1.35.1+k3s1"),
+    ],
+)
+def test_steps_that_are_allowed(found: str | None, wanted: str) -> None:
+    assert refusal(member("w1", version=found), wanted, AVAILABLE) is None
+
+
+def test_a_skipped_minor_names_the_newest_step_between() -> None:
+    why = refusal(member("w1", version="v1.34.4+k3s1"), "v1.36.3+k3s1", AVAILABLE)
+    assert why is not None
+    assert why.endswith("set k3s_version to a v1.35, such as v1.35.10+k3s1, and deploy that first")
+
+
+def test_a_skipped_minor_that_the_catalogue_lacks() -> None:
+    why = refusal(member("w1", version="v1.30.1+k3s1"), "v1.36.3+k3s1", AVAILABLE)
+    assert why is not None
+    assert why.endswith("set k3s_version to a v1.31, and deploy that first")
+
+
+versions = st.tuples(*[st.integers(0, 40)] * 4).map(
+    lambda n: (n, f"v{n[0]}.{n[1]}.{n[2]}+k3s{n[3]}")
+)
+
+
+@given(versions, versions)
+def test_back_is_never_allowed(
+    one: tuple[tuple[int, ...], str], other: tuple[tuple[int, ...], str]
+) -> None:
+    assert newer(one[1], other[1]) == (one[0] > other[0])
+    if one[0] > other[0]:
+        why = refusal(member("w1", version=one[1]), other[1], [])
+        assert why is not None
+        assert "cannot go back" in why

@@ -1,0 +1,96 @@
+"""When a node has settled, and what a drain moves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploys.k3s.workloads import cannot_move, evictable, missing, ready_on, unsettled
+
+VERSION = "v1.35.4+k3s1"
+
+
+def pod(name: str, node: str = "w1", kind: str = "ReplicaSet", **more: Any) -> Any:
+    """Return a pod; its owner is of a kind ("" for none) and known by the name's first letter."""
+    owner = SimpleNamespace(kind=kind, uid=f"of-{name[0]}", controller=True)
+    condition = SimpleNamespace(type="Ready", status=str(more.get("ready", True)))
+    return SimpleNamespace(
+        metadata=SimpleNamespace(
+            name=name, namespace="default", uid=name, owner_references=[owner] if kind else None,
+            annotations=more.get("annotations"), deletion_timestamp=more.get("deleted"),
+        ),
+        spec=SimpleNamespace(node_name=node),
+        status=SimpleNamespace(phase=more.get("phase", "Running"), conditions=[condition]),
+    )  # fmt: skip
+
+
+def node(status: str = "True", at: int | None = 100, version: str = VERSION) -> Any:
+    """Return a node whose kubelet reported at `at`."""
+    heartbeat = None if at is None else datetime.fromtimestamp(at, UTC)
+    condition = SimpleNamespace(type="Ready", status=status, last_heartbeat_time=heartbeat)
+    info = SimpleNamespace(kubelet_version=version)
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name="w1"),
+        status=SimpleNamespace(conditions=[condition], node_info=info),
+    )
+
+
+def test_a_node_that_has_reported_since_its_restart_has_settled() -> None:
+    assert unsettled(node(at=100), 100, VERSION) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (node("False"), "w1 is not Ready"),
+        (node("Unknown"), "w1 is not Ready"),
+        (node(at=99), "w1 has not reported since its restart"),
+        (node(at=None), "w1 has not reported since its restart"),
+        (node(version="v1.34.4+k3s1"), "w1 is still v1.34.4+k3s1"),
+    ],
+)
+def test_a_node_that_has_not_settled(found: Any, why: str) -> None:
+    assert unsettled(found, 100, VERSION) == why
+
+
+def test_a_node_without_conditions_is_not_ready() -> None:
+    new = node()
+    new.status.conditions = None
+    assert unsettled(new, 100, VERSION) == "w1 is not Ready"
+
+
+def test_only_what_was_ready_on_the_node_is_waited_for() -> None:
+    before = ready_on("w1", [pod("a1"), pod("a2", "w2"), pod("b1", ready=False), pod("c1", "w2")])
+    assert before == {("ReplicaSet", "of-a"): 2}
+    assert missing(before, [pod("a1"), pod("a2", "w2"), pod("b1", ready=False)]) == []
+    assert missing(before, [pod("a1", ready=False), pod("a2", "w2")]) == ["default/a1"]
+
+
+def test_a_pod_that_moved_is_waited_for_where_it_is_now() -> None:
+    before = ready_on("w1", [pod("a1"), pod("a2", "w2")])
+    after = [pod("a1", deleted="now", ready=False), pod("a2", "w2"), pod("a3", "w3", ready=False)]
+    assert missing(before, after) == ["default/a3"]
+    assert missing(before, [pod("a2", "w2"), pod("a3", "w3")]) == []
+
+
+def test_what_was_finished_or_deleted_meanwhile_is_not_waited_for() -> None:
+    before = ready_on("w1", [pod("a1", kind="Job"), pod("b1", kind="")])
+    assert missing(before, [pod("a1", kind="Job", phase="Succeeded", ready=False)]) == []
+
+
+def test_a_scaled_down_workload_is_not_waited_for() -> None:
+    before = ready_on("w1", [pod("a1"), pod("a2"), pod("a3")])
+    assert missing(before, [pod("a1")]) == []
+
+
+def test_a_drain_leaves_what_belongs_on_each_node() -> None:
+    mirror = {"kubernetes.io/config.mirror": "x"}
+    moved = evictable("w1", [
+        pod("a1"), pod("b1", kind=""), pod("c1", "w2"), pod("d1", kind="DaemonSet"),
+        pod("e1", kind="Node", annotations=mirror), pod("f1", kind="Job", phase="Succeeded"),
+    ])  # fmt: skip
+    assert [each.metadata.name for each in moved] == ["a1", "b1"]
+    assert cannot_move(moved) == ["default/b1"]
