@@ -17,7 +17,7 @@ from whisklab.errors import WhisklabError
 
 TOLD_EVERY = 10.0  # seconds
 POLL = 1.0
-STEADY = 3  # looks: the kubelet reports its pods a moment after itself
+STEADY = 5  # looks: the kubelet reports its pods a moment after itself
 GONE, TOO_MANY = 404, 429  # HTTP: the pod is gone; a disruption budget says not now
 MERGE = {"_content_type": "application/merge-patch+json"}
 
