@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import helm, k3s
+from deploys import helm, k3s, releases
 from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight, remember
@@ -25,6 +25,8 @@ if k3s.is_node():
     k3s.fetch()
 if k3s.is_server():
     helm.fetch()
+if host.name == k3s.leader().name:
+    releases.fetch(api=k3s.api())
 stage("all artifacts are on the laptop")
 
 remember()
@@ -49,3 +51,7 @@ if host.name == k3s.leader().name:
     k3s.ready()
     labels(nodes=k3s.nodes(), api=k3s.api())
 stage("the cluster is ready")
+
+if host.name == k3s.leader().name:
+    releases.releases(api=k3s.api())
+stage("the releases are installed")

@@ -60,3 +60,12 @@ node_taints = []  # such as ["dedicated=openwhisk:NoSchedule"]
 
 # Helm ------------------------------------------------------------------------------------------
 helm_version = None  # of the CLI on the masters, such as "v3.19.5"; None: the catalogue's default
+
+# Releases: charts of your own, installed after the platform -------------------------------------
+# {"my-app": {"chart": "charts/my-app", "namespace": "my-team", "values": {"replicas": 2}}}
+#   chart         a directory, an archive (.tgz), or a product of the catalogue
+#   version       of the chart, None takes the one that is there
+#   values_files  paths; secrets belong into a file below .secrets/<environment>/
+#   wait, timeout whether its pods must be ready (True), and within how many seconds (300)
+#   present       False uninstalls it; its claims and their data stay, unless keep_claims is False
+releases = {}

@@ -72,6 +72,13 @@ def fetch(artifact: Artifact) -> Path:
         return _fetch(artifact)
 
 
+def fetched_already(artifact: Artifact) -> bool:
+    """Tell whether the artifact is on the laptop, so that `fetch` asks nobody."""
+    return urlparse(artifact.source.url).scheme == "file" or (
+        cached(artifact.source.sha256, artifact.file_name).is_file()
+    )
+
+
 def _fetch(artifact: Artifact) -> Path:
     url = urlparse(artifact.source.url)
     if url.scheme == "file":

@@ -192,6 +192,24 @@ class WhiskSSH(SSHConnector):
             self._require_connection()
         return ok, stderr
 
+    def exchange(self, command: StringCommand, data: bytes) -> tuple[int, str, str]:
+        """Run `command` as root with `data` on its stdin; nothing of it is printed.
+
+        Returns:
+            Its exit code, stdout and stderr.
+        """
+        if locks.is_changing():
+            command = locks.under_change_lock(command)
+        channel = self.open(command)
+        try:
+            channel.sendall(data)
+            channel.shutdown_write()
+        except OSError:
+            channel.settimeout(None)  # it ended before it had read everything; its code says why
+        stdout = channel.makefile("rb").read().decode(errors="replace")
+        stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
+        return channel.recv_exit_status(), stdout, stderr
+
     def hold_run_lock(self) -> None:
         """Hold the host's run lock until this process ends. Idempotent within a run.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 import ssl
 import tempfile
@@ -24,12 +25,20 @@ from whisklab.engine.tunnels import open_tunnel
 from whisklab.errors import WhisklabError
 
 T = TypeVar("T")
-HTTP_OK, HTTP_SERVER_ERROR = 200, 500
+HTTP_OK, HTTP_ERRORS, HTTP_SERVER_ERROR = 200, 400, 500  # the latter two: and above
 REQUEST_TIMEOUT = (10.0, 30.0)  # seconds, to connect and to read
 
 
 class Unreachable(WhisklabError):
     """The API does not answer (now)."""
+
+
+class Refused(WhisklabError):
+    """The API answered with an error: HTTP's `status`, and what it says."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,58 @@ def core_api(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401  untyped li
     if host.name not in _clients:
         _clients[host.name] = _connect(host, endpoint)
     return _clients[host.name]
+
+
+def request(
+    host: Host,
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    content_type: str = "application/json",
+    accept: str = "application/json",
+) -> Any:  # noqa: ANN401  whatever JSON it answers
+    """Return what the API answers to one request, for what the typed client makes long.
+
+    Args:
+        host: the server.
+        endpoint: of it.
+        method: such as GET.
+        path: with its query.
+        body: sent as JSON, None for none.
+        content_type: of the body; a patch says its kind here.
+        accept: JSON, or another form, which is returned as text.
+
+    Raises:
+        Unreachable: it does not answer.
+        Refused: it answers with an error.
+    """
+    pool = core_api(host, endpoint).api_client.rest_client.pool_manager
+    try:
+        answer = pool.request(
+            method,
+            f"https://127.0.0.1:{endpoint.port}{path}",
+            body=None if body is None else json.dumps(body),
+            headers={"Accept": accept, "Content-Type": content_type},
+            timeout=urllib3.Timeout(*REQUEST_TIMEOUT),
+        )
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        _require_connection(host)
+        raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
+    if answer.status >= HTTP_SERVER_ERROR:
+        raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now")
+    text = answer.data.decode(errors="replace")
+    if answer.status >= HTTP_ERRORS:
+        raise Refused(answer.status, _message(text, answer.status))
+    return json.loads(text) if accept.startswith("application/json") else text
+
+
+def _message(text: str, status: int) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip() or f"the Kubernetes API answers {status}"
 
 
 def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:

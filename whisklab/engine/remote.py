@@ -29,15 +29,16 @@ def fail(*sentences: str) -> FunctionCommand:
 def call(function: Callable[[Host], None]) -> FunctionCommand:
     """Return a command that runs `function(host)` on the laptop when it is executed.
 
-    A WhisklabError becomes one sentence and fails the host; anything else is a bug and keeps
-    pyinfra's traceback.
+    A WhisklabError becomes its sentences, one for each line, and fails the host; anything else is
+    a bug and keeps pyinfra's traceback.
     """
 
     def run(state: State, host: Host) -> bool:  # noqa: ARG001  found by these names
         try:
             function(host)
         except WhisklabError as error:
-            logger.error("%s%s", host.print_prefix, error)
+            for sentence in str(error).splitlines():
+                logger.error("%s%s", host.print_prefix, sentence)
             return False
         return True
 

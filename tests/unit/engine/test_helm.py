@@ -1,0 +1,362 @@
+"""Releases: what differs is named, what is equal is nothing, and no secret is shown."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.helm import charts, manifests, program, release, values
+from whisklab.engine.helm.blocked import ready, state
+from whisklab.engine.helm.charts import Chart, chart
+from whisklab.engine.helm.manifests import Id
+from whisklab.engine.helm.release import Release, Revision, why
+from whisklab.errors import BadInput, WhisklabError
+
+HELLO = Path(__file__).parents[2] / "charts/hello"
+SHA = "a" * 64
+WISH = Release(
+    "hello", Chart("hello 1.0.0", SHA, HELLO), "apps", {"a": {"b": 1}, "password": "x1y2"}
+)
+
+
+def revision(
+    status: str = "deployed", description: str | None = None, number: int = 1, **more: Any
+) -> Revision:
+    document = {
+        "version": number,
+        "info": {"status": status, "description": description or WISH.description},
+        "chart": {"metadata": {"name": "hello", "version": "1.0.0"}},
+        "config": json.loads(values.text(WISH.values)),
+        "manifest": "",
+        **more,
+    }
+    return Revision(f"sh.helm.release.v1.hello.v{number}", document)
+
+
+def test_equal_is_nothing() -> None:
+    assert why(WISH, revision()) == []
+
+
+@pytest.mark.parametrize(
+    ("latest", "reasons"),
+    [
+        (None, ["it is not installed"]),
+        (revision("uninstalled"), ["it is not installed"]),
+        (revision("pending-install", "Initial install underway"),
+         ["its last change was interrupted (pending-install)"]),
+        (revision("uninstalling"), ["its last change was interrupted (uninstalling)"]),
+        (revision("failed", "context deadline exceeded"),
+         ["its last change failed: context deadline exceeded"]),
+        (revision(description="Upgrade complete", number=7),
+         ["revision 7 is not ours (Upgrade complete)"]),
+        (revision(config={"a": {"b": 2}, "password": "other"}),
+         ["value a.b is 2, not 1", "value password differs"]),
+        (revision(chart={"metadata": {"name": "hello", "version": "0.9"}}),
+         ["its chart is hello 0.9, not hello 1.0.0"]),
+        (revision(description=WISH.description.replace("aaaa", "bbbb")),
+         ["its chart is another hello 1.0.0 than hello 1.0.0"]),
+        (revision(description=WISH.description[:-4] + "0000"),
+         ["its values were written otherwise"]),
+    ],
+)  # fmt: skip
+def test_what_differs_is_named(latest: Revision | None, reasons: list[str]) -> None:
+    assert why(WISH, latest) == reasons
+
+
+def test_what_should_be_gone() -> None:
+    gone = Release("hello", None, "apps", present=False)
+    assert why(gone, None) == why(gone, revision("uninstalled")) == []
+    for status in ("deployed", "failed", "uninstalling"):
+        assert why(gone, revision(status)) == ["it is not wanted any more"]
+    with pytest.raises(WhisklabError, match="no chart is named"):
+        _ = gone.wanted_chart
+
+
+def as_secret(found: Revision) -> dict[str, Any]:
+    patch = release.encode(found)
+    return {"metadata": {"name": found.secret, **patch["metadata"]}, "data": patch["data"]}
+
+
+def test_a_record_is_written_back_as_it_was_read() -> None:
+    before = revision("pending-upgrade", manifest="kind: A\n", hooks=[{"kind": "Job", "name": "h"}])
+    after = release.decode(as_secret(before))
+    assert after == before
+    assert after.hooks == [("Job", "h")]
+    cleared = release.encode(after.changed(status="failed"))
+    assert cleared["metadata"]["labels"] == {"status": "failed"}
+    packed = base64.b64decode(base64.b64decode(cleared["data"]["release"]))
+    document = json.loads(gzip.decompress(packed))
+    assert document["info"] == {"status": "failed", "description": WISH.description}
+    assert {**document, "info": 0} == {**before.document, "info": 0}
+
+
+@pytest.mark.parametrize("data", [{}, {"release": "!"}, {"release": "aGVsbG8="}])
+def test_a_secret_that_is_no_record(data: dict[str, str]) -> None:
+    with pytest.raises(WhisklabError, match="Secret x is no record of a Helm release") as caught:
+        release.decode({"metadata": {"name": "x"}, "data": data})
+    assert "hello" not in str(caught.value)
+
+
+tree = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), tree))
+def test_values_are_equal_to_themselves_only(given_values: dict[str, Any]) -> None:
+    again = json.loads(values.text(given_values))
+    assert values.difference(given_values, again) == []
+    assert values.merged(given_values, given_values) == given_values
+    assert values.difference(given_values, {**given_values, "new one": "x"})
+
+
+def test_differences_of_values() -> None:
+    before = {"n": 1, "t": True, "gone": "x", "list": [{"token": "abcd", "name": "a"}], "f": 2.0}
+    after = {"n": "1", "t": 1, "list": [{"token": "efgh", "name": "b"}], "f": 2, "empty": {}}
+    assert values.difference(before, after) == [
+        "value empty is unset, not {}",
+        'value gone is "x", not unset',
+        'value list[0].name is "a", not "b"',
+        "value list[0].token differs",
+        'value n is 1, not "1"',
+        "value t is true, not 1",
+    ]
+    long = values.difference({"a": "x" * 100}, {"a": "x" * 99 + "y"})
+    assert len(long) == 1
+    assert len(long[0]) < 160
+
+
+def test_values_files_are_merged_as_helm_does(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.yaml", tmp_path / "2.yaml"
+    one.write_text("a: {b: 1, c: 2}\nlist: [1]\n")
+    two.write_text("a: {b: 3}\nlist: [2]\nnothing: null\n")
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n")
+    assert values.read([one, two, empty]) == {
+        "a": {"b": 3, "c": 2}, "list": [2], "nothing": None}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["- a", "password: [s3cret", "s3cret"])
+def test_a_bad_values_file_is_named_and_not_shown(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=r"values\.yaml: ") as caught:
+        values.read([path])
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(BadInput, match="cannot be read"):
+        values.read([tmp_path / "none.yaml"])
+
+
+def test_values_that_are_no_json() -> None:
+    for value in (float("nan"), {1, 2}):
+        with pytest.raises(BadInput, match="cannot be written as JSON"):
+            values.text({"a": value})
+
+
+def test_secrets_are_found_by_their_keys() -> None:
+    found = values.secrets_in(
+        {"auth": {"guest": "key-one"}, "db": {"password": "pw-two", "name": "couch"}, "pin_key": 1}
+    )
+    assert found == {"key-one", "pw-two"}
+    assert values.masked("a key-one b pw-two", found) == "a *** b ***"
+
+
+MANIFEST = """\
+---
+# Source: hello/templates/a.yaml
+apiVersion: v1
+kind: Secret
+metadata: {name: s}
+data: {password: c2VjcmV0}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c, namespace: other}
+data: {day: 2024-01-01, text: "a --- b"}
+"""
+
+
+def test_objects_of_a_manifest() -> None:
+    found = manifests.objects(MANIFEST)
+    assert list(map(str, found)) == ["Secret/s", "PersistentVolumeClaim/data", "ConfigMap/c"]
+    assert found[Id("ConfigMap", "other", "c")]["data"]["day"] == "2024-01-01"
+    assert "c2VjcmV0" not in manifests.shown(found[Id("Secret", "", "s")], ())
+    assert "a --- b" not in manifests.shown(found[Id("ConfigMap", "other", "c")], {"a --- b"})
+    assert manifests.shown(None, ()) == ""
+    listed = manifests.objects("kind: List\nitems: [{kind: A, metadata: {name: x}}]")
+    assert list(listed) == [Id("A", "", "x")]
+
+
+def test_claims_are_taken_out_of_a_manifest_and_nothing_else() -> None:
+    before, after = manifests.objects(MANIFEST), manifests.objects(
+        manifests.without_claims(MANIFEST))  # fmt: skip
+    claim = Id("PersistentVolumeClaim", "", "data")
+    assert after == {key: value for key, value in before.items() if key != claim}
+    assert manifests.without_claims("kind: A\n") == "kind: A\n"
+
+
+def test_a_comparison_never_deletes_a_claim() -> None:
+    before = manifests.objects(MANIFEST)
+    secret, config = Id("Secret", "", "s"), Id("ConfigMap", "other", "c")
+    after = {secret: {**before[secret], "data": {}}, Id("Job", "", "j"): {}}
+    found = manifests.compare(before, after)
+    assert (found.changed, found.gone, list(map(str, found.kept))) == (
+        [secret], [config], ["PersistentVolumeClaim/data"])  # fmt: skip
+    assert manifests.describe(found, [Id("Job", "", "k")]) == [
+        "changes Secret/s",
+        "adds Job/j",
+        "removes ConfigMap/c",
+        "recreates, because its template cannot be changed, Job/k",
+        "leaves, although the chart has it no more, PersistentVolumeClaim/data",
+    ]
+    assert manifests.describe(manifests.compare(before, before)) == []
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7386, section 2."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+flat = st.dictionaries(st.sampled_from("abc"), st.integers() | st.lists(st.integers()))
+spec = st.dictionaries(st.sampled_from("abc"), st.integers() | flat)
+
+
+@given(spec, spec)
+def test_a_patch_leads_from_one_spec_to_the_other(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    assert merge(before, manifests.job_patch(before, after)) == after
+
+
+def catalogue(tmp_path: Path) -> Catalogue:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(
+        "nfs: {default: '4.0', versions: {'4.0': {chart: {all: "
+        f"{{url: 'https://x.test/nfs-4.0.tgz', sha256: {SHA}}}" + "}}}}"
+    )
+    return Catalogue(path)
+
+
+def test_charts(tmp_path: Path) -> None:
+    known = catalogue(tmp_path)
+    directory = chart(str(HELLO), "1.0.0", known)
+    assert directory.title == "hello 1.0.0"
+    assert "chart/Chart.yaml" in dict(directory.files())
+    archive = tmp_path / "hello.tgz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(HELLO, "hello")
+    found = chart(str(archive), None, known)
+    assert (found.title, found.argument) == ("hello 1.0.0", "chart.tgz")
+    named = chart("nfs", None, known)
+    assert (named.title, named.digest, named.lacks) == ("nfs 4.0", SHA, True)
+
+
+def test_a_chart_s_digest_is_its_content(tmp_path: Path) -> None:
+    copy = tmp_path / "hello"
+    copy.mkdir()
+    (copy / "Chart.yaml").write_text("{name: hello, version: 1}")
+    first = chart(str(copy), None, catalogue(tmp_path)).digest
+    (copy / ".git").mkdir()
+    (copy / ".git/x").write_text("x")
+    assert chart(str(copy), None, catalogue(tmp_path)).digest == first
+    (copy / "values.yaml").write_text("a: 1")
+    assert chart(str(copy), None, catalogue(tmp_path)).digest != first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version", "sentence"),
+    [
+        (str(HELLO), "2.0.0", "is version 1.0.0 of the chart, not 2.0.0"),
+        ("charts/none", None, "no such chart"),
+        ("https://x.test/a.tgz", None, "belongs into .*catalogue.yaml"),
+        ("oci://x.test/a", None, "belongs into .*catalogue.yaml"),
+        ("none", None, "has no none"),
+        ("nfs", "9", "has no nfs 9; it has 4.0"),
+        (str(HELLO.parent), None, "Chart.yaml cannot be read"),
+        (str(HELLO / "values.yaml"), None, "is no chart archive"),
+    ],
+)
+def test_a_chart_that_is_none(
+    tmp_path: Path, wanted: str, version: str | None, sentence: str
+) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        chart(wanted, version, catalogue(tmp_path))
+
+
+def test_what_goes_to_the_server_is_private() -> None:
+    with tarfile.open(fileobj=io.BytesIO(program.bundle(WISH))) as archive:
+        entries = {entry.name: entry for entry in archive}
+        file = archive.extractfile(program.VALUES)
+        assert file is not None
+        assert json.loads(file.read()) == WISH.values
+    assert entries[program.VALUES].mode == 0o600
+    assert f"{charts.DIRECTORY}/templates/objects.yaml" in entries
+    for arguments in (
+        program.upgrade_arguments(WISH),
+        program.render_arguments(WISH, upgrade=True),
+    ):
+        assert "x1y2" not in " ".join(arguments)
+        assert "--atomic" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "message"),
+    [
+        (1, "level=WARN x\nError: no\nmore\n\nUse --debug flag\n", "no\nmore"),
+        (1, "sh: no\n", "sh: no"),
+        (137, "Killed", "it was ended by signal 9"),
+        (2, "\n", "it ended with exit code 2"),
+    ],
+)
+def test_helm_s_own_message(code: int, stderr: str, message: str) -> None:
+    assert program.Answer(code, "", stderr).message == message
+
+
+def pod(phase: str = "Pending", **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p"}, "status": {"phase": phase, **more}}
+
+
+def container(name: str, *, is_ready: bool = False, **of_state: Any) -> dict[str, Any]:
+    return {"name": name, "ready": is_ready, "state": of_state, "restartCount": 0}
+
+
+def test_what_keeps_a_pod() -> None:
+    assert ready(pod("Succeeded"))
+    assert ready(pod("Running", conditions=[{"type": "Ready", "status": "True"}]))
+    waiting = pod(
+        initContainerStatuses=[
+            container("init", is_ready=True, terminated={"reason": "Completed"})
+        ],
+        containerStatuses=[container("main", waiting={"reason": "ImagePullBackOff"})],
+    )
+    assert not ready(waiting)
+    assert state(waiting) == "ImagePullBackOff (container main)"
+    condition = {"type": "PodScheduled", "status": "False", "message": "no nodes"}
+    assert state(pod(conditions=[condition])) == "not scheduled: no nodes"
+    running = pod("Running", containerStatuses=[container("main", running={})])
+    assert state(running) == "container main is not ready"
+    assert state(pod()) == "Pending"

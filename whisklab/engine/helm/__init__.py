@@ -1,0 +1,7 @@
+"""Helm releases as careful operations: what is equal stays untouched, what differs is named."""
+
+from whisklab.engine.helm.charts import Chart, chart
+from whisklab.engine.helm.operations import chart_fetched, released
+from whisklab.engine.helm.release import Release
+
+__all__ = ["Chart", "Release", "chart", "chart_fetched", "released"]

@@ -1,0 +1,112 @@
+"""What keeps a release from becoming ready: its pods, with their last events and log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from whisklab.engine import kube
+from whisklab.engine.helm.manifests import CLAIM, Id, objects
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import Release
+
+PODS_TOLD, EVENTS_TOLD, LINES_TOLD = 3, 3, 5
+WIDEST = 300  # characters of an event or a log line
+
+Object = Mapping[str, Any]
+
+
+def blocking(cluster: Cluster, release: Release) -> list[str]:
+    """Return sentences on what is not ready, the pods first; none when all is.
+
+    Raises:
+        WhisklabError: the API does not answer.
+    """
+    latest = cluster.latest(release)
+    if latest is None:
+        return []
+    names = {*objects(latest.manifest), *(Id(kind, "", name) for kind, name in latest.hooks)}
+    owners = {(each.kind, each.name) for each in names}
+    space = f"/api/v1/namespaces/{release.namespace}"
+    sets = cluster.call("GET", f"/apis/apps/v1/namespaces/{release.namespace}/replicasets")["items"]
+    for each in sets:
+        if _owner(each) in owners:
+            owners.add(("ReplicaSet", each["metadata"]["name"]))
+    pods = cluster.call("GET", f"{space}/pods")["items"]
+    ours = [p for p in pods if _owner(p) in owners or ("Pod", p["metadata"]["name"]) in owners]
+    waiting = [each for each in ours if not ready(each)]
+    lines = []
+    for pod in waiting[:PODS_TOLD]:
+        lines += _pod(cluster, space, pod)
+    claims = cluster.call("GET", f"{space}/persistentvolumeclaims")["items"]
+    for claim in claims:
+        name = claim["metadata"]["name"]
+        if claim["status"].get("phase") != "Bound" and (CLAIM, name) in owners:
+            lines.append(f"claim {name} is {claim['status'].get('phase')}")
+            lines += _events(cluster, space, name)
+    return lines
+
+
+def ready(pod: Object) -> bool:
+    """Tell whether a pod is ready, or has done its work. Pure."""
+    status = pod.get("status") or {}
+    conditions = {each["type"]: each["status"] for each in status.get("conditions") or []}
+    return status.get("phase") == "Succeeded" or conditions.get("Ready") == "True"
+
+
+def state(pod: Object) -> str:
+    """Return why a pod is not ready, in a few words. Pure."""
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or []),
+                  *(status.get("containerStatuses") or [])]  # fmt: skip
+    for each in containers:
+        waiting = each["state"].get("waiting") or each["state"].get("terminated") or {}
+        if waiting.get("reason") and waiting["reason"] != "Completed":
+            return f"{waiting['reason']} (container {each['name']})"
+    for each in status.get("conditions") or []:
+        if each["type"] == "PodScheduled" and each["status"] != "True":
+            return f"not scheduled: {each.get('message', '')}"
+    running = next((each["name"] for each in containers if not each["ready"]), None)
+    return f"container {running} is not ready" if running else str(status.get("phase"))
+
+
+def _owner(found: Object) -> tuple[str, str]:
+    for each in found["metadata"].get("ownerReferences") or []:
+        if each.get("controller"):
+            return each["kind"], each["name"]
+    return "", ""
+
+
+def _pod(cluster: Cluster, space: str, pod: Object) -> list[str]:
+    name = pod["metadata"]["name"]
+    lines = [f"pod {name} is not ready: {state(pod)}", *_events(cluster, space, name)]
+    status = pod.get("status") or {}
+    for each in [*(status.get("initContainerStatuses") or []),
+                 *(status.get("containerStatuses") or [])]:  # fmt: skip
+        if not each["ready"]:
+            lines += _log(cluster, f"{space}/pods/{name}/log", each)
+    return lines
+
+
+def _events(cluster: Cluster, space: str, name: str) -> list[str]:
+    selector = f"?fieldSelector=involvedObject.name%3D{name}"
+    found = cluster.call("GET", f"{space}/events{selector}")["items"]
+    found.sort(key=lambda each: each.get("lastTimestamp") or each.get("eventTime") or "")
+    told = [f"event of {name}: {each.get('reason')}: {each.get('message')}" for each in found]
+    return _last(told, EVENTS_TOLD)
+
+
+def _log(cluster: Cluster, path: str, container: Object) -> list[str]:
+    name = container["name"]
+    previous = "true" if "waiting" in container["state"] and container["restartCount"] else "false"
+    query = f"?container={name}&tailLines={LINES_TOLD}&previous={previous}"
+    try:
+        text = cluster.call("GET", path + query, accept="*/*")
+    except kube.Refused:
+        return []  # it has not run yet, so it has said nothing
+    return _last((f"log of {name}: {line}" for line in text.splitlines() if line), LINES_TOLD)
+
+
+def _last(lines: Iterable[str], count: int) -> list[str]:
+    distinct = list(dict.fromkeys(" ".join(line.split())[:WIDEST] for line in lines))
+    return distinct[-count:]

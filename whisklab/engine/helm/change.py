@@ -1,0 +1,100 @@
+"""Bringing a release to the wish, so that it may be interrupted anywhere and run again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import gevent
+
+from whisklab.engine.helm import manifests, program
+from whisklab.engine.helm.blocked import blocking
+from whisklab.engine.helm.preview import Preview, preview
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import FAILED, INTERRUPTED, Release, Revision, why
+from whisklab.engine.progress import tell
+from whisklab.errors import WhisklabError
+
+TOLD_EVERY = 10.0  # seconds
+
+
+def apply(cluster: Cluster, release: Release) -> None:
+    """Install, upgrade or uninstall a release.
+
+    Raises:
+        WhisklabError: Helm refuses it, and then nothing was changed; or it did not become ready,
+            and then the sentences say what is not.
+    """
+    latest = _settled(cluster, release)
+    if not why(release, latest):
+        return  # the helm that a killed run had left has done it
+    if not release.present:
+        _uninstall(cluster, release, latest)
+        return
+    _upgrade(cluster, release, latest, preview(cluster, release, latest))
+
+
+def _settled(cluster: Cluster, release: Release) -> Revision | None:
+    """Return the newest revision when no helm of an earlier run is at work any more."""
+    latest = cluster.latest(release)
+    if latest is not None and latest.status in INTERRUPTED:
+        # This waits for the lock that a helm of a killed run holds.
+        _helm(cluster, replace(release, chart=None), ["version", "--short"])
+        latest = cluster.latest(release)
+    return latest
+
+
+def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found: Preview) -> None:
+    if latest is not None and latest.status in INTERRUPTED:
+        # Helm refuses to touch it otherwise; as a failed one it upgrades it.
+        note = f"interrupted ({latest.status}), cleared by whisklab"
+        cluster.write(release, latest.changed(status=FAILED, description=note))
+    if found.comparison is not None:
+        cluster.keep_claims(release, found.comparison.kept)
+    cluster.delete_jobs(release, found.recreated)
+    with _progress(cluster, release):
+        answer = _helm(cluster, release, program.upgrade_arguments(release))
+    if answer.code:
+        raise WhisklabError("\n".join([
+            f"release {release.name}: helm: {answer.message}", *blocking(cluster, release)
+        ]))  # fmt: skip
+
+
+def _uninstall(cluster: Cluster, release: Release, latest: Revision | None) -> None:
+    if latest is not None and release.keep_claims:
+        # Helm goes by its own record, whatever the claims themselves say.
+        cluster.write(release, latest.with_manifest(manifests.without_claims(latest.manifest)))
+    bare = replace(release, chart=None, values={})
+    answer = _helm(cluster, bare, program.uninstall_arguments(release))
+    if answer.code:
+        raise WhisklabError(f"release {release.name}: helm: {answer.message}")
+
+
+def _helm(cluster: Cluster, release: Release, arguments: list[str]) -> program.Answer:
+    data = program.bundle(release)
+    return program.helm(cluster.server, cluster.api.kubeconfig, arguments, data, changing=True)
+
+
+@contextmanager
+def _progress(cluster: Cluster, release: Release) -> Iterator[None]:
+    """Tell every few seconds what a release waits for."""
+
+    def watch() -> None:
+        start = time.monotonic()
+        while True:
+            gevent.sleep(TOLD_EVERY)
+            try:
+                waiting = blocking(cluster, release)
+            except WhisklabError as error:
+                waiting = [str(error)]
+            pods = [line for line in waiting if line.startswith(("pod ", "claim "))]
+            after = f"{cluster.server.name}: release {release.name}, {time.monotonic() - start:.0f}"
+            tell(f"{after} s: {'; '.join(pods) or 'helm is at work'}")
+
+    watcher = gevent.spawn(watch)
+    try:
+        yield
+    finally:
+        watcher.kill()

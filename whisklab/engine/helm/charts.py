@@ -1,0 +1,130 @@
+"""Charts: a directory or an archive on the laptop, or a name in the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from whisklab.engine.artifacts import fetch, fetched_already
+from whisklab.engine.cache import sha256_of
+from whisklab.engine.catalogue import ANY, Artifact, Catalogue
+from whisklab.errors import BadInput
+
+ARCHIVES = (".tgz", ".tar.gz")
+ARTIFACT = "chart"  # what the catalogue calls a product's chart
+DIRECTORY, ARCHIVE = "chart", "chart.tgz"  # what it is called where helm runs
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and the digest of its content.
+
+    Attributes:
+        title: how sentences call it.
+        digest: SHA-256 of the archive, or of a directory's files with their names.
+        path: the directory or archive on the laptop; None for one of the catalogue.
+        artifact: of the catalogue, None for one on the laptop.
+    """
+
+    title: str
+    digest: str
+    path: Path | None = None
+    artifact: Artifact | None = None
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it must be fetched before it can be used."""
+        return self.artifact is not None and not fetched_already(self.artifact)
+
+    @property
+    def argument(self) -> str:
+        """What helm is given, where the `files` are."""
+        return DIRECTORY if self.path is not None and self.path.is_dir() else ARCHIVE
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Yield names and contents of what helm must have, fetching it if it lacks.
+
+        Raises:
+            WhisklabError: it cannot be had.
+        """
+        if self.path is not None and self.path.is_dir():
+            for path in _files(self.path):
+                yield f"{DIRECTORY}/{path.relative_to(self.path).as_posix()}", path.read_bytes()
+        elif self.path is not None:
+            yield ARCHIVE, self.path.read_bytes()
+        elif self.artifact is not None:
+            yield ARCHIVE, fetch(self.artifact).read_bytes()
+
+
+def chart(wanted: str, version: str | None, catalogue: Catalogue) -> Chart:
+    """Return a chart.
+
+    Args:
+        wanted: the path of a directory or archive, or a product of the catalogue that has a chart.
+        version: of the chart; None takes what is there, or the catalogue's default.
+        catalogue: where names are looked up.
+
+    Raises:
+        BadInput: there is no such chart, or it has another version.
+    """
+    path = Path(wanted).expanduser()
+    if path.is_dir():
+        total = hashlib.sha256()
+        for file in _files(path):
+            name = file.relative_to(path).as_posix()
+            total.update(f"{len(name)} {name} {sha256_of(file)}\n".encode())
+        return Chart(_title(wanted, _metadata_of_directory(path), version), total.hexdigest(), path)
+    if path.is_file():
+        return Chart(_title(wanted, _metadata_of_archive(path), version), sha256_of(path), path)
+    if "/" in wanted or wanted.endswith(ARCHIVES):
+        remote = "://" in wanted
+        raise BadInput(
+            f"{wanted}: a chart from elsewhere belongs into {catalogue.path}, with its checksum "
+            "locked: name the product here"
+            if remote
+            else f"{wanted}: no such chart: expected a directory with Chart.yaml, an archive, or "
+            f"a product of {catalogue.path}"
+        )
+    found = catalogue.artifact(wanted, version, ARTIFACT, ANY)
+    return Chart(f"{wanted} {found.version}", found.source.sha256, artifact=found)
+
+
+def _files(directory: Path) -> list[Path]:
+    """All files below a directory, in one order; not what Git keeps there."""
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return sorted(path for path in found if ".git" not in path.relative_to(directory).parts)
+
+
+def _metadata_of_directory(path: Path) -> Any:  # noqa: ANN401  whatever the YAML says
+    try:
+        return yaml.safe_load((path / "Chart.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadInput(f"{path}: is no chart, its Chart.yaml cannot be read: {error}") from error
+
+
+def _metadata_of_archive(path: Path) -> Any:  # noqa: ANN401
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                parts = PurePosixPath(member.name).parts
+                file = archive.extractfile(member) if parts[1:] == ("Chart.yaml",) else None
+                if file is not None:
+                    return yaml.safe_load(file.read())
+    except (OSError, EOFError, tarfile.TarError, yaml.YAMLError) as error:
+        raise BadInput(f"{path}: is no chart archive: {error}") from error
+    raise BadInput(f"{path}: is no chart archive: it has no Chart.yaml")
+
+
+def _title(wanted: str, metadata: Any, version: str | None) -> str:  # noqa: ANN401
+    if not isinstance(metadata, dict) or not metadata.get("name") or not metadata.get("version"):
+        raise BadInput(f"{wanted}: is no chart, its Chart.yaml names no name and version")
+    found = str(metadata["version"])
+    if version not in (None, found):
+        raise BadInput(f"{wanted}: is version {found} of the chart, not {version}")
+    return f"{metadata['name']} {found}"

@@ -1,0 +1,125 @@
+"""The objects of a release: read from its YAML, compared, and shown without secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import yaml
+
+from whisklab.engine.helm.values import HIDDEN, masked
+
+CLAIM, JOB, SECRET = "PersistentVolumeClaim", "Job", "Secret"
+
+Object = dict[str, Any]
+
+
+class Id(NamedTuple):
+    """What names an object in a cluster; the namespace is empty when the manifest has none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Name it as kubectl does."""
+        return f"{self.kind}/{self.name}"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as Kubernetes reads it: there are no dates."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What an upgrade does to objects; claims are never deleted."""
+
+    new: list[Id]
+    changed: list[Id]
+    gone: list[Id]
+    kept: list[Id]
+
+
+def objects(manifest: str) -> dict[Id, Object]:
+    """Return the objects of a manifest by what names them. Pure.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    found: dict[Id, Object] = {}
+    for each in yaml.load_all(manifest, Loader=_Loader):
+        for item in _items(each):
+            metadata = item.get("metadata") or {}
+            name = Id(item.get("kind", ""), metadata.get("namespace", ""), metadata.get("name", ""))
+            found[name] = item
+    return found
+
+
+def _items(document: Any) -> Iterable[Object]:  # noqa: ANN401
+    if not isinstance(document, dict):
+        return []
+    return document.get("items") or [] if document.get("kind") == "List" else [document]
+
+
+def compare(before: Mapping[Id, Object], after: Mapping[Id, Object]) -> Comparison:
+    """Return how two sets of objects differ. Pure."""
+    left = sorted(before.keys() - after.keys())
+    return Comparison(
+        new=sorted(after.keys() - before.keys()),
+        changed=sorted(i for i in before.keys() & after.keys() if before[i] != after[i]),
+        gone=[i for i in left if i.kind != CLAIM],
+        kept=[i for i in left if i.kind == CLAIM],
+    )
+
+
+def describe(comparison: Comparison, recreated: Collection[Id] = ()) -> list[str]:
+    """Return half sentences for a plan. Pure."""
+    changed = [each for each in comparison.changed if each not in recreated]
+    parts = (
+        ("changes", changed),
+        ("adds", comparison.new),
+        ("removes", comparison.gone),
+        ("recreates, because its template cannot be changed,", sorted(recreated)),
+        ("leaves, although the chart has it no more,", comparison.kept),
+    )
+    return [f"{verb} {', '.join(map(str, ids))}" for verb, ids in parts if ids]
+
+
+def shown(found: Object | None, secrets: Collection[str]) -> str:
+    """Return an object as YAML for people, without the data of Secrets and without `secrets`."""
+    if found is None:
+        return ""
+    hidden = {
+        key: dict.fromkeys(found[key], HIDDEN)
+        for key in ("data", "stringData")
+        if found.get("kind") == SECRET and isinstance(found.get(key), dict)
+    }
+    return masked(yaml.safe_dump({**found, **hidden}, sort_keys=True), secrets)
+
+
+def without_claims(manifest: str) -> str:
+    """Return a manifest without its PersistentVolumeClaims; the rest stays as it is. Pure."""
+    documents = re.split(r"^---[ \t]*$", manifest, flags=re.MULTILINE)
+    kept = [each for each in documents
+            if all(name.kind != CLAIM for name in objects(each))]  # fmt: skip
+    return "---".join(kept)
+
+
+def job_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch (RFC 7386) from one spec to another: all of the new one, and None for
+    what only the old one has. Pure.
+    """  # noqa: D205
+    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
+    for key, value in new.items():
+        below = old.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        patch[key] = job_patch(below, value) if both else value  # type: ignore[arg-type]
+    return patch

@@ -1,0 +1,103 @@
+"""Operations for Helm releases: look through the Kubernetes API, change with helm on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host, logger
+from pyinfra.api import operation
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
+
+from whisklab.engine import kube
+from whisklab.engine.artifacts import fetch
+from whisklab.engine.helm import change
+from whisklab.engine.helm.preview import preview
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import Release, Revision, why
+from whisklab.engine.reasons import because, diff_wanted, differs, unknown_until
+from whisklab.engine.remote import call, fail
+from whisklab.errors import WhisklabError
+
+
+@operation()
+def chart_fetched(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]:
+    """Have the release's chart on the laptop, if the release is not known to be as wanted.
+
+    Its own operation, so that a run can fetch everything before it changes anything.
+
+    Args:
+        release: as it should be.
+        api: of this server.
+    """
+    chart = release.chart
+    if not release.present or chart is None or chart.artifact is None or not chart.lacks:
+        return
+    artifact = chart.artifact
+    try:
+        if not why(release, Cluster(host, api).latest(release)):
+            return
+    except kube.Unreachable:
+        unknown_until("the API answers")
+    except WhisklabError as error:
+        yield fail(str(error))
+        return
+
+    def fetch_to_cache(_: Host) -> None:
+        fetch(artifact)
+
+    yield call(fetch_to_cache)
+
+
+@operation()
+def released(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]:
+    """Have a release as it should be, or gone; yields nothing when it is so.
+
+    The newest revision must be ours, complete, of this chart and these values. What an interrupted
+    or failed run left is upgraded, never uninstalled. A Job that cannot be changed is made anew.
+    PersistentVolumeClaims are never deleted but by `present=False` with `keep_claims=False`.
+
+    Args:
+        release: as it should be.
+        api: of this server, which has helm.
+    """
+    try:
+        latest = Cluster(host, api).latest(release)
+        reasons = why(release, latest)
+    except kube.Unreachable:
+        unknown_until("the API answers")
+        latest, reasons = None, []
+    except WhisklabError as error:
+        yield fail(str(error))
+        return
+    else:
+        if not reasons:
+            host.noop(f"release {release.name} is as wanted")
+            return
+        for reason in reasons:
+            because(reason)
+        if ctx_state.get().current_stage == StateStage.Prepare:
+            _tell(release, latest, api)
+
+    def apply(server: Host) -> None:
+        change.apply(Cluster(server, api), release)
+
+    yield call(apply)
+
+
+def _tell(release: Release, latest: Revision | None, api: kube.Endpoint) -> None:
+    """Tell in a plan which objects would change."""
+    try:
+        found = preview(Cluster(host, api), release, latest)
+    except WhisklabError as error:
+        because("it would be refused")
+        for sentence in str(error).splitlines():
+            logger.error("%s%s", host.print_prefix, sentence)
+        return
+    for line in found.lines:
+        because(line)
+    if diff_wanted():
+        for name, before, after in found.texts:
+            differs(f"{name} differs", before, after)

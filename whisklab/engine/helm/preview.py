@@ -1,0 +1,111 @@
+"""What an upgrade would do: rendered by helm itself on a server, compared with what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from whisklab.engine.helm import manifests
+from whisklab.engine.helm import values as helm_values
+from whisklab.engine.helm.manifests import Comparison, Id, Object
+from whisklab.engine.helm.program import NOT_THERE, bundle, helm, render_arguments
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import DEPLOYED, Release, Revision
+from whisklab.errors import WhisklabError
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would change.
+
+    Attributes:
+        comparison: of the objects; None when it cannot be known yet.
+        recreated: Jobs that must be deleted first.
+        lines: half sentences for a plan.
+        texts: name, and YAML before and after, of each object that changes; without secrets.
+    """
+
+    comparison: Comparison | None = None
+    recreated: list[Id] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    texts: list[tuple[Id, str, str]] = field(default_factory=list, repr=False)
+
+
+def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Preview:
+    """Render a release against the cluster and compare; nothing is changed there.
+
+    Raises:
+        WhisklabError: the chart does not render, or its schema or the API refuses it; Helm's own
+            words.
+    """
+    if not release.present or release.wanted_chart.lacks:
+        return Preview()
+    installed = latest is not None
+    arguments = render_arguments(release, upgrade=installed)
+    answer = helm(cluster.server, cluster.api.kubeconfig, arguments, bundle(release),
+                  changing=False)  # fmt: skip
+    if answer.code == NOT_THERE:
+        return Preview()
+    if answer.code:
+        raise WhisklabError(f"release {release.name}: {answer.message}")
+    after = _objects(release, answer.stdout)
+    if latest is None:
+        return Preview(manifests.compare({}, after))
+    base = _base(cluster, release, latest)
+    before = _objects(release, base.manifest)
+    comparison = manifests.compare(before, after)
+    recreated = _immutable(cluster, release, [base, latest], after)
+    lines = manifests.describe(comparison, recreated)
+    secrets = helm_values.secrets_in(release.values, latest.values)
+    return Preview(comparison, recreated, lines, _texts(before, after, comparison, secrets))
+
+
+def _base(cluster: Cluster, release: Release, latest: Revision) -> Revision:
+    """Return the revision that Helm upgrades from: the last good one, whatever came after it."""
+    if latest.status == DEPLOYED:
+        return latest
+    return cluster.latest(release, DEPLOYED) or latest
+
+
+def _immutable(
+    cluster: Cluster, release: Release, before: list[Revision], after: Mapping[Id, Object]
+) -> list[Id]:
+    """Return the Jobs that must be deleted first.
+
+    After an interruption a Job may be as the last good revision had it, or as the next one.
+    """
+    known = [_objects(release, each.manifest) for each in before]
+    good = before[-1].status == DEPLOYED
+    return [
+        name
+        for name, wanted in after.items()
+        if name.kind == manifests.JOB
+        and not (good and known[-1].get(name) == wanted)
+        and any(cluster.refuses(release, name, each.get(name, {}), wanted) for each in known)
+    ]
+
+
+def _objects(release: Release, manifest: str) -> dict[Id, Object]:
+    try:
+        return manifests.objects(manifest)
+    except yaml.YAMLError as error:
+        raise WhisklabError(f"release {release.name}: its objects are no YAML: {error}") from error
+
+
+def _texts(
+    before: Mapping[Id, Object],
+    after: Mapping[Id, Object],
+    comparison: Comparison,
+    secrets: set[str],
+) -> list[tuple[Id, str, str]]:
+    names = [*comparison.changed, *comparison.new, *comparison.gone]
+    return [
+        (
+            name,
+            manifests.shown(before.get(name), secrets),
+            manifests.shown(after.get(name), secrets),
+        )
+        for name in names
+    ]

@@ -1,0 +1,111 @@
+"""Helm's records in the cluster, and what else of a release the Kubernetes API must do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from whisklab.engine import kube
+from whisklab.engine.helm.manifests import CLAIM, Id, Object, job_patch
+from whisklab.engine.helm.release import Release, Revision, decode, encode
+from whisklab.errors import WhisklabError
+
+MERGE = "application/merge-patch+json"
+NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+KEEP = {"helm.sh/resource-policy": "keep"}
+IMMUTABLE = "field is immutable"
+NOT_FOUND, INVALID = 404, 422  # HTTP
+GONE_WITHIN = 120.0  # seconds
+POLL = 0.5
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster of one server, as far as a release goes."""
+
+    server: Host
+    api: kube.Endpoint
+
+    def call(self, method: str, path: str, body: object = None, **how: Any) -> Any:  # noqa: ANN401
+        """Ask its API; see `kube.request`."""
+        return kube.request(self.server, self.api, method, path, body, **how)
+
+    def get(self, path: str) -> Any:  # noqa: ANN401
+        """Return an object or a list; None when there is none."""
+        try:
+            return self.call("GET", path)
+        except kube.Refused as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def latest(self, release: Release, status: str | None = None) -> Revision | None:
+        """Return the newest revision of a release (of this status), None when it has none.
+
+        Two small requests: a revision may have hundreds of kilobytes, and there are ten.
+        """
+        secrets = f"/api/v1/namespaces/{release.namespace}/secrets"
+        selector = f"?labelSelector=owner%3Dhelm%2Cname%3D{release.name}"
+        if status:
+            selector += f"%2Cstatus%3D{status}"
+        found = self.call("GET", secrets + selector, accept=NAMES_ONLY)["items"]
+        if not found:
+            return None
+        newest = max(found, key=lambda each: int(each["metadata"]["labels"]["version"]))
+        secret = self.get(f"{secrets}/{newest['metadata']['name']}")
+        return self.latest(release, status) if secret is None else decode(secret)
+
+    def write(self, release: Release, revision: Revision) -> None:
+        """Put a changed revision in the place of the one it was."""
+        path = f"/api/v1/namespaces/{release.namespace}/secrets/{revision.secret}"
+        self.call("PATCH", path, encode(revision), content_type=MERGE)
+
+    def refuses(self, release: Release, name: Id, before: Object, wanted: Object) -> bool:
+        """Tell whether the API refuses to change the Job there, because a field is immutable.
+
+        It is asked (a dry run), so that defaults and quantities are compared as it does.
+        """
+        patch = {"spec": job_patch(before.get("spec") or {}, wanted.get("spec") or {})}
+        path = _job(release, name) + "?dryRun=All"
+        try:
+            self.call("PATCH", path, patch, content_type=MERGE)
+        except kube.Refused as error:
+            if error.status not in {NOT_FOUND, INVALID}:
+                raise
+            return error.status == INVALID and IMMUTABLE in str(error)
+        return False
+
+    def delete_jobs(self, release: Release, names: Iterable[Id]) -> None:
+        """Delete Jobs with their pods, and wait until they are gone.
+
+        Raises:
+            WhisklabError: one does not go.
+        """
+        deadline = time.monotonic() + GONE_WITHIN
+        for name in names:
+            path = _job(release, name)
+            if self.get(path) is not None:
+                self.call("DELETE", path, {"propagationPolicy": "Foreground"})
+            while self.get(path) is not None:
+                if time.monotonic() > deadline:
+                    raise WhisklabError(f"{name} of release {release.name} does not go away")
+                time.sleep(POLL)
+
+    def keep_claims(self, release: Release, names: Iterable[Id]) -> None:
+        """Mark claims so that Helm leaves them."""
+        for name in names:
+            if name.kind == CLAIM:
+                space = name.namespace or release.namespace
+                path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name.name}"
+                if self.get(path) is not None:
+                    body = {"metadata": {"annotations": KEEP}}
+                    self.call("PATCH", path, body, content_type=MERGE)
+
+
+def _job(release: Release, name: Id) -> str:
+    space = name.namespace or release.namespace
+    return f"/apis/batch/v1/namespaces/{space}/jobs/{name.name}"

@@ -1,0 +1,123 @@
+"""Values of a release: merged as Helm merges them, compared, and shown without secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from whisklab.errors import BadInput
+
+# What a key is called whose value must not be shown.
+SECRET = re.compile(r"pass|secret|token|credential|auth|private|(^|[a-z_.-])key$", re.IGNORECASE)
+SHORTEST = 4  # characters; hiding "1" wherever it occurs would hide everything
+SHOWN = 60  # characters of a value
+HIDDEN = "***"
+
+Values = Mapping[str, Any]
+
+
+def merged(base: Values, over: Values) -> dict[str, Any]:
+    """Return `base` with `over` laid over it, as `helm -f base -f over` does. Pure."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def read(paths: Iterable[Path]) -> dict[str, Any]:
+    """Return what values files say together; a later one wins.
+
+    Raises:
+        BadInput: one cannot be read or is no mapping.
+    """
+    result: dict[str, Any] = {}
+    for path in paths:
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        except (ValueError, yaml.YAMLError) as error:
+            # The text may hold a secret: say where, not what.
+            place = getattr(error, "problem_mark", None)
+            line = f" (line {place.line + 1})" if place else ""
+            raise BadInput(f"{path}: is no YAML{line}") from None
+        if not isinstance(found, dict | None):
+            raise BadInput(f"{path}: holds no values: expected `key: value` lines")
+        result = merged(result, found or {})
+    return result
+
+
+def text(values: Values) -> str:
+    """Return values as JSON, always the same for the same values.
+
+    Raises:
+        BadInput: something in it is no JSON, such as a date; the sentence does not show it.
+    """
+    try:
+        return json.dumps(_plain(values), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"values of a release cannot be written as JSON: {error}") from None
+
+
+def difference(before: Values, after: Values) -> list[str]:
+    """Return one half sentence for each value that differs; secrets only by name. Pure."""
+    old, new = dict(_leaves(_plain(before))), dict(_leaves(_plain(after)))
+    lines = []
+    for path in sorted(old.keys() | new.keys()):
+        was, wanted = _json(old, path), _json(new, path)
+        if was != wanted:
+            shown = f"is {_short(was)}, not {_short(wanted)}"
+            lines.append(f"value {path} {'differs' if SECRET.search(path) else shown}")
+    return lines
+
+
+def secrets_in(*all_values: Values) -> set[str]:
+    """Return the texts that stand under keys that sound secret. Pure."""
+    return {
+        str(value)
+        for values in all_values
+        for path, value in _leaves(_plain(values))
+        if SECRET.search(path) and isinstance(value, str | int) and len(str(value)) >= SHORTEST
+    }
+
+
+def masked(text: str, secrets: Collection[str]) -> str:
+    """Return `text` without these secrets. Pure."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _json(leaves: Mapping[str, Any], path: str) -> str:
+    return json.dumps(leaves[path], sort_keys=True) if path in leaves else "unset"
+
+
+def _short(shown: str) -> str:
+    return shown if len(shown) <= SHOWN else shown[: SHOWN - 3] + "..."
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    if isinstance(value, Mapping) and (value or not path):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """A value as it comes back from Helm: keys are text, 2.0 is 2."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
