@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.cluster.background import background
 from tests.e2e.cluster.site import Run, Site
-from tests.e2e.cluster.test_8_interruption import background
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
