@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whisklab.engine.catalogue import Catalogue
@@ -108,13 +108,18 @@ def test_a_secret_that_is_no_record(data: dict[str, str]) -> None:
     assert "hello" not in str(caught.value)
 
 
+word = st.text(max_size=5)
 tree = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | word,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(word, inner, max_size=3),
+    max_leaves=6,
 )
+# A busy machine is no finding.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 
 
-@given(st.dictionaries(st.text(), tree))
+@unhurried
+@given(st.dictionaries(word, tree, max_size=4))
 def test_values_are_equal_to_themselves_only(given_values: dict[str, Any]) -> None:
     again = json.loads(values.text(given_values))
     assert values.difference(given_values, again) == []
@@ -241,10 +246,11 @@ def merge(target: Any, patch: Any) -> Any:
     return result
 
 
-flat = st.dictionaries(st.sampled_from("abc"), st.integers() | st.lists(st.integers()))
+flat = st.dictionaries(st.sampled_from("abc"), st.integers() | st.lists(st.integers(), max_size=2))
 spec = st.dictionaries(st.sampled_from("abc"), st.integers() | flat)
 
 
+@unhurried
 @given(spec, spec)
 def test_a_patch_leads_from_one_spec_to_the_other(
     before: dict[str, Any], after: dict[str, Any]
