@@ -13,6 +13,7 @@ from deploys.k3s.deploy import (
     ready,
     start,
     turns,
+    verify,
 )
 from deploys.k3s.wanted import api, leader, nodes
 
@@ -32,4 +33,5 @@ __all__ = [
     "ready",
     "start",
     "turns",
+    "verify",
 ]

@@ -8,10 +8,10 @@ from pyinfra.api.host import Host
 from deploys.k3s import operations, render, rolling, wanted
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import artifacts, services
+from whisklab.engine import artifacts, checks, services
 from whisklab.engine.capability import capability, selected
 from whisklab.engine.machine import Machine
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 
 CAPABILITY = "k3s"
 
@@ -176,3 +176,17 @@ def ready() -> None:
         server=machine.api_address or render.url(machine.node_address, api.port).split("//")[1],
         merge=settings.merge_kubeconfig,
     )
+
+
+@capability(CAPABILITY, "verify")
+def verify() -> None:
+    """On the leader: all nodes are Ready, now."""
+    names, api = [each.name for each in wanted.nodes()], wanted.api()
+
+    def all_ready(leader: Host) -> str:
+        missing = operations.missing(leader, names, api)
+        if missing:
+            raise WhisklabError(f"not Ready: {', '.join(missing)}")
+        return f"{len(names)} nodes"
+
+    checks.check(name="All nodes are Ready", what="nodes are Ready", work=all_ready)

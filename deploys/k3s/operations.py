@@ -35,7 +35,12 @@ def not_ready(nodes: Iterable[Any], wanted: list[str]) -> list[str]:
     return sorted(set(wanted) - {node.metadata.name for node in nodes if is_ready(node)})
 
 
-def _missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
+def missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
+    """Return those of `wanted` that are not Ready, as the API of `server` says.
+
+    Raises:
+        Unreachable: it does not answer.
+    """
     found = kube.ask(
         server, api, lambda core: core.list_node(_request_timeout=kube.REQUEST_TIMEOUT)
     )
@@ -44,8 +49,8 @@ def _missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
 
 def _wait(who: Host, leader: Host, names: list[str], api: kube.Endpoint, within: float) -> None:
     def problem() -> str | None:
-        missing = _missing(leader, names, api)
-        return f"not Ready: {', '.join(missing)}" if missing else None
+        absent = missing(leader, names, api)
+        return f"not Ready: {', '.join(absent)}" if absent else None
 
     turns.wait(who, problem, within, "look at `journalctl -u 'k3s*'` there")
 
@@ -62,14 +67,14 @@ def nodes_ready(names: list[str], api: kube.Endpoint, within: float) -> Generato
         within: how long to wait, in seconds.
     """
     try:
-        missing = _missing(host, names, api)
+        absent = missing(host, names, api)
     except kube.Unreachable:
-        missing = names
+        absent = names
         unknown_until("the API answers")
     else:
-        for name in missing:
+        for name in absent:
             because(f"{name} is not Ready")
-    if missing:
+    if absent:
 
         def wait(server: Host) -> None:
             _wait(server, server, names, api, within)

@@ -70,10 +70,8 @@ def _go(
 ) -> int:
     from whisklab.engine import run  # noqa: PLC0415
 
-    if not Path("config.py").is_file() or not Path("deploy.py").is_file():
-        raise BadInput("there is no config.py and deploy.py here: go to the repository's directory")
+    inventory = inventory_of(environment)
     run.select([name.strip() for name in only.split(",")] if only else [])
-    inventory = environment if environment.endswith(".py") else f"inventories/{environment}.py"
     display = Lines(sys.stderr)
     outcome = work(inventory, display, arguments)
     display.end()
@@ -82,6 +80,17 @@ def _go(
     else:
         _print(environment, outcome, planned=work is run.plan)
     return outcome.code
+
+
+def inventory_of(environment: str) -> str:
+    """Return the path of an environment's inventory, below the current directory.
+
+    Raises:
+        BadInput: this is not the directory of config.py and deploy.py.
+    """
+    if not Path("config.py").is_file() or not Path("deploy.py").is_file():
+        raise BadInput("there is no config.py and deploy.py here: go to the repository's directory")
+    return environment if environment.endswith(".py") else f"inventories/{environment}.py"
 
 
 class Lines:

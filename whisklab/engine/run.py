@@ -23,7 +23,7 @@ from pyinfra.api.output import set_echo, set_formatter
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import ctx_state
 
-from whisklab.engine import capability, hooks, reasons
+from whisklab.engine import capability, checks, hooks, reasons
 from whisklab.engine.progress import PROGRESS
 from whisklab.engine.reasons import Reason
 
@@ -103,6 +103,15 @@ def plan(inventory: str, display: Display, options: Sequence[str] = ()) -> Outco
 def apply(inventory: str, display: Display, options: Sequence[str] = ()) -> Outcome:
     """Deploy; run again it changes nothing. Arguments as for `plan`."""
     return _drive([inventory, "deploy.py", "-y", *options], display)
+
+
+def verify(inventory: str, display: Display, options: Sequence[str] = ()) -> Outcome:
+    """Try whether the platform works; `checks.results()` has how each check ended."""
+    checks.forget()
+    outcome = _drive([inventory, "verify.py", "-y", *options], display)
+    if outcome.code == DONE and checks.failed():
+        outcome.code = FAILED
+    return outcome
 
 
 def _drive(arguments: list[str], display: Display) -> Outcome:
