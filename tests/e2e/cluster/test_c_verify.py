@@ -1,0 +1,40 @@
+"""`whisklab verify` tells a platform that works from one that does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+def verify(site: Site, code: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the checks, by host and name, of a run that must end with `code`."""
+    done = site.whisklab("verify", site.name, "--json")
+    assert done.code == code, done.output
+    return {(each["host"], each["check"]): each for each in json.loads(done.stdout)["checks"]}
+
+
+def test_a_platform_that_works(site: Site) -> None:
+    site.converge()
+    before = site.snapshots()
+    found = verify(site, 0)
+    assert all(each["ok"] for each in found.values())
+    assert ("master", "nodes are Ready") in found
+    assert site.snapshots() == before  # nothing is left behind
+    assert f"{site.name}: ok" in site.whisklab("verify", site.name).output
+
+
+def test_a_node_that_is_down_is_named(site: Site) -> None:
+    site.root("worker1", "systemctl stop k3s-agent")
+    try:
+        until("worker1 is missed", lambda: "NotReady" in site.kubectl("get", "node", "worker1"))
+        bad = {key: each["detail"] for key, each in verify(site, 1).items() if not each["ok"]}
+        assert bad == {("master", "nodes are Ready"): "not Ready: worker1"}
+    finally:
+        site.converge()
