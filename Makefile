@@ -36,6 +36,7 @@ check: .venv/ready
 unit: .venv/ready
 	$(BIN)/pytest tests/unit $(ARGS)
 	cd standins/k3s && go vet $(GO_PURE) && go test $(GO_PURE)
+	cd standins/mount-nfs && go vet ./... && go test ./...
 
 contract: .venv/ready
 	$(BIN)/pytest tests/contract $(ARGS)

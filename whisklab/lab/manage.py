@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput
-from whisklab.lab import keys, state
+from whisklab.lab import kernel, keys, state
 from whisklab.lab.catalogue import Choice, choose
 from whisklab.lab.lock import user_lock
 from whisklab.lab.nspawn.process import boot_id
@@ -41,7 +41,7 @@ def up(
     with user_lock(name, report):
         # First: stand-ins that cannot be built are told before any host is made.
         chosen = choose(catalogue or wish.catalogue, _catalogue_before(name), report)
-        result = ask("up", {**_request(name, wish, paths), "prune": prune}, report)
+        result = ask("up", {**_request(name, wish, paths, report), "prune": prune}, report)
         first = state.load(name) is None
         return {**_finish(name, wish, paths, result, chosen), "first": first}
 
@@ -56,7 +56,7 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> dict[str, Any]:
     wish = _remembered(name, paths)
     with user_lock(name, report):
         chosen = choose(wish.catalogue, _catalogue_before(name), report)
-        result = ask("rebuild", {**_request(name, wish, paths), "only": list(only)}, report)
+        result = ask("rebuild", {**_request(name, wish, paths, report), "only": list(only)}, report)
         return _finish(name, wish, paths, result, chosen)
 
 
@@ -96,8 +96,9 @@ def _remembered(name: str, paths: StatePaths) -> Topology:
     return parse(text, str(paths.topology))
 
 
-def _request(name: str, wish: Topology, paths: StatePaths) -> dict[str, Any]:
+def _request(name: str, wish: Topology, paths: StatePaths, report: Report) -> dict[str, Any]:
     """What root needs to know. Makes the keys that are missing."""
+    mount_nfs = kernel.nfs_client(wish, report)
     paths.top.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         "name": name,
@@ -105,12 +106,14 @@ def _request(name: str, wish: Topology, paths: StatePaths) -> dict[str, Any]:
         "authorized_key": keys.user_key(paths, name),
         "network": str(wish.network),
         "internet": wish.internet,
+        "mount_nfs": str(mount_nfs) if mount_nfs else None,
         "hosts": [
             {
                 "name": host,
                 "address": str(address),
                 "forward": wish.hosts[host].forward,
                 "host_key": keys.host_key(paths, host)[0],
+                "kernel": kernel.chosen(wish.hosts[host]),
             }
             for host, address in wish.addresses().items()
         ],

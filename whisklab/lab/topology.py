@@ -71,12 +71,15 @@ class _Strict(BaseModel):
 class Host(_Strict):
     """One machine of the lab.
 
-    `forward` lists ports of the host that get a free port on 127.0.0.1, besides 22.
+    `forward` lists ports of the host that get a free port on 127.0.0.1, besides 22. `kernel` is
+    `shared` (the machine's own), `uml` (User-mode Linux, a kernel of the host's own), or `auto`:
+    uml for the group storage where the machine's kernel cannot serve NFS.
     """
 
     groups: list[Group] = []
     address: IPv4Address | None = None
     forward: Annotated[list[Port], AfterValidator(_no_ssh)] = []
+    kernel: Literal["auto", "shared", "uml"] = "auto"
 
 
 class Topology(_Strict):

@@ -89,12 +89,15 @@ class Lab:
         return execute(argv, self.environment)
 
     def processes(self) -> dict[str, int]:
-        """The process id of every host's systemd-nspawn."""
-        found = {}
+        """The process id of every host's systemd-nspawn, or kernel when it has one of its own."""
+        found: dict[str, int] = {}
         for pid, argv in commands():
-            machine = next((word for word in argv if word.startswith("--machine=")), "")
-            if argv[0] == "systemd-nspawn" and machine.startswith(f"--machine=wl-{self.name}."):
-                found[machine.rpartition(".")[2]] = pid
+            for word in argv:
+                kind, _, machine = word.partition("=")
+                lab, _, host = machine.partition(".")
+                if kind in ("--machine", "umid") and lab == f"wl-{self.name}":
+                    # A kernel's own processes have its arguments too; it was the first.
+                    found[host] = min(pid, found.get(host, pid))
         return found
 
     def namespaces(self) -> set[int]:
@@ -115,8 +118,8 @@ class Lab:
             found += [str(path) for path in Path("/sys/fs/cgroup").glob(pattern)]
         locks = (Path("/run/whisklab/locks"), self.state.parent.parent / "locks")
         found += [str(lock) for top in locks for lock in top.glob(f"lab-{self.name}.lock")]
-        runtime = Path("/run/systemd/nspawn/propagate")
-        found += [str(path) for path in runtime.glob(f"wl-{self.name}.*")]
+        for runtime in ("/run/systemd/nspawn/propagate", "/run/whisklab/uml"):
+            found += [str(path) for path in Path(runtime).glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]
         found += [f"process {pid}" for pid in in_namespaces(namespaces)]
         return found

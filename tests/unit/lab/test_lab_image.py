@@ -30,15 +30,16 @@ def test_other_systems_are_told_the_other_way(text: str) -> None:
 
 def test_an_image_is_named_by_all_that_goes_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
     release = Release("debian", "bookworm")
-    one = digest(recipe(release, "x86_64"))
-    assert one == digest(recipe(release, "x86_64"))
+    one = digest(recipe(release, "x86_64", nfs_client=True))
+    assert one == digest(recipe(release, "x86_64", nfs_client=True))
     others = {
-        digest(recipe(release, "aarch64")),
-        digest(recipe(Release("debian", "trixie"), "x86_64")),
+        digest(recipe(release, "aarch64", nfs_client=True)),
+        digest(recipe(release, "x86_64", nfs_client=False)),
+        digest(recipe(Release("debian", "trixie"), "x86_64", nfs_client=True)),
     }
     monkeypatch.setitem(image_files.FILES, "etc/motd", ("hello", 0o644))
-    others.add(digest(recipe(release, "x86_64")))
-    assert len({one, *others}) == 4
+    others.add(digest(recipe(release, "x86_64", nfs_client=True)))
+    assert len({one, *others}) == 5
     assert image.root_of(one).name == "root"
 
 
@@ -74,7 +75,13 @@ def test_interface_names_fit_and_hardware_addresses_are_local(address: str) -> N
 
 def test_every_host_knows_itself_and_its_neighbours() -> None:
     hosts = [
-        {"name": name, "address": f"10.77.0.{last}", "forward": [], "host_key": ""}
+        {
+            "name": name,
+            "address": f"10.77.0.{last}",
+            "forward": [],
+            "host_key": "",
+            "kernel": "shared",
+        }
         for name, last in (("a", 11), ("b", 12))
     ]
     base = {"name": "x", "user": "lab", "authorized_key": "", "network": "10.77.0.0/24"}

@@ -12,7 +12,7 @@ from whisklab.lab.nspawn import modules
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine where br_netfilter is missing, and a modprobe that notes how it was called."""
-    (tmp_path / "filesystems").write_text("nodev\toverlay\n\text4\n")
+    (tmp_path / "filesystems").write_text("nodev\toverlay\nnodev\tnfs\nnodev\tnfsd\n\text4\n")
     (tmp_path / "modprobe").write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/log\n')
     (tmp_path / "modprobe").chmod(0o755)
     (tmp_path / "log").touch()
@@ -48,3 +48,14 @@ def test_a_machine_that_has_all_is_left_alone(log: Path) -> None:
     modules.load(lambda _: None)
     modules.unload()
     assert log.read_text() == ""
+
+
+def test_a_file_system_is_there_or_in_a_module(log: Path) -> None:
+    assert modules.has_filesystem("nfsd")
+    assert log.read_text() == ""
+    assert modules.has_filesystem("btrfs")
+    assert log.read_text() == "-q --dry-run btrfs\n"
+    (log.parent / "modprobe").write_text("#!/bin/sh\nexit 1\n")
+    assert not modules.has_filesystem("btrfs")
+    (log.parent / "modprobe").unlink()
+    assert not modules.has_filesystem("not-there")

@@ -42,6 +42,12 @@ labs = st.builds(
 )
 
 
+def host(**changes: str) -> dict[str, object]:
+    """A host as the user's side describes it."""
+    plain = {"name": "a", "address": "10.77.0.11", "host_key": "", "kernel": "shared"}
+    return {**plain, "forward": [], **changes}
+
+
 @given(labs)
 def test_a_record_reads_back_as_it_was_written(lab: Record) -> None:
     assert record.parse(record.dump(lab)) == lab
@@ -90,7 +96,13 @@ def test_writing_leaves_the_old_record_until_the_new_one_is_whole(tmp_path: Path
 
 def lab_spec(name: str = "x", network: str = "10.77.0.0/24") -> spec.LabSpec:
     """A lab with one host, as root gets it."""
-    host = {"name": "a", "address": network.replace("0/24", "11"), "forward": [80], "host_key": "k"}
+    host = {
+        "name": "a",
+        "address": network.replace("0/24", "11"),
+        "forward": [80],
+        "host_key": "k",
+        "kernel": "shared",
+    }
     data = {"name": name, "user": "lab", "authorized_key": "key", "network": network}
     return spec.parse({**data, "internet": False, "hosts": [host]})
 
@@ -119,8 +131,9 @@ def test_a_lab_keeps_its_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         {"name": "../x"},
         {"user": "root"},
         {"network": "10.77.0.1/24"},
-        {"hosts": [{"name": "../a", "address": "10.77.0.11", "forward": [], "host_key": ""}]},
-        {"hosts": [{"name": "a", "address": "10.78.0.11", "forward": [], "host_key": ""}]},
+        {"hosts": [host(name="../a")]},
+        {"hosts": [host(address="10.78.0.11")]},
+        {"hosts": [host(kernel="another")]},
         {"hosts": [{"name": "a"}]},
         {"hosts": 3},
     ],

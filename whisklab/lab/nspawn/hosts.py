@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import signal
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import cgroup, forwarder, gate, image, network, seed
+from whisklab.lab.nspawn import cgroup, forwarder, gate, image, keeper, network
 from whisklab.lab.nspawn.forwarder import Forward
 from whisklab.lab.nspawn.journal import Journal
-from whisklab.lab.nspawn.keeper import Plan
-from whisklab.lab.nspawn.layout import LABS
+from whisklab.lab.nspawn.layout import LABS, UML_RUN
 from whisklab.lab.nspawn.lock import locked
+from whisklab.lab.nspawn.plan import Plan
 from whisklab.lab.nspawn.process import alive, end, identify, signal_and_wait
 from whisklab.lab.nspawn.record import HostRecord
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report, environment
-from whisklab.lab.nspawn.spec import HostSpec, LabSpec
+from whisklab.lab.nspawn.spec import UML, HostSpec, LabSpec
+from whisklab.lab.uml import image as uml_image
 
 _POWER_OFF = 40.0  # the image gives its services 20 s
 _KILL = 10.0
@@ -34,11 +36,12 @@ def choose_image(journal: Journal, lab: LabSpec, report: Report) -> list[str]:
     if not bare:
         return []
     with locked("images", report):
-        chosen = image.ensure(report)
+        base = image.ensure(report)
         for host in bare:
+            chosen = uml_image.ensure(base, report) if host.kernel == UML else base
             record = known.setdefault(host.name, HostRecord(chosen, str(host.address)))
-            record.image = chosen
-        journal.save()
+            record.image, record.kernel = chosen, host.kernel
+            journal.save()
     return [host.name for host in bare]
 
 
@@ -49,7 +52,7 @@ def make_disk(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
         return
     paths = journal.paths.host(host.name)
     remove_tree(paths.top, LABS)
-    seed.make_disk(paths, image.root_of(record.image), lab, host)
+    keeper.kind(record.kernel).make_disk(paths, image.root_of(record.image), lab, host)
     record.disk_done = True
     journal.save()
 
@@ -63,18 +66,20 @@ def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
             f" run `whisklab rebuild {lab.name}`"
         )
     _clear(journal, host.name)
-    seed.refresh(journal.paths.host(host.name), lab, host)
+    keeper.kind(record.kernel).refresh(journal.paths.host(host.name), lab, host)
     groups = cgroup.hierarchies().groups(lab.name, host.name)
     record.cgroups = [str(group) for group in groups]
     record.netns = journal.paths.host_netns(host.name)
     journal.save()
-    plan = Plan(lab.name, host.name, record.image, str(lab.network), record.address)
+    network_of_lab = str(lab.network)
+    plan = Plan(lab.name, host.name, record.image, network_of_lab, record.address, record.kernel)
 
     def write_down(pid: int) -> None:
         record.keeper = identify(pid)
         journal.save()
 
-    gate.start(plan.command(), journal.paths.host(host.name).console, write_down, env=environment())
+    console = journal.paths.host(host.name).console
+    gate.start(keeper.command(plan), console, write_down, env=environment())
 
 
 def forward(journal: Journal, host: HostSpec) -> None:
@@ -111,11 +116,11 @@ def forward(journal: Journal, host: HostSpec) -> None:
 def power_off(journal: Journal, names: list[str]) -> list[str]:
     """Power hosts off in parallel, keeping their disks; return those that had to be killed."""
     keepers = {name: journal.record.hosts[name].keeper for name in names}
-    running = {name: keeper for name, keeper in keepers.items() if keeper and alive(keeper)}
-    for keeper in running.values():
-        signal_and_wait(keeper, signal.SIGTERM, 0)
+    running = {name: process for name, process in keepers.items() if process and alive(process)}
+    for process in running.values():
+        signal_and_wait(process, signal.SIGTERM, 0)
     killed = [
-        name for name, keeper in running.items() if not signal_and_wait(keeper, None, _POWER_OFF)
+        name for name, process in running.items() if not signal_and_wait(process, None, _POWER_OFF)
     ]
     for name in names:
         release(journal, name)
@@ -142,9 +147,12 @@ def _clear(journal: Journal, name: str) -> None:
         cgroup.remove(Path(group))
     if record.netns:
         network.remove(record.netns)
+    if record.kernel == UML:
+        network.remove_tap(journal.paths.netns, IPv4Address(record.address))
     propagate = _RUNTIME / journal.paths.machine(name)
     if propagate.is_dir():
         propagate.rmdir()
+    remove_tree(UML_RUN / journal.paths.machine(name), UML_RUN)
     record.keeper = record.netns = None
     record.cgroups = []
 

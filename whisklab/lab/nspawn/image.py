@@ -9,11 +9,13 @@ import hashlib
 import json
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import aptrepo, image_files
+from whisklab.lab.nspawn import aptrepo, image_files, modules
 from whisklab.lab.nspawn.layout import IMAGES
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report, run, run_long
@@ -54,10 +56,11 @@ def parse_os_release(text: str) -> Release:
     return release
 
 
-def recipe(release: Release, architecture: str) -> dict[str, object]:
-    """Everything that decides what is in an image."""
+def recipe(release: Release, architecture: str, *, nfs_client: bool) -> dict[str, object]:
+    """Everything that decides what is in an image; `nfs_client`: whether the kernel has one."""
     return {
         "recipe": RECIPE,
+        "without NFS client": {} if nfs_client else image_files.WITHOUT_NFS_CLIENT,
         "distribution": release.distribution,
         "release": release.codename,
         "architecture": architecture,
@@ -87,25 +90,34 @@ def ensure(report: Report) -> str:
         WhisklabError: the machine cannot make one, or the build failed.
     """
     release = parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
-    wish = recipe(release, platform.machine())
+    nfs_client = modules.has_filesystem(modules.NFS_CLIENT)
+    wish = recipe(release, platform.machine(), nfs_client=nfs_client)
     name = digest(wish)
     if not root_of(name).is_dir():
-        _build(name, wish, release, report)
+        report(f"making the image of the hosts ({release.distribution} {release.codename}), once")
+        with building(name, wish, report) as directory:
+            _bootstrap(directory / "root", release, report)
+            _furnish(directory / "root", report)
+            if not nfs_client:
+                _divert_mount_nfs(directory / "root")
     return name
 
 
-def _build(name: str, wish: dict[str, object], release: Release, report: Report) -> None:
+@contextmanager
+def building(name: str, wish: dict[str, object], report: Report) -> Iterator[Path]:
+    """Make the directory of an image: whole, or not at all.
+
+    The caller holds the lock of images, and fills the directory that this yields.
+    """
     started = time.monotonic()
     IMAGES.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for left in IMAGES.glob(f"{_BUILDING}*"):  # of a build that was killed; we hold the lock
+    for left in IMAGES.glob(f"{_BUILDING}*"):  # of a build that was killed
         remove_tree(left, IMAGES)
-    building = IMAGES / f"{_BUILDING}{name}"
-    building.mkdir(mode=0o755)
-    report(f"making the image of the hosts ({release.distribution} {release.codename}), once")
-    _bootstrap(building / "root", release, report)
-    _furnish(building / "root", report)
-    (building / "recipe.json").write_text(json.dumps(wish, indent=1), encoding="utf-8")
-    building.rename(IMAGES / name)
+    directory = IMAGES / f"{_BUILDING}{name}"
+    directory.mkdir(mode=0o755)
+    yield directory
+    (directory / "recipe.json").write_text(json.dumps(wish, indent=1), encoding="utf-8")
+    directory.rename(IMAGES / name)
     report(f"image {name} made in {time.monotonic() - started:.0f} s")
 
 
@@ -146,16 +158,32 @@ def _furnish(root: Path, report: Report) -> None:
     for name in image_files.MASKED:
         for wants in root.glob(f"etc/systemd/system/*.wants/{name}"):
             wants.unlink()
-    for where, (content, mode) in image_files.FILES.items():
-        _place(root / where)
-        (root / where).write_text(content, encoding="utf-8")
-        (root / where).chmod(mode)
-    for where, target in image_files.LINKS.items():
-        _place(root / where)
-        (root / where).symlink_to(target)
+    place(root, image_files.FILES, image_files.LINKS)
     run(["chroot", str(root), "apt-get", "-qq", "update"])
 
 
-def _place(path: Path) -> None:
+def _divert_mount_nfs(root: Path) -> None:
+    for path in image_files.DIVERTED:
+        divert(root, "--divert", f"{path}.distrib", "--add", path)
+    place(root, {}, image_files.WITHOUT_NFS_CLIENT)
+
+
+def divert(root: Path, *arguments: str) -> None:
+    """Run dpkg-divert on the system below `root`; no file is moved."""
+    run(["chroot", str(root), "dpkg-divert", "--quiet", "--local", "--no-rename", *arguments])
+
+
+def place(root: Path, files: dict[str, tuple[str, int]], links: dict[str, str]) -> None:
+    """Write files (content and mode) and symbolic links into the system below `root`."""
+    for where, (content, mode) in files.items():
+        _make_way(root / where)
+        (root / where).write_text(content, encoding="utf-8")
+        (root / where).chmod(mode)
+    for where, target in links.items():
+        _make_way(root / where)
+        (root / where).symlink_to(target)
+
+
+def _make_way(path: Path) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-# Installed in the image. What deploys install themselves (conntrack, nfs-common, ...) stays out.
+# Installed in the image. What deploys install themselves (conntrack, nfs-common, ...) stays out;
+# what it needs besides and most machines have anyway (python3) makes a lab come up sooner.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping",
     "procps", "iptables", "nftables", "kmod", "mount", "ca-certificates", "curl", "ethtool",
-    "socat", "containerd", "runc", "containernetworking-plugins",
+    "socat", "containerd", "runc", "containernetworking-plugins", "python3",
 )  # fmt: skip
 # Kept with their dependencies in the image's own package repository.
 REPOSITORY_PACKAGES = (
@@ -14,6 +15,16 @@ REPOSITORY_PACKAGES = (
     "docker-registry", "apache2-utils",
 )  # fmt: skip
 REPOSITORY = "opt/whisklab/apt"
+
+# Where the kernel has no NFS client: nfs-common's program is put aside when it is installed, and
+# the lab's stand-in (standins/mount-nfs) takes its place. Debian has had it at both paths.
+MOUNT_NFS = "usr/local/lib/whisklab/mount.nfs"
+WITHOUT_NFS_CLIENT: dict[str, str] = {
+    "usr/sbin/mount.nfs": f"/{MOUNT_NFS}",
+    # Its file system is a part of the client; without it the unit would fail.
+    "etc/systemd/system/run-rpc_pipefs.mount": "/dev/null",
+}
+DIVERTED = ("/sbin/mount.nfs", "/usr/sbin/mount.nfs")
 
 MASKED = (
     "containerd.service",  # k3s starts its own

@@ -16,7 +16,7 @@ from whisklab.lab.nspawn.ready import tail, wait_for_ssh
 from whisklab.lab.nspawn.record import Record
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report
-from whisklab.lab.nspawn.spec import SSH, HostSpec, LabSpec
+from whisklab.lab.nspawn.spec import SSH, UML, HostSpec, LabSpec
 
 
 @dataclass
@@ -40,7 +40,8 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
         Ports and images of the hosts, which were made and started, which are not in the topology.
     """
     clock = Clock()
-    requirements.ensure(report, internet=spec.internet)
+    uml = any(host.kernel == UML for host in spec.hosts)
+    requirements.ensure(report, internet=spec.internet, uml=uml)
     book = journal.begin(spec, owner)
     _check_addresses(spec, book.record)
     gone = _not_wanted(spec, book, report, prune=prune)

@@ -14,12 +14,15 @@ MODULES = Path("/var/lib/whisklab/modules.json")
 IMAGES = Path("/var/cache/whisklab/images")
 LOCKS = Path("/run/whisklab/locks")
 NETNS = Path("/run/netns")
+UML_RUN = Path("/run/whisklab/uml")  # of hosts with their own kernel: pid file, console's socket
 
-# Directories of a host that cannot be on its overlay, because they hold overlays themselves.
+# Directories of a host that cannot be on its overlay: they hold overlays themselves, or the kernel
+# is to export them over NFS.
 REAL_DIRECTORIES = {
     "containerd": "/var/lib/containerd",
     "rancher": "/var/lib/rancher",
     "kubelet": "/var/lib/kubelet",
+    "nfs": "/var/nfs",
 }
 
 
@@ -43,6 +46,21 @@ class HostPaths:
     def root(self) -> Path:
         """Where the overlay is mounted, in a mount namespace of the host's own."""
         return self.top / "root"
+
+    @property
+    def cow(self) -> Path:
+        """What a host with its own kernel has written over its image."""
+        return self.top / "disk.cow"
+
+    @property
+    def seed(self) -> Path:
+        """The identity of a host with its own kernel, packed."""
+        return self.top / "seed.tar"
+
+    @property
+    def rebooted(self) -> Path:
+        """What a kernel that is a program becomes when it reboots."""
+        return self.top / "rebooted"
 
     @property
     def console(self) -> Path:

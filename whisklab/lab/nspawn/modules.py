@@ -14,17 +14,24 @@ from whisklab.lab.nspawn.layout import MODULES
 from whisklab.lab.nspawn.process import boot_id
 from whisklab.lab.nspawn.run import Report, environment
 
+NFS_SERVER, NFS_CLIENT = "nfsd", "nfs"
 _FILESYSTEMS = Path("/proc/filesystems")
 _BRIDGE = Path("/proc/sys/net/bridge")
 
 
 def missing() -> list[str]:
     """Those that this kernel has neither loaded nor built in."""
-    there = {
-        "overlay": "overlay" in _FILESYSTEMS.read_text(encoding="ascii").split(),
-        "br_netfilter": _BRIDGE.is_dir(),
-    }
+    known = _FILESYSTEMS.read_text(encoding="ascii").split()
+    there = {name: name in known for name in ("overlay", NFS_SERVER, NFS_CLIENT)}
+    there["br_netfilter"] = _BRIDGE.is_dir()
     return [name for name, found in there.items() if not found]
+
+
+def has_filesystem(name: str) -> bool:
+    """Whether the kernel knows this file system, or has a module for it."""
+    if name in _FILESYSTEMS.read_text(encoding="ascii").split():
+        return True
+    return _modprobe("--dry-run", name)
 
 
 def load(report: Report) -> None:

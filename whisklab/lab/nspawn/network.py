@@ -102,6 +102,19 @@ def make_host(
     )
 
 
+def make_tap(lab: str, address: IPv4Address) -> None:
+    """Make the link of a host that is no namespace but a program of this machine."""
+    link = link_name(address)
+    remove_tap(lab, address)
+    _batch(lab, f"tuntap add dev {link} mode tap", f"link set {link} master {BRIDGE} up")
+
+
+def remove_tap(lab: str, address: IPv4Address) -> None:
+    """Remove what `make_tap` has made; nothing when it is not there."""
+    if exists(lab) and _has_link(lab, link_name(address)):
+        _batch(lab, f"link delete {link_name(address)}")
+
+
 def slirp_command(namespace: str, ready_fd: int) -> list[str]:
     """The user-mode NAT of a lab; it writes to `ready_fd` when its interface is there."""
     return [
@@ -133,7 +146,8 @@ def route_out(namespace: str, network: IPv4Network) -> None:
 
 
 def _has_link(namespace: str, link: str) -> bool:
-    return f" {link}@" in run(["ip", "-n", namespace, "-o", "link", "show", "type", "veth"])
+    shown = run(["ip", "-n", namespace, "-o", "link", "show"])  # "7: NAME: <..." or "7: NAME@..."
+    return any(line.split()[1].rstrip(":").partition("@")[0] == link for line in shown.splitlines())
 
 
 def _batch(namespace: str, *lines: str) -> None:

@@ -26,6 +26,7 @@ class HostRecord:
     cgroups: list[str] = field(default_factory=list)
     netns: str | None = None
     disk_done: bool = False
+    kernel: str = "shared"  # of the disk that was made: see HostSpec
 
 
 @dataclass

@@ -16,6 +16,7 @@ PROGRAMS = {
     "umount": "mount",
     "sysctl": "procps",
 }
+FOR_UML = {"linux.uml": "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
 FOR_INTERNET = {"slirp4netns": "slirp4netns", "nft": "nftables"}
 
 
@@ -25,13 +26,13 @@ def missing(programs: dict[str, str], path: str) -> list[str]:
     return sorted(set(absent))
 
 
-def ensure(report: Report, *, internet: bool) -> None:
+def ensure(report: Report, *, internet: bool, uml: bool) -> None:
     """Install the missing packages with apt.
 
     Raises:
         WhisklabError: there is no apt, or it failed; names the packages.
     """
-    programs = PROGRAMS | (FOR_INTERNET if internet else {})
+    programs = PROGRAMS | (FOR_INTERNET if internet else {}) | (FOR_UML if uml else {})
     path = environment()["PATH"]
     packages = missing(programs, path)
     if not packages:

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from whisklab.errors import BadInput
-from whisklab.lab.nspawn.layout import REAL_DIRECTORIES, HostPaths
+from whisklab.lab.nspawn.layout import HostPaths
 from whisklab.lab.nspawn.network import UPLINK_DNS
 from whisklab.lab.nspawn.spec import HostSpec, LabSpec
 
@@ -15,18 +15,14 @@ USER_ID = 1000
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 
-def make_disk(paths: HostPaths, image: Path, lab: LabSpec, host: HostSpec) -> None:
-    """Make a host's disk: an empty overlay with the host's own identity on it."""
-    paths.top.mkdir(mode=0o755, parents=True)
-    for directory in (paths.upper, paths.work, paths.root):
-        directory.mkdir(mode=0o755)
-    for name in REAL_DIRECTORIES:
-        paths.real(name).mkdir(mode=0o755)
+def identity(paths: HostPaths, image: Path, lab: LabSpec) -> None:
+    """Write what makes a host itself for all its life; its `refresh` comes after."""
     upper = paths.upper
+    upper.mkdir(mode=0o755)
     (upper / "etc").mkdir(mode=0o755)
     (upper / "etc/ssh").mkdir(mode=0o755)
     _write(upper / "etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
-    refresh(paths, lab, host)
+    _write(upper / "etc/hosts", hosts_file(lab), 0o644)  # later it belongs to who works there
     _add_user(upper, image, lab)
 
 
@@ -35,10 +31,14 @@ def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
     upper = paths.upper
     _write(upper / "etc/hostname", f"{host.name}\n", 0o644)
     _write(upper / "etc/resolv.conf", f"nameserver {UPLINK_DNS}\n" if lab.internet else "", 0o644)
-    hosts = upper / "etc/hosts"
-    if not hosts.exists():  # later it belongs to who works on the host
-        _write(hosts, hosts_file(lab), 0o644)
     _write(upper / HOST_KEY, host.host_key, 0o600)
+
+
+def put_program(paths: HostPaths, where: str, program: Path) -> None:
+    """Put a program of this machine into a stopped host."""
+    place = paths.upper / where
+    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _replace(place, program.read_bytes(), 0o755)
 
 
 def hosts_file(lab: LabSpec) -> str:
@@ -74,11 +74,15 @@ def _add_user(upper: Path, image: Path, lab: LabSpec) -> None:
 
 
 def _write(path: Path, text: str, mode: int, *, group: int = 0) -> None:
+    _replace(path, text.encode(), mode, group=group)
+
+
+def _replace(path: Path, content: bytes, mode: int, *, group: int = 0) -> None:
     """Replace a file of a stopped host, never through a link that the host has put there."""
     beside = path.with_name(path.name + ".whisklab")
     beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         os.fchmod(file.fileno(), mode)
         os.fchown(file.fileno(), 0, group)
-        file.write(text)
+        file.write(content)
     beside.replace(path)

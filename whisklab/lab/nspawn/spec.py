@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput
 from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
 
 SSH = 22
+SHARED, UML = "shared", "uml"
+KERNELS = (SHARED, UML)
 
 
 @dataclass(frozen=True)
 class HostSpec:
-    """One host: its address, the ports forwarded to it, and its private ssh host key."""
+    """One host.
+
+    Attributes:
+        name: its name.
+        address: in the lab's network.
+        ports: those that are forwarded to it.
+        host_key: its private ssh key.
+        kernel: `shared` for the machine's own, `uml` for User-mode Linux.
+    """
 
     name: str
     address: IPv4Address
     ports: tuple[int, ...]
     host_key: str
+    kernel: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class LabSpec:
     network: IPv4Network
     internet: bool
     hosts: tuple[HostSpec, ...]
+    # The stand-in for mount.nfs that hosts get which share the machine's kernel, if they need one.
+    mount_nfs: Path | None = None
 
     @property
     def gateway(self) -> IPv4Address:
@@ -54,6 +68,7 @@ def parse(data: Mapping[str, Any]) -> LabSpec:
             network=IPv4Network(data["network"]),
             internet=bool(data["internet"]),
             hosts=tuple(_host(host) for host in data["hosts"]),
+            mount_nfs=Path(data["mount_nfs"]) if data.get("mount_nfs") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"not the description of a lab: {error!r}") from None
@@ -62,6 +77,8 @@ def parse(data: Mapping[str, Any]) -> LabSpec:
     for host in spec.hosts:
         if not is_host_name(host.name) or host.address not in spec.network:
             raise BadInput(f"{host.name!r} with {host.address} cannot be a host of the lab")
+        if host.kernel not in KERNELS:
+            raise BadInput(f"{host.name}: the kernel {host.kernel!r} is none of {KERNELS}")
     return spec
 
 
@@ -72,4 +89,5 @@ def _host(data: Mapping[str, Any]) -> HostSpec:
         address=IPv4Address(data["address"]),
         ports=ports,
         host_key=str(data["host_key"]),
+        kernel=str(data["kernel"]),
     )

@@ -1,0 +1,84 @@
+"""The disk image of hosts with their own kernel, made of the image of the other hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.nspawn import image
+from whisklab.lab.nspawn.image import digest, root_of
+from whisklab.lab.nspawn.image_files import DIVERTED, WITHOUT_NFS_CLIENT
+from whisklab.lab.nspawn.removal import remove_tree
+from whisklab.lab.nspawn.run import Report, run
+from whisklab.lab.uml import image_files
+
+RECIPE = 1  # counts changes of how it is made that the recipe below does not show
+SIZE = 8 << 30  # bytes; sparse, so it takes what is in it
+ACCOUNTS = ("passwd", "group", "shadow", "gshadow")  # read when a host's user is added
+_MODULES = Path("/usr/lib/uml/modules")  # of Debian's package user-mode-linux
+_DISK = "disk.img"
+
+
+def disk_of(name: str) -> Path:
+    """The disk that hosts of this image begin with; it is never written to."""
+    return root_of(name).parent / _DISK
+
+
+def recipe(base: str, kernel: str) -> dict[str, object]:
+    """Everything that decides what is in an image.
+
+    Args:
+        base: the digest of the image that it is made of.
+        kernel: the version of the User-mode Linux kernel.
+    """
+    return {
+        "recipe": RECIPE,
+        "base": base,
+        "kernel": kernel,
+        "size": SIZE,
+        "files": image_files.FILES,
+        "links": image_files.LINKS,
+        "removed": image_files.REMOVED,
+    }
+
+
+def ensure(base: str, report: Report) -> str:
+    """Make the image on top of the image `base`, unless it is there; return its digest.
+
+    The caller holds the lock of images.
+
+    Raises:
+        WhisklabError: User-mode Linux has no modules here, or the build failed.
+    """
+    kernels = sorted(path.name for path in _MODULES.glob("*"))
+    if not kernels:
+        raise WhisklabError(f"{_MODULES} has no kernel modules: reinstall user-mode-linux")
+    wish = recipe(base, kernels[-1])
+    name = digest(wish)
+    if not disk_of(name).is_file():
+        report("making the image of hosts with their own kernel, once")
+        with image.building(name, wish, report) as directory:
+            _build(directory, base, kernels[-1])
+    return name
+
+
+def _build(directory: Path, base: str, kernel: str) -> None:
+    tree = directory / "tree"
+    run(["cp", "--archive", str(root_of(base)), str(tree)])
+    (tree / "usr/lib/modules").mkdir(exist_ok=True)
+    run(["cp", "--archive", str(_MODULES / kernel), str(tree / "usr/lib/modules")])
+    run(["chroot", str(tree), "depmod", kernel])
+    for where in (*image_files.REMOVED, *WITHOUT_NFS_CLIENT):  # this kernel has one
+        (tree / where).unlink(missing_ok=True)
+    for path in DIVERTED:
+        image.divert(tree, "--remove", path)
+    image.place(tree, image_files.FILES, image_files.LINKS)
+    accounts = directory / "root/etc"
+    accounts.mkdir(mode=0o755, parents=True)
+    for file in ACCOUNTS:
+        run(["cp", "--archive", str(tree / "etc" / file), str(accounts)])
+    disk = directory / _DISK
+    with disk.open("wb") as sparse:
+        sparse.truncate(SIZE)
+    run(["mkfs.ext4", "-q", "-F", "-d", str(tree), str(disk)])
+    remove_tree(tree, directory)
