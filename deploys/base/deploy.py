@@ -7,7 +7,7 @@ from pyinfra.operations import server
 
 from deploys.base import operations, render
 from deploys.base.settings import BaseSettings
-from whisklab.engine import files
+from whisklab.engine import files, packages
 from whisklab.engine.capability import capability
 from whisklab.engine.machine import Machine
 
@@ -25,7 +25,7 @@ def base() -> None:
             marker="whisklab",
             lines=render.hosts_lines(addresses),
         )
-    operations.packages(name="Packages", names=settings.packages)
+    packages.installed(name="Packages", names=settings.packages)
     files.content(
         name="Kernel modules at each start",
         path="/etc/modules-load.d/whisklab.conf",

@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 from pyinfra.api import FactBase, FactProcessError
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 
 from whisklab.engine.files import script
-
-
-class InstalledPackages(FactBase[set[str]]):
-    """Those of `packages` that are installed."""
-
-    @staticmethod
-    def default() -> set[str]:
-        """None of them."""
-        return set()
-
-    def command(self, packages: list[str]) -> StringCommand:
-        """Exit 0 also when dpkg does not know one of them."""
-        return StringCommand(
-            "dpkg-query", "-W", "-f", QuoteString("${db:Status-Status} ${Package}\\n"), "--",
-            *map(QuoteString, packages), "2>/dev/null", "||", "true")  # fmt: skip
-
-    def process(self, output: list[str]) -> set[str]:
-        """Parse `installed NAME` lines."""
-        pairs = [line.split() for line in output]
-        if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  a status and a name
-            raise FactProcessError(f"unexpected answer of dpkg-query: {output[:2]}")
-        return {name for status, name in pairs if status == "installed"}
 
 
 class LoadableModules(FactBase[list[str]]):

@@ -19,7 +19,7 @@ from pyinfra.api.state import StateStage
 
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
-from whisklab.engine import files
+from whisklab.engine import files, packages
 from whisklab.engine.artifacts import UNPACKED, Digests
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.services import Service
@@ -173,7 +173,7 @@ def test_sysctl_of_this_machine_is_read() -> None:
     assert not run(base.sysctl, wanted={"net.ipv4.ip_forward": value})
 
 
-@pytest.mark.parametrize("operation", [files.content, files.link, files.block, base.packages])
+@pytest.mark.parametrize("operation", [files.content, files.link, files.block, packages.installed])
 def test_no_parameter_is_a_global_argument_of_pyinfra(operation: Any) -> None:
     import inspect  # noqa: PLC0415
 

@@ -6,7 +6,8 @@ import pytest
 from pyinfra.api import FactProcessError
 
 from deploys.base import render
-from deploys.base.facts import InstalledPackages, SysctlValues
+from deploys.base.facts import SysctlValues
+from whisklab.engine.packages import InstalledPackages
 
 
 def test_files() -> None:

@@ -1,0 +1,69 @@
+"""Debian packages: one remote command to look, apt only when one of them lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api.command import QuoteString, StringCommand
+
+from whisklab.engine.files import script
+from whisklab.engine.reasons import because
+
+# Another apt (a fresh VM's own upgrades) is waited for. Nobody is there to be asked.
+PATIENCE = 300  # seconds
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
+       "-o", f"DPkg::Lock::Timeout={PATIENCE}",
+       "-o", "Dpkg::Options::=--force-confdef",
+       "-o", "Dpkg::Options::=--force-confold")  # fmt: skip
+
+# An interrupted dpkg is finished first. Unlike apt, dpkg does not wait for another one.
+_FINISH = """
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+end=$(($(date +%s) + $1))
+until said=$(dpkg --force-confdef --force-confold --configure -a 2>&1 < /dev/null); do
+  case "$said" in
+    *"by another process"*) test "$(date +%s)" -lt "$end" || { echo "$said" >&2; exit 1; };;
+    *) echo "$said" >&2; exit 1;;
+  esac
+  sleep 1
+done
+"""
+
+
+class InstalledPackages(FactBase[set[str]]):
+    """Those of `packages` that are installed."""
+
+    @staticmethod
+    def default() -> set[str]:
+        """None of them."""
+        return set()
+
+    def command(self, packages: list[str]) -> StringCommand:
+        """Exit 0 also when dpkg does not know one of them."""
+        return StringCommand(
+            "dpkg-query", "-W", "-f", QuoteString("${db:Status-Status} ${Package}\\n"), "--",
+            *map(QuoteString, packages), "2>/dev/null", "||", "true")  # fmt: skip
+
+    def process(self, output: list[str]) -> set[str]:
+        """Parse `installed NAME` lines."""
+        pairs = [line.split() for line in output]
+        if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004  a status and a name
+            raise FactProcessError(f"unexpected answer of dpkg-query: {output[:2]}")
+        return {name for status, name in pairs if status == "installed"}
+
+
+@operation()
+def installed(names: list[str]) -> Generator[StringCommand]:
+    """Have all packages of `names` installed; the lists are refreshed only when one lacks."""
+    found: set[str] = host.get_fact(InstalledPackages, packages=names)
+    missing = sorted(set(names) - found)
+    if not missing:
+        host.noop("all packages are installed")
+        return
+    because(f"not installed: {', '.join(missing)}")
+    yield script(_FINISH, str(PATIENCE))
+    yield StringCommand(*APT, "update")
+    yield StringCommand(*APT, "install", "--no-install-recommends", "--",
+                        *map(QuoteString, missing))  # fmt: skip
