@@ -119,11 +119,8 @@ def test_one_finding_of_one_host_stops_all(drifted: Site) -> None:
 def test_a_machine_that_others_cannot_reach(drifted: Site) -> None:
     """The one that drops the packets does not know, the other tells."""
     address = {host["name"]: host["address"] for host in drifted.lab["hosts"]}["worker1"]
-    block = (
-        "nft add table inet fault && nft 'add chain inet fault input { type filter hook input "
-        f"priority 0; }}; add rule inet fault input ip saddr {address} drop'"
-    )
-    with faults.fault(drifted, "storage", block, faults.NFT_MEND):
+    rule = f"INPUT -s {address} -j DROP"
+    with faults.fault(drifted, "storage", f"iptables -w -I {rule}", f"iptables -w -D {rule}"):
         done = drifted.pyinfra(drifted.inventory, "-y")
     judge(done, 1, "stopped here, because of ")
     assert (

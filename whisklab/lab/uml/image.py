@@ -38,6 +38,7 @@ def recipe(base: str, kernel: str) -> dict[str, object]:
         "size": SIZE,
         "files": image_files.FILES,
         "links": image_files.LINKS,
+        "alternatives": image_files.ALTERNATIVES,
         "removed": image_files.REMOVED,
     }
 
@@ -68,6 +69,8 @@ def _build(directory: Path, base: str, kernel: str) -> None:
     (tree / "usr/lib/modules").mkdir(exist_ok=True)
     run(["cp", "--archive", str(_MODULES / kernel), str(tree / "usr/lib/modules")])
     run(["chroot", str(tree), "depmod", kernel])
+    for name, program in image_files.ALTERNATIVES.items():
+        run(["chroot", str(tree), "update-alternatives", "--set", name, program])
     for where in (*image_files.REMOVED, *WITHOUT_NFS_CLIENT):  # this kernel has one
         (tree / where).unlink(missing_ok=True)
     for path in DIVERTED:

@@ -56,6 +56,8 @@ _GENERATORS = (
 LINKS |= {
     f"etc/systemd/system-generators/systemd-{name}-generator": "/dev/null" for name in _GENERATORS
 }
+# Debian's User-mode Linux knows iptables' own tables, and of nftables next to nothing.
+ALTERNATIVES = {name: f"/usr/sbin/{name}-legacy" for name in ("iptables", "ip6tables")}
 # For hosts that share the machine's kernel.
 REMOVED = (
     "etc/systemd/system/sysinit.target.wants/whisklab-lab-setup.service",
