@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster.site import Run, Site
-from tests.e2e.cluster.trial import TRIAL
+from tests.e2e.cluster.trial import trial_environment
 
 MAKE_LAB_WITHIN = 3600  # seconds; compiling Kubernetes from nothing takes minutes
 
@@ -42,14 +41,5 @@ def site(empty_site: Site, made: Run) -> Site:
 @pytest.fixture
 def trial(site: Site) -> Iterator[Site]:
     """A second environment on the same hosts, removed afterwards; edit its files at will."""
-    inventory = site.directory / f"inventories/{TRIAL}.py"
-    data = site.directory / f"group_data/{TRIAL}.py"
-    secrets = site.directory / f".secrets/{TRIAL}"
-    inventory.write_text((site.directory / site.inventory).read_text().replace(
-        "Path(__file__).stem", repr(site.name)))  # fmt: skip
-    shutil.copy2(site.directory / f"group_data/{site.name}.py", data)
-    shutil.copytree(site.directory / f".secrets/{site.name}", secrets)
-    yield site
-    inventory.unlink()
-    data.unlink()
-    shutil.rmtree(secrets)
+    with trial_environment(site):
+        yield site

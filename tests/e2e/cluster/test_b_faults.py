@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from tests.e2e.cluster.background import background
-from tests.e2e.cluster.faults import blocked, is_blocked, small
+from tests.e2e.cluster.faults import blocked, covered, is_blocked, small
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import judge
 from tests.e2e.cluster.waiting import until
@@ -123,6 +123,23 @@ def test_a_connection_that_dies_while_a_command_runs(site: Site) -> None:
     until("no lock is held", lambda: free(site))
     site.converge()
     assert not edited(site, "worker1")
+    assert site.converge() == set()
+
+
+def test_a_connection_that_dies_in_an_upload(site: Site) -> None:
+    with (
+        covered(site, "worker1", BINARY, "old"),
+        blocked(site, "worker1", "/usr/bin/gzip"),
+        background(site, ".venv/bin/whisklab", "apply", site.name) as run,
+    ):
+        until("the upload has begun", lambda: is_blocked(site, "worker1"))
+        site.root("worker1", KILL_SESSION)
+        lost(site, run)
+        assert site.root("worker1", f"cat {BINARY}") == "old"
+    until("no lock is held", lambda: free(site))
+    assert leftovers(site, "worker1") == ""
+    site.converge()
+    assert "SchedulingDisabled" not in site.kubectl("get", "nodes")
     assert site.converge() == set()
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tests.e2e.cluster.site import Run, Site
 
 TRIAL = "trial"
@@ -19,3 +23,21 @@ def judge(done: Run, code: int, *sentences: str) -> None:
     for sentence in sentences:
         assert sentence in done.output, done.output
     assert "Traceback" not in done.output, done.output
+
+
+@contextmanager
+def trial_environment(site: Site) -> Iterator[None]:
+    """Have a second environment on the same hosts, whose files may be edited at will."""
+    inventory = site.directory / f"inventories/{TRIAL}.py"
+    data = site.directory / f"group_data/{TRIAL}.py"
+    secrets = site.directory / f".secrets/{TRIAL}"
+    inventory.write_text((site.directory / site.inventory).read_text().replace(
+        "Path(__file__).stem", repr(site.name)))  # fmt: skip
+    shutil.copy2(site.directory / f"group_data/{site.name}.py", data)
+    shutil.copytree(site.directory / f".secrets/{site.name}", secrets)
+    try:
+        yield
+    finally:
+        inventory.unlink()
+        data.unlink()
+        shutil.rmtree(secrets)
