@@ -37,6 +37,7 @@ unit: .venv/ready
 	$(BIN)/pytest tests/unit $(ARGS)
 	cd standins/k3s && go vet $(GO_PURE) && go test $(GO_PURE)
 	cd standins/mount-nfs && go vet ./... && go test ./...
+	cd standins/provisioner && go vet . && go test .
 
 contract: .venv/ready
 	$(BIN)/pytest tests/contract $(ARGS)

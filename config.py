@@ -5,6 +5,7 @@ from deploys.helm.settings import HelmSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.labels.settings import NodeSettings
 from deploys.preflight.settings import PreflightSettings
+from deploys.provisioner.settings import ProvisionerSettings
 from deploys.releases.settings import ReleaseSettings
 from whisklab.engine import hooks
 from whisklab.engine.forwards import ForwardSettings
@@ -18,6 +19,7 @@ hooks.install(
         K3sSettings,
         HelmSettings,
         NodeSettings,
+        ProvisionerSettings,
         ReleaseSettings,
         ForwardSettings,
     ]

@@ -61,6 +61,21 @@ node_taints = []  # such as ["dedicated=openwhisk:NoSchedule"]
 # Helm ------------------------------------------------------------------------------------------
 helm_version = None  # of the CLI on the masters, such as "v3.19.5"; None: the catalogue's default
 
+# Volumes on NFS: the release openwhisk-nfs ------------------------------------------------------
+provisioner_enabled = True  # False uninstalls it; claims and data stay
+provisioner_version = None  # of the chart; None: the catalogue's default
+provisioner_image = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"
+provisioner_namespace = "nfs-provisioner"
+provisioner_server = None  # address of the NFS server; None: the first host of the group storage
+provisioner_path = None  # what it exports; None: its first export
+provisioner_mount_options = []  # such as ["nfsvers=4.1", "hard"]
+provisioner_storage_class = "nfs-client"
+provisioner_default_class = False  # True: for claims that name no class, instead of local-path
+provisioner_reclaim_policy = "Delete"  # of the volume of a deleted claim; or "Retain"
+provisioner_archive_on_delete = True  # with Delete: rename its directory, do not remove it
+provisioner_values = {}  # further values of the chart
+provisioner_timeout = 300  # seconds until it must be ready
+
 # Releases: charts of your own, installed after the platform -------------------------------------
 # {"my-app": {"chart": "charts/my-app", "namespace": "my-team", "values": {"replicas": 2}}}
 #   chart         a directory, an archive (.tgz), or a product of the catalogue

@@ -81,14 +81,20 @@ def version(machine: Host) -> str:
 
 
 def artifacts(machine: Host) -> list[Pushed]:
-    """Return the binary, and the images when they are wanted."""
+    """Return the binary, and the images when they are wanted: k3s's, and what the catalogue has."""
     settings = K3sSettings.of(machine)
     found = [Pushed("k3s binary", _artifact(machine, "k3s"), render.BINARY)]
     if settings.airgap_images:
-        bundle = _artifact(machine, "airgap-images")
-        path = f"{render.IMAGES}/{bundle.file_name}"
-        found.append(Pushed("Images for a closed network", bundle, path, mode="644"))
+        found.append(_images("Images for a closed network", _artifact(machine, "airgap-images")))
+        known, kind = catalogue(machine), architecture(machine)
+        for product in known.having("images", kind):
+            bundle = known.artifact(product, None, "images", kind)
+            found.append(_images(f"Images of {product}", bundle))
     return found
+
+
+def _images(name: str, bundle: Artifact) -> Pushed:
+    return Pushed(name, bundle, f"{render.IMAGES}/{bundle.file_name}", mode="644")
 
 
 def _artifact(machine: Host, name: str) -> Artifact:

@@ -166,6 +166,12 @@ class Catalogue:
         """Return the versions that there are of a product, in the catalogue's order."""
         return list(self._products[product].versions) if product in self._products else []
 
+    def having(self, name: str, architecture: str) -> Iterator[str]:
+        """Yield the products whose default version has an artifact of this name."""
+        for product, found in self._products.items():
+            if architecture in found.versions.get(found.default, {}).get(name, {}):
+                yield product
+
     def artifact(self, product: str, wanted: str | None, name: str, architecture: str) -> Artifact:
         """Return one artifact.
 

@@ -1,0 +1,5 @@
+"""The provisioner of volumes on NFS."""
+
+from deploys.provisioner.deploy import fetch, provisioner
+
+__all__ = ["fetch", "provisioner"]

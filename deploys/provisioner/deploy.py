@@ -1,0 +1,66 @@
+"""Volumes on NFS: the release `openwhisk-nfs`, and which storage class is the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra import host
+
+from deploys.provisioner import operations, render
+from deploys.provisioner.settings import ProvisionerSettings
+from whisklab.engine import helm
+from whisklab.engine.capability import capability
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.kube import Endpoint
+from whisklab.engine.machine import Machine
+from whisklab.errors import BadInput
+
+
+def _release(server: str | None, path: str | None) -> helm.Release:
+    settings, machine = ProvisionerSettings.of(host), Machine.of(host)
+    server, path = settings.server or server, settings.path or path
+    if not settings.enabled:
+        return helm.Release(render.RELEASE, None, settings.namespace, present=False)
+    if not server or not path:
+        raise BadInput(
+            "the provisioner needs an NFS server: put a host into the group storage, or set "
+            "provisioner_server and provisioner_path, or provisioner_enabled = False"
+        )
+    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    return helm.Release(
+        name=render.RELEASE,
+        chart=helm.chart(render.PRODUCT, settings.version, catalogue),
+        namespace=settings.namespace,
+        values=render.values(settings, server, path),
+        timeout=settings.timeout,
+    )
+
+
+@capability("provisioner", "fetch")
+def fetch(server: str | None, path: str | None, api: Endpoint) -> None:
+    """On the leader: have the chart on the laptop before any host is changed.
+
+    Args:
+        server: address of the NFS server, unless the data say another; None for none.
+        path: of its export.
+        api: of this server.
+
+    Raises:
+        BadInput: there is no NFS server, or no such chart.
+    """
+    helm.chart_fetched(
+        name="Chart of the provisioner in the cache", release=_release(server, path), api=api
+    )
+
+
+@capability("provisioner")
+def provisioner(server: str | None, path: str | None, api: Endpoint) -> None:
+    """On the leader: have the storage class. Arguments as for `fetch`."""
+    settings = ProvisionerSettings.of(host)
+    helm.released(name=f"Release {render.RELEASE}", release=_release(server, path), api=api)
+    operations.default_class(
+        name="Default storage class",
+        ours=settings.storage_class,
+        api=api,
+        wanted=settings.enabled and settings.default_class,
+    )

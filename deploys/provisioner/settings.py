@@ -1,0 +1,60 @@
+"""What `provisioner` reads from the data."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from whisklab.engine.settings import Settings
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError("expected a Kubernetes name such as nfs-client")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class ProvisionerSettings(Settings):
+    """The storage class whose claims become directories of an NFS export.
+
+    Attributes:
+        enabled: whether it is installed; False uninstalls it, claims and data stay.
+        version: of the chart; None takes the catalogue's default.
+        image: of the provisioner, with its tag.
+        namespace: of the release `openwhisk-nfs`.
+        server: address of the NFS server; None: the first host of the group storage.
+        path: what it exports; None: the first export of that host.
+        mount_options: of the volumes, such as ["nfsvers=4.1", "hard"].
+        storage_class: its name.
+        default_class: claims that name no class get this one; any other class, such as k3s's
+            local-path, stops being the default.
+        reclaim_policy: what becomes of a volume whose claim is deleted.
+        archive_on_delete: with Delete, rename the directory to archived-... instead of removing it.
+        values: further values of the chart.
+        timeout: seconds until it must be ready.
+    """
+
+    prefix: ClassVar[str] = "provisioner_"
+
+    enabled: bool = True
+    version: str | None = None
+    image: Annotated[str, Field(pattern=r"^.+:[^/:]+$")] = (
+        "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"
+    )
+    namespace: Name = "nfs-provisioner"
+    server: str | None = None
+    path: str | None = None
+    mount_options: list[str] = []
+    storage_class: Name = "nfs-client"
+    default_class: bool = False
+    reclaim_policy: Literal["Delete", "Retain"] = "Delete"
+    archive_on_delete: bool = True
+    values: Annotated[dict[str, Any], Field(repr=False)] = {}
+    timeout: Annotated[int, Field(ge=1)] = 300
