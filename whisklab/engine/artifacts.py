@@ -27,6 +27,7 @@ from whisklab.engine.downloads import download, wrong_checksum
 from whisklab.engine.files import SHA256_HEX, script
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call
+from whisklab.engine.sources import locate
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
@@ -89,7 +90,13 @@ def _fetch(artifact: Artifact) -> Path:
         return path
     path = cached(artifact.source.sha256, artifact.file_name)
     if not path.is_file():
-        download(str(artifact), artifact.source.url, path, artifact.source.sha256, logger.info)
+        place = locate(str(artifact), artifact.source.url, artifact.version)
+        wanted = artifact.source.sha256
+        if place.sha256 not in (None, wanted):
+            raise WhisklabError(
+                wrong_checksum(str(artifact), artifact.source.url, wanted, str(place.sha256))
+            )
+        download(str(artifact), place.url, path, wanted, logger.info, place.headers)
     return path
 
 

@@ -11,21 +11,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
-from urllib.parse import unquote, urljoin, urlparse
+from urllib.parse import urljoin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whisklab.engine.sources import file_name
 from whisklab.errors import BadInput
 
-Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
+Url = Annotated[str, Field(pattern=r"^(https?|file|oci|oci\+http)://")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ANY = "all"  # the architecture of what is the same everywhere, as Debian says
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Source(BaseModel):
-    """Where one file comes from: its URL (https, http or file) and its SHA-256, hexadecimal."""
+    """Where one file comes from: its URL and its SHA-256, hexadecimal.
+
+    The URL is https, http or file, or one of the forms of `whisklab.engine.sources`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: Url
@@ -112,11 +116,6 @@ class Artifact(BaseModel):
         named = f"{self.product} {self.version}"
         wanted = PurePosixPath(self.member).name if self.member else self.file_name
         return named if wanted == self.product else f"{named} ({wanted})"
-
-
-def file_name(url: str) -> str:
-    """Return the name of the file at `url`."""
-    return PurePosixPath(unquote(urlparse(url).path)).name
 
 
 class Catalogue:

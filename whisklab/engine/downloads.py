@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -59,7 +59,14 @@ def client() -> httpx.Client:
         ) from None
 
 
-def download(what: str, url: str, path: Path, sha256: str | None, report: Report) -> str:
+def download(
+    what: str,
+    url: str,
+    path: Path,
+    sha256: str | None,
+    report: Report,
+    headers: Mapping[str, str] | None = None,
+) -> str:
     """Have the file of `url` at `path`, whole and checked, and return its SHA-256.
 
     Idempotent. A part that an earlier run left is continued if the server can; a part of which the
@@ -72,6 +79,7 @@ def download(what: str, url: str, path: Path, sha256: str | None, report: Report
         sha256: what it must be; None: not known yet, and a part is then continued only when the
             server says that the file is the same.
         report: hears of the progress.
+        headers: to send along.
 
     Raises:
         WhisklabError: the source does not answer, breaks off, has another checksum, or there is no
@@ -81,19 +89,25 @@ def download(what: str, url: str, path: Path, sha256: str | None, report: Report
         path.parent.mkdir(parents=True, exist_ok=True)
         with _part(path, what, report) as file:
             if file is not None:
-                return _complete(what, url, file, path, sha256, report)
+                return _complete(what, url, file, path, sha256, report, headers or {})
         return sha256_of(path)  # another run was first
 
 
 def _complete(
-    what: str, url: str, file: BinaryIO, path: Path, sha256: str | None, report: Report
+    what: str,
+    url: str,
+    file: BinaryIO,
+    path: Path,
+    sha256: str | None,
+    report: Report,
+    more: Mapping[str, str],
 ) -> str:
     part, note = _names(path)
-    continued = _transfer(what, url, file, note, checked=sha256 is not None, report=report)
+    continued = _transfer(what, url, file, note, more, checked=sha256 is not None, report=report)
     if continued and sha256 not in (None, sha256_of(part)):
         report(f"{what}: what an earlier run left is of another file, starting over")
         _restart(file)
-        _transfer(what, url, file, note, checked=False, report=report)
+        _transfer(what, url, file, note, more, checked=False, report=report)
     note.unlink(missing_ok=True)
     found = sha256_of(part)
     if sha256 not in (None, found):
@@ -144,14 +158,21 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 
 
 def _transfer(
-    what: str, url: str, file: BinaryIO, note: Path, *, checked: bool, report: Report
+    what: str,
+    url: str,
+    file: BinaryIO,
+    note: Path,
+    more: Mapping[str, str],
+    *,
+    checked: bool,
+    report: Report,
 ) -> bool:
     """Append what lacks; return whether an earlier part was continued."""
     offset = file.tell()
     try:
         with client() as http:
             for headers in (_range(url, offset, note, checked=checked), WHOLE):
-                with http.stream("GET", url, headers={**WHOLE, **headers}) as answer:
+                with http.stream("GET", url, headers={**WHOLE, **headers, **more}) as answer:
                     if offset and _continues(answer, offset):
                         _receive(what, answer, file, report)
                         return True

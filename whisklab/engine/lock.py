@@ -18,8 +18,9 @@ import httpx
 import yaml
 
 from whisklab.engine.cache import cached, sha256_of, writing
-from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked, file_name
+from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked
 from whisklab.engine.downloads import Report, client, download
+from whisklab.engine.sources import file_name, locate
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.paths import cache_dir
 
@@ -130,7 +131,8 @@ class _Resolver:
         fresh = (
             cache_dir() / "unchecked" / hashlib.sha256(url.encode()).hexdigest() / file_name(url)
         )
-        sha256 = download(str(key), url, fresh, None, self._report)
+        place = locate(str(key), url, key.version)
+        sha256 = download(str(key), place.url, fresh, place.sha256, self._report, place.headers)
         path = cached(sha256, fresh.name)
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
