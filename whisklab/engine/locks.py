@@ -5,7 +5,7 @@ Two locks, both in /run, so a restart of the host clears them:
   lives; when the run ends, or the laptop is silent (no power, another network), that process
   ends. A second run is told who holds it.
 - `change.lock` is held by each changing command while it runs, also when the run that started it
-  was killed; the next changing command waits for it.
+  was killed. The next run waits for it before it looks at anything that it may change.
 """
 
 from __future__ import annotations
@@ -32,8 +32,13 @@ SILENCE = 60  # seconds without a beat: the run is dead
 _HOLD = """
 umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
 if flock -n 9; then
-  printf "%s\\n" "$2" > "$1/run.holder"; echo held
-  while test -n "$(timeout "$3" head -c 1)"; do :; done
+  printf "%s\\n" "$2" > "$1/run.holder"
+  if flock -o -w "$4" "$1/change.lock" true; then
+    echo held
+    while test -n "$(timeout "$3" head -c 1)"; do :; done
+  else
+    echo "what it had begun still runs after $4 s"
+  fi
   rm -f "$1/run.holder"
 else
   cat "$1/run.holder"
@@ -74,9 +79,10 @@ def holder() -> str:
 def hold_command() -> StringCommand:
     """Return the command that holds the run lock while it gets a BEAT on stdin now and then.
 
-    It prints HELD first, or else who holds the lock.
+    It prints HELD first, when no command of an earlier run is at work any more; or else who holds
+    the lock.
     """
-    return script(_HOLD, DIRECTORY, holder(), str(SILENCE))
+    return script(_HOLD, DIRECTORY, holder(), str(SILENCE), str(PATIENCE))
 
 
 def under_change_lock(command: StringCommand) -> StringCommand:

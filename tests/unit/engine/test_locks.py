@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import select
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,33 @@ def test_a_silent_holder_loses_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
         held.stdin.flush()
         assert held.wait(timeout=30) == 0
     assert shell(locks.hold_command()).stdout.startswith(locks.HELD)
+
+
+def test_a_run_begins_when_what_a_dead_one_left_running_is_done(own_directory: Path) -> None:
+    own_directory.mkdir()
+    with (own_directory / "change.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with subprocess.Popen(
+            ["sh", "-c", locks.hold_command().get_raw_value()],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as run:  # fmt: skip
+            assert run.stdin is not None
+            assert run.stdout is not None
+            assert select.select([run.stdout], [], [], 0.5)[0] == []
+            fcntl.flock(file, fcntl.LOCK_UN)
+            assert run.stdout.readline() == f"{locks.HELD}\n"
+            run.stdin.close()
+    assert not (own_directory / "run.holder").exists()
+
+
+def test_a_run_waits_only_so_long(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0)
+    own_directory.mkdir()
+    with (own_directory / "change.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = shell(locks.hold_command()).stdout
+    assert said == "what it had begun still runs after 0 s\n"
+    assert not (own_directory / "run.holder").exists()
 
 
 def test_only_marked_commands_are_changing() -> None:
