@@ -1,0 +1,172 @@
+"""Run the whisklab command, note each command it gives a host, and be killed at a chosen one.
+
+    python -m tests.e2e.killed.driver NOTES POINT VERB ENVIRONMENT ...
+
+NOTES is a file that gets one line of JSON for each command. POINT is `host:number`: that host's
+command of this number is started there and gets half of what it is to read on its stdin, then this
+process is killed. What the host has begun goes on without us. "" lets the run alone.
+
+Commands are counted for each host by itself, because only there is their order always the same;
+one that was given before, word for word, is a poll and not counted. What changes the cluster
+through the Kubernetes API counts as a command of the host whose API it is.
+"""
+
+from __future__ import annotations
+
+import pyinfra_cli  # noqa: F401  # isort: skip  first: it patches the standard library for gevent
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import paramiko
+from kubernetes.client.rest import RESTClientObject
+from pyinfra import host
+from pyinfra.connectors.ssh import SSHConnector
+
+from whisklab.cli import main
+from whisklab.engine import locks
+from whisklab.engine.connector import WhiskSSH
+
+
+@dataclass
+class Command:
+    """A command that a host is given.
+
+    Attributes:
+        host: its name.
+        reads: how many bytes it gets on its stdin.
+        changes: whether it may change the host.
+        text: what it is.
+        number: which of its host's commands it is, from 1.
+    """
+
+    host: str
+    reads: int = 0
+    changes: bool = False
+    text: str = ""
+    number: int = 0
+
+
+@dataclass
+class Driver:
+    """Notes commands in a file, and kills this process at the point.
+
+    Attributes:
+        last_words: a channel's id to how many bytes may still be sent on it.
+    """
+
+    notes: Path
+    point: str
+    given: dict[str, set[str]] = field(default_factory=dict)
+    last_words: dict[int, int] = field(default_factory=dict)
+
+    def note(self, command: Command) -> bool:
+        """Note the command; tell whether it is the one at the point."""
+        given = self.given.setdefault(command.host, set())
+        if command.text in given:
+            return False
+        given.add(command.text)
+        command.number = len(given)
+        with self.notes.open("a") as file:
+            file.write(json.dumps(asdict(command)) + "\n")
+        return f"{command.host}:{command.number}" == self.point
+
+    @staticmethod
+    def end() -> None:
+        """Be killed, as from outside: nothing is flushed, closed or told."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _put(owner: Any, **functions: Any) -> None:
+    for name, function in functions.items():
+        setattr(owner, name, function)
+
+
+_current: ContextVar[Command] = ContextVar("current")
+_upload: ContextVar[int] = ContextVar("upload", default=0)
+
+
+def watch_connector() -> None:
+    """Know which host a channel's command is for, and how much it will read."""
+    run, stream, start = SSHConnector.run_shell_command, WhiskSSH.stream, WhiskSSH.open
+
+    def run_shell_command(self: SSHConnector, *args: Any, **arguments: Any) -> Any:
+        lines = arguments.get("_stdin") or []
+        texts = [lines] if isinstance(lines, str) else lines
+        reads = sum(len(text.encode()) + (not text.endswith("\n")) for text in texts)
+        _current.set(Command(self.host.name, reads, locks.is_changing()))
+        return run(self, *args, **arguments)
+
+    def upload(self: WhiskSSH, command: Any, source: Path) -> Any:
+        token = _upload.set(source.stat().st_size)
+        try:
+            return stream(self, command, source)
+        finally:
+            _upload.reset(token)
+
+    def start_command(self: WhiskSSH, command: Any) -> Any:
+        _current.set(Command(self.host.name, _upload.get(), changes=_upload.get() > 0))
+        return start(self, command)
+
+    _put(SSHConnector, run_shell_command=run_shell_command)
+    _put(WhiskSSH, stream=upload)
+    _put(WhiskSSH, open=start_command)
+
+
+def watch_channels(driver: Driver) -> None:
+    """Note each command as it is started, and end in the middle of the chosen one."""
+    execute, send = paramiko.Channel.exec_command, paramiko.Channel.send
+
+    def exec_command(self: paramiko.Channel, text: str) -> None:
+        command = _current.get()
+        command.text = text
+        here = driver.note(command)
+        execute(self, text)  # returns when the host has started it
+        if here and command.reads:
+            driver.last_words[id(self)] = command.reads // 2
+        elif here:
+            driver.end()
+
+    def send_some(self: paramiko.Channel, data: bytes) -> int:
+        left = driver.last_words.get(id(self))
+        if left is None:
+            return send(self, data)
+        sent = send(self, data[:left]) if left else 0
+        driver.last_words[id(self)] = left - sent
+        if left == sent:
+            driver.end()
+        return sent
+
+    _put(paramiko.Channel, exec_command=exec_command)
+    _put(paramiko.Channel, send=send_some)
+
+
+def watch_api(driver: Driver) -> None:
+    """Note each change through the Kubernetes API, and end when the chosen one was answered."""
+    stock: Callable[..., Any] = RESTClientObject.request
+
+    def request(self: Any, method: str, url: str, *args: Any, **arguments: Any) -> Any:
+        text = f"{method} {url} {arguments.get('body')}"
+        here = method != "GET" and driver.note(Command(host.name, changes=True, text=text))
+        answer = stock(self, method, url, *args, **arguments)
+        if here:
+            driver.end()
+        return answer
+
+    _put(RESTClientObject, request=request)
+
+
+if __name__ == "__main__":
+    notes, point, *arguments = sys.argv[1:]
+    chosen = Driver(Path(notes), point)
+    watch_connector()
+    watch_channels(chosen)
+    watch_api(chosen)
+    sys.exit(main.run(arguments))

@@ -1,0 +1,87 @@
+"""A small lab whose runs are killed."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.cluster.site import Run, Site
+from tests.e2e.killed import look
+from tests.e2e.killed.points import Command, noted
+from whisklab.paths import cache_dir
+
+TOPOLOGY = """
+hosts:
+  master:  {groups: [masters], forward: [6443]}
+  worker1: {groups: [workers]}
+"""
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What came after a run that was killed at a point.
+
+    Attributes:
+        killed: that run.
+        commands: which it had given.
+        running: the hosts on which it had started the service.
+        following: the next run, an ordinary one.
+        changes: what that one changed.
+        plan: what is left to do.
+        state: what is there then.
+        expected: what an undisturbed run leaves there.
+    """
+
+    killed: Run
+    commands: list[Command]
+    running: list[str]
+    following: Run
+    changes: list[dict[str, Any]]
+    plan: Run
+    state: set[str]
+    expected: set[str]
+
+
+Trials = dict[str, Future[Aftermath]]  # by point
+
+
+class Rig:
+    """A site's lab, and the state that an undisturbed deploy leaves on it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.commands: list[Command] = []
+        self.state: set[str] = set()
+        site.environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
+
+    def prepare(self) -> None:
+        """Bring the lab up, deploy on it undisturbed, and see how that goes and what it leaves."""
+        (self.site.directory / f"inventories/{self.site.name}.yaml").write_text(TOPOLOGY)
+        assert self.site.whisklab("up", self.site.name).code == 0
+        run, self.commands = self._drive("")
+        assert run.code == 0, run.output
+        self.state = look.everything(self.site)
+
+    def trial(self, point: str) -> Aftermath:
+        """Have a run on fresh hosts killed at `point` and let another one follow, then look."""
+        name = self.site.name
+        assert self.site.whisklab("rebuild", name).code == 0
+        killed, commands = self._drive(point)
+        running = [host for host in self.site.hosts if self._active(host)]
+        following = self.site.whisklab("apply", name, "--json")
+        changes = json.loads(following.stdout)["changes"]
+        plan = self.site.whisklab("plan", name)
+        state = look.everything(self.site)
+        return Aftermath(killed, commands, running, following, changes, plan, state, self.state)
+
+    def _active(self, host: str) -> bool:
+        return "active" in self.site.root(host, "systemctl is-active k3s k3s-agent || true").split()
+
+    def _drive(self, point: str) -> tuple[Run, list[Command]]:
+        notes = self.site.directory / f"{self.site.name}.notes"
+        notes.unlink(missing_ok=True)
+        argv = (str(notes), point, "apply", self.site.name)
+        run = self.site.run(".venv/bin/python", "-m", "tests.e2e.killed.driver", *argv)
+        return run, noted(notes)
