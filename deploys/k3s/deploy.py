@@ -134,8 +134,10 @@ def _begin() -> None:
         for each in members.values()
         if each.name in had_theirs or (not each.pending and each.name != host.name)
     ]
+    # One that is down cannot get worse by its turn, and may be the one whose API is asked.
+    names = others if members[host.name].active else []
     operations.others_ready(
-        name="The others are Ready", names=others, leader=wanted.leader(), api=wanted.api(),
+        name="The others are Ready", names=names, leader=wanted.leader(), api=wanted.api(),
         within=settings.ready_within,
     )  # fmt: skip
     if is_server() and settings.cluster_init:

@@ -18,7 +18,7 @@ from whisklab.errors import WhisklabError
 TOLD_EVERY = 10.0  # seconds
 POLL = 1.0
 STEADY = 5  # looks: the kubelet reports its pods a moment after itself
-GONE, TOO_MANY = 404, 429  # HTTP: the pod is gone; a disruption budget says not now
+GONE, TOO_MANY = 404, 429  # HTTP: it is not there; a disruption budget says not now
 MERGE = {"_content_type": "application/merge-patch+json"}
 
 
@@ -89,8 +89,8 @@ class Turn:
             self._before = workloads.ready_on(self.node, self._pods())
         except kube.Unreachable:
             return  # nothing can be moved, nothing is known to work
-        if self.drain:
-            self._cordon()
+        if self.drain and (node := self._node()):
+            self._cordon(node)
             self._drain(host)
 
     def settle(self, host: Host) -> None:
@@ -105,12 +105,26 @@ class Turn:
         uncordon(self.leader, self.api, self.node)
 
     def _unsettled(self, since: float) -> str | None:
-        node = kube.ask(self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT))
+        node = self._node()
+        if node is None:
+            return f"{self.node} is not a node of the cluster yet"
         why = workloads.unsettled(node, since, self.version)
         if why:
             return why
         missing = workloads.missing(self._before, self._pods())
         return f"not ready: {', '.join(missing)}" if missing else None
+
+    def _node(self) -> Any:  # noqa: ANN401  a V1Node, None before it has ever joined
+        from kubernetes import client  # noqa: PLC0415  half a second to import
+
+        try:
+            return kube.ask(
+                self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT)
+            )
+        except client.ApiException as error:
+            if error.status != GONE:
+                raise
+            return None
 
     def _pods(self) -> list[Any]:
         found = kube.ask(
@@ -118,8 +132,7 @@ class Turn:
         )
         return list(found.items)
 
-    def _cordon(self) -> None:
-        node = kube.ask(self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT))
+    def _cordon(self, node: Any) -> None:  # noqa: ANN401  a V1Node
         if not node.spec.unschedulable:  # else it is somebody else's cordon, and stays
             _patch(self.leader, self.api, self.node, cordoned=True)
 
