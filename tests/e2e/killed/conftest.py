@@ -37,8 +37,10 @@ def rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Rig]]:
 
 @pytest.fixture(scope="module")
 def points(rigs: list[Rig]) -> list[Command]:
-    """Where runs are killed."""
-    return spread(rigs[0].commands)
+    """Where runs are killed: all over, and where a service is enabled but has never started."""
+    commands = rigs[0].commands
+    enabling = [each for each in commands if "systemctl enable" in each.text]
+    return [*enabling, *spread(commands)]
 
 
 @pytest.fixture(scope="module")

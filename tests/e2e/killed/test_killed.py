@@ -13,6 +13,7 @@ pytestmark = pytest.mark.e2e
 
 UPLOAD = 1 << 20  # bytes; no file that is written from text is as large
 RESTART = "systemctl restart"
+TRIALS = POINTS + 2
 
 
 def by_host(commands: list[Command]) -> dict[str, list[tuple[int, int, bool]]]:
@@ -26,7 +27,7 @@ def by_host(commands: list[Command]) -> dict[str, list[tuple[int, int, bool]]]:
 def test_the_points_are_found_again_in_each_run(rigs: list[Rig], points: list[Command]) -> None:
     one, other = rigs
     assert by_host(one.commands) == by_host(other.commands)
-    assert len({each.point for each in points}) == POINTS
+    assert len({each.point for each in points}) == TRIALS
     assert {each.host for each in points} == set(one.site.hosts)
     assert any(each.reads > UPLOAD for each in points)
     assert any(RESTART in each.text for each in points)
@@ -35,7 +36,7 @@ def test_the_points_are_found_again_in_each_run(rigs: list[Rig], points: list[Co
     }
 
 
-@pytest.mark.parametrize("number", range(1, POINTS + 1))
+@pytest.mark.parametrize("number", range(1, TRIALS + 1))
 def test_the_run_after_a_killed_one_converges(
     points: list[Command], trials: Trials, number: int
 ) -> None:
@@ -51,4 +52,4 @@ def test_the_run_after_a_killed_one_converges(
     missing, further = trial.expected - trial.state, trial.state - trial.expected
     assert (sorted(missing)[:20], sorted(further)[:20]) == ([], [])
     # Only the very last command leaves nothing to do.
-    assert bool(trial.changes) == (number < POINTS)
+    assert bool(trial.changes) == (number < TRIALS)
