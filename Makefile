@@ -38,6 +38,7 @@ unit: .venv/ready
 	cd standins/k3s && go vet $(GO_PURE) && go test $(GO_PURE)
 	cd standins/mount-nfs && go vet ./... && go test ./...
 	cd standins/provisioner && go vet . && go test .
+	cd standins/wsk && go vet . && go test .
 
 contract: .venv/ready
 	$(BIN)/pytest tests/contract $(ARGS)

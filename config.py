@@ -7,6 +7,7 @@ from deploys.labels.settings import NodeSettings
 from deploys.preflight.settings import PreflightSettings
 from deploys.provisioner.settings import ProvisionerSettings
 from deploys.releases.settings import ReleaseSettings
+from deploys.wsk.settings import WskSettings
 from whisklab.engine import hooks
 from whisklab.engine.forwards import ForwardSettings
 from whisklab.engine.machine import Machine
@@ -20,6 +21,7 @@ hooks.install(
         HelmSettings,
         NodeSettings,
         ProvisionerSettings,
+        WskSettings,
         ReleaseSettings,
         ForwardSettings,
     ]

@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import helm, k3s, releases
+from deploys import helm, k3s, releases, wsk
 from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight, remember
@@ -25,6 +25,7 @@ if k3s.is_node():
     k3s.fetch()
 if k3s.is_server():
     helm.fetch()
+    wsk.fetch()
 if host.name == k3s.leader().name:
     releases.fetch(api=k3s.api())
 stage("all artifacts are on the laptop")
@@ -35,6 +36,7 @@ if k3s.joins():
     k3s.install()
 if k3s.is_server():
     helm.install()
+    wsk.install(server=k3s.leader())
 stage("everything is in place")
 
 # Servers, then the agents that work already, one after the other; new agents all at once.

@@ -76,6 +76,12 @@ provisioner_archive_on_delete = True  # with Delete: rename its directory, do no
 provisioner_values = {}  # further values of the chart
 provisioner_timeout = 300  # seconds until it must be ready
 
+# wsk, the OpenWhisk CLI, on the masters ---------------------------------------------------------
+wsk_version = None  # such as "1.2.0"; None: the catalogue's default
+wsk_api_host = None  # "host:port" of OpenWhisk's API; None: the first master, at wsk_api_port
+wsk_api_port = 31001
+# wsk_auth: the key of the namespace it works in; without it the guest's, which is public
+
 # Releases: charts of your own, installed after the platform -------------------------------------
 # {"my-app": {"chart": "charts/my-app", "namespace": "my-team", "values": {"replicas": 2}}}
 #   chart         a directory, an archive (.tgz), or a product of the catalogue

@@ -59,7 +59,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "go.log"
 
 
-PROGRAMS = 5  # k3s, pause, coredns, helm, the provisioner
+PROGRAMS = 6  # k3s, pause, coredns, helm, the provisioner, wsk
 
 
 def builds(log: Path) -> int:
@@ -75,7 +75,7 @@ def test_a_build_is_reused_and_its_catalogue_tells_the_truth(tools: Path) -> Non
     assert "the k3s stand-in v1.34.4+k3s1 is built" in lines
     products = yaml.safe_load(catalogue.read_text())
     assert products["k3s"]["default"] == "v1.34.4+k3s1"
-    assert set(products) == {"k3s", "helm", "nfs-subdir-external-provisioner"}
+    assert set(products) == {"k3s", "helm", "nfs-subdir-external-provisioner", "wsk"}
     for name, product in products.items():
         for artifact in product["versions"][product["default"]].values():
             for entry in artifact.values():
@@ -96,7 +96,7 @@ def test_helm_is_packed_like_a_release(tools: Path) -> None:
 def test_the_directory_is_named_after_what_goes_in(
     tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("helm", "provisioner"):
+    for name in ("helm", "provisioner", "wsk"):
         shutil.copytree(standin_cache.SOURCES / name, tmp_path / "sources" / name)
     sources = tmp_path / "sources" / "k3s"
     (sources / "coredns").mkdir(parents=True)

@@ -1,0 +1,51 @@
+"""The OpenWhisk CLI on the servers, and whom it talks to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.api.host import Host
+
+from deploys.wsk import render
+from deploys.wsk.facts import Accounts
+from deploys.wsk.settings import WskSettings
+from whisklab.engine import artifacts, files
+from whisklab.engine.capability import capability
+from whisklab.engine.catalogue import Artifact, Catalogue
+from whisklab.engine.machine import Machine, architecture
+
+ROOT = "root"
+
+
+def _program() -> Artifact:
+    machine = Machine.of(host)
+    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    return catalogue.artifact("wsk", WskSettings.of(host).version, "wsk", architecture(host))
+
+
+@capability("wsk", "fetch")
+def fetch() -> None:
+    """Have it on the laptop before any host is changed."""
+    artifacts.fetched(name="wsk in the cache", artifact=_program(), path=render.BINARY)
+
+
+@capability("wsk", "files")
+def install(server: Host) -> None:
+    """Have it in /usr/local/bin, and the property files of root and of the user who logs in.
+
+    Args:
+        server: where OpenWhisk's API is, unless the data say another.
+    """
+    artifacts.pushed(name="wsk", artifact=_program(), path=render.BINARY)
+    content = render.properties(WskSettings.of(host), Machine.of(server).node_address)
+    users = list(dict.fromkeys([ROOT, str(host.data.get("ssh_user") or ROOT)]))
+    for account in host.get_fact(Accounts, users=users):
+        files.content(
+            name=f"Whom {account.user}'s wsk talks to",
+            path=f"{account.home}/{render.FILE}",
+            content=content,
+            mode="600",
+            owner=f"{account.user}:{account.group}",
+            secret=True,
+        )
