@@ -4,6 +4,7 @@ from deploys.base.settings import BaseSettings
 from deploys.helm.settings import HelmSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.labels.settings import NodeSettings
+from deploys.nfs.settings import NfsSettings
 from deploys.preflight.settings import PreflightSettings
 from deploys.provisioner.settings import ProvisionerSettings
 from deploys.releases.settings import ReleaseSettings
@@ -17,6 +18,7 @@ hooks.install(
         Machine,
         PreflightSettings,
         BaseSettings,
+        NfsSettings,
         K3sSettings,
         HelmSettings,
         NodeSettings,

@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import helm, k3s, releases, wsk
+from deploys import helm, k3s, nfs, releases, wsk
 from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight, remember
@@ -19,7 +19,11 @@ exclusive()
 stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
-preflight(ports=k3s.ports(), open_ports=k3s.open_ports(), containers=k3s.is_node())
+preflight(
+    ports=k3s.ports(),
+    open_ports=k3s.open_ports() | nfs.open_ports(),
+    containers=k3s.is_node(),
+)
 stage("all machines are fit")
 if k3s.is_node():
     k3s.fetch()
@@ -32,6 +36,7 @@ stage("all artifacts are on the laptop")
 
 remember()
 base()
+nfs.nfs(mounts=k3s.is_node(), cluster=k3s.addresses())
 if k3s.joins():
     k3s.install()
 if k3s.is_server():

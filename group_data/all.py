@@ -37,6 +37,18 @@ base_sysctl = {  # kernel settings, where the kernel has them
 }
 base_hosts_entries = True  # /etc/hosts names all machines of the environment
 
+# Storage: what the machines of the group storage export over NFS ----------------------------------
+# "*" is everybody who reaches the machine: right for a network of its own. Safer: clients
+# ["cluster"], which are the addresses of the nodes. What leaves this list is no longer exported;
+# its files stay.
+nfs_exports = [
+    {
+        "path": "/var/nfs/kubedata",
+        "clients": ["*"],
+        "options": ["rw", "sync", "no_subtree_check", "no_root_squash", "no_all_squash"],
+    }
+]
+
 # k3s -------------------------------------------------------------------------------------------
 k3s_version = None  # such as "v1.34.3+k3s1"; None: the catalogue's default
 k3s_cluster_cidr = "10.42.0.0/16"  # network of the pods

@@ -15,9 +15,10 @@ from deploys.k3s.deploy import (
     turns,
     verify,
 )
-from deploys.k3s.wanted import api, leader, nodes
+from deploys.k3s.wanted import addresses, api, leader, nodes
 
 __all__ = [
+    "addresses",
     "api",
     "change",
     "check",

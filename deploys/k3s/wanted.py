@@ -39,6 +39,11 @@ def nodes() -> list[Host]:
     return list({each.name: each for each in both}.values())
 
 
+def addresses() -> list[str]:
+    """Return the addresses of all machines of the cluster, in its own network."""
+    return [Machine.of(each).node_address for each in nodes()]
+
+
 def api() -> Endpoint:
     """Return where the Kubernetes API is on a server."""
     return Endpoint(render.KUBECONFIG, K3sSettings.of(leader()).https_listen_port)

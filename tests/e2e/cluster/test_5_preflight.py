@@ -131,7 +131,7 @@ def test_a_machine_that_others_cannot_reach(drifted: Site) -> None:
 
 
 def test_a_firewall_stops_until_it_is_accepted(trial: Site) -> None:
-    """`iptables -P INPUT DROP`, on a node and on a machine that needs no open port yet."""
+    """`iptables -P INPUT DROP`, on a node and on the storage host."""
     inventory = f"inventories/{TRIAL}.py"
     with ExitStack() as stack:
         for host in ("worker2", "storage"):
@@ -141,8 +141,9 @@ def test_a_firewall_stops_until_it_is_accepted(trial: Site) -> None:
         refused = trial.pyinfra(inventory, "-y")
         append(trial, "group_data/{env}.py", "preflight_accept = ['firewall']\n")
         taken = trial.pyinfra(inventory, "-y", "--limit", "worker2")
-    judge(refused, 1, "stopped here, because of worker2")
-    assert set(said(refused)) == {("worker2", "firewall")}
+    judge(refused, 1, "stopped here, because of ")
+    assert set(said(refused)) == {("worker2", "firewall"), ("storage", "firewall")}
+    assert "let in 2049/tcp (NFS), 111/tcp" in said(refused)["storage", "firewall"]
     assert (
         "(iptables): turn it off, or let in 10250/tcp (kubelet, from all nodes), 8472/udp"
         in (said(refused)["worker2", "firewall"])

@@ -1,0 +1,39 @@
+"""Storage that every node can mount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyinfra import host
+
+from deploys.nfs import operations, render
+from deploys.nfs.settings import NfsSettings
+from whisklab.engine import packages
+from whisklab.engine.capability import capability
+
+
+def is_server() -> bool:
+    """Tell whether this host exports directories."""
+    return "storage" in host.groups
+
+
+def open_ports() -> dict[str, str]:
+    """Return what a firewall of this host must let in for NFS, and what for."""
+    return dict(render.OPEN_PORTS) if is_server() else {}
+
+
+@capability("nfs")
+def nfs(*, mounts: bool, cluster: Iterable[str]) -> None:
+    """Export what the data say on the storage host; have the client where it is mounted.
+
+    Args:
+        mounts: whether this host mounts exports.
+        cluster: the addresses that the client `cluster` of an export stands for.
+    """
+    packages.installed(name="Packages", names=render.packages(serves=is_server(), mounts=mounts))
+    if not is_server():
+        return
+    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+    operations.directories(name="Export directories", exports=exports)
+    operations.exported(name="Exports", exports=exports)
+    operations.serving(name=f"Service {render.SERVICE}", exports=exports)

@@ -1,0 +1,92 @@
+"""What `nfs` asks the storage host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyinfra.api import FactBase, FactProcessError
+from pyinfra.api.command import StringCommand
+
+from deploys.nfs import render
+from whisklab.engine.files import script
+
+# Each line with the kind of its answer before it: one command for all that is asked.
+_LOOK = """
+file=$1 service=$2; shift 2
+sed 's/^/ours /' "$file" 2>/dev/null
+for each in /etc/exports /etc/exports.d/*.exports; do
+  if test "$each" != "$file" -a -f "$each"; then sed "s|^|foreign $each |" "$each"; fi
+done
+if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
+for path; do
+  if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G' "$path"; fi
+done
+systemctl show -p ActiveState,UnitFileState -- "$service" | sed 's/^/unit /'
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The state of an NFS server.
+
+    Attributes:
+        file: the text of our file of exports, empty when there is none.
+        foreign: the text of each other file of exports.
+        now: what the server exports now, as exportfs keeps it.
+        directories: the kind and the owner of what is at each path, if there is something.
+        active: whether the service runs.
+        enabled: whether it starts with the machine.
+    """
+
+    file: str = ""
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    now: str = ""
+    directories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    active: bool = False
+    enabled: bool = False
+
+
+class ServerState(FactBase[Server]):
+    """The state of the NFS server, and of the directories at `paths`."""
+
+    @staticmethod
+    def default() -> Server:
+        """Nothing is there."""
+        return Server()
+
+    def command(self, paths: list[str]) -> StringCommand:
+        """One command, whatever is installed."""
+        return script(_LOOK, render.FILE, render.SERVICE, *paths)
+
+    def process(self, output: list[str]) -> Server:
+        """Sort the lines by their kind."""
+        texts: dict[str, list[str]] = {"ours": [], "now": [], "unit": [], "at": [], "foreign": []}
+        for line in output:
+            kind, _, rest = line.partition(" ")
+            if kind not in texts:
+                raise FactProcessError(f"unexpected answer about NFS: {line}")
+            texts[kind].append(rest)
+        unit = dict(line.split("=", 1) for line in texts["unit"] if "=" in line)
+        if "ActiveState" not in unit:
+            raise FactProcessError(f"unexpected answer of systemctl show: {texts['unit']}")
+        foreign: dict[str, str] = {}
+        for line in texts["foreign"]:
+            file, _, text = line.partition(" ")
+            foreign[file] = f"{foreign.get(file, '')}{text}\n"
+        return Server(
+            file="".join(f"{line}\n" for line in texts["ours"]),
+            foreign=foreign,
+            now="".join(f"{line}\n" for line in texts["now"]),
+            directories=dict(map(_directory, texts["at"])),
+            active=unit["ActiveState"] == "active",
+            enabled=unit.get("UnitFileState") == "enabled",
+        )
+
+
+def _directory(line: str) -> tuple[str, tuple[str, str]]:
+    try:
+        path, kind, owner = line.rsplit("|", 2)
+    except ValueError as error:
+        raise FactProcessError(f"unexpected answer of stat: {line}") from error
+    return path, (kind, owner)

@@ -1,0 +1,94 @@
+"""Operations of `nfs`: all compare with what one look at the server has told."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.command import QuoteString
+
+from deploys.nfs import render
+from deploys.nfs.facts import Server, ServerState
+from whisklab.engine.files import write_command, written
+from whisklab.engine.reasons import because, diff_wanted, differs
+from whisklab.engine.remote import fail
+
+DIRECTORY = "directory"  # as stat calls it
+
+
+def _look(exports: render.Entries) -> Server:
+    # The same question in each operation: it is asked once.
+    paths = sorted({entry.path for entry in exports})
+    found: Server = host.get_fact(ServerState, paths=paths)
+    return found
+
+
+@operation()
+def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCommand]:
+    """Have the directories that are exported, owned by nobody; what is in them is not touched.
+
+    Args:
+        exports: every single export.
+    """
+    found = _look(exports).directories
+    user, _, group = render.OWNER.partition(":")
+    for path in sorted({entry.path for entry in exports}):
+        kind, owner = found.get(path, (None, None))
+        if kind is None:
+            because(f"{path} is not there")
+            yield StringCommand("install", "-d", "-o", user, "-g", group, QuoteString(path))
+        elif kind != DIRECTORY:
+            yield fail(f"{path} is to be exported and is a {kind}: move it away")
+        elif owner != render.OWNER:
+            because(f"{path} belongs to {owner}, not {render.OWNER}")
+            yield StringCommand("chown", render.OWNER, QuoteString(path))
+
+
+@operation()
+def exported(exports: render.Entries) -> Generator[StringCommand | FunctionCommand]:
+    """Have these exports in our file, and exported by the service if it runs.
+
+    What our file had before and the data no longer have is unexported first: a run that dies in
+    between finds it in the file again.
+
+    Args:
+        exports: every single export.
+    """
+    state = _look(exports)
+    before, now = render.parse(state.file), render.parse(state.now)
+    foreign = {file: render.parse(text) for file, text in state.foreign.items()}
+    if sentences := render.conflicts(exports, foreign):
+        yield fail(*sentences)
+        return
+    left = render.left(exports, before, now)
+    wanted = written(render.exports_file(exports))
+    lines = render.why_lines_differ(state.file, wanted)
+    lacking = render.why_not_exported(exports, now) if state.active else []
+    for reason in [*(f"{each} is still exported" for each in left), *lines, *lacking]:
+        because(reason)
+    if lines and diff_wanted():
+        differs(f"{render.FILE} is another", state.file, wanted)
+    for entry in left:
+        yield StringCommand("exportfs", "-u", QuoteString(str(entry)))
+    if lines:
+        yield write_command(render.FILE, wanted, "644", "root:root")
+    if lacking:
+        yield StringCommand("exportfs", "-a")
+
+
+@operation()
+def serving(exports: render.Entries) -> Generator[StringCommand]:
+    """Have the service run, and start with the machine.
+
+    Args:
+        exports: every single export.
+    """
+    state = _look(exports)
+    if not state.active:
+        because("it does not run")
+    if not state.enabled:
+        because("it is not enabled")
+        yield StringCommand("systemctl", "enable", "--quiet", "--", render.SERVICE)
+    if not state.active:
+        yield StringCommand("systemctl", "start", "--", render.SERVICE)

@@ -1,0 +1,123 @@
+"""What `nfs` writes and compares, as pure functions of settings and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deploys.nfs.settings import CLUSTER, PAIRS, Export
+
+SERVICE = "nfs-server"
+# A file of our own: lines that somebody else has in /etc/exports are not even read to be changed.
+FILE = "/etc/exports.d/whisklab.exports"
+OWNER = "nobody:nogroup"
+OPEN_PORTS = {"2049/tcp": "NFS", "111/tcp": "NFS version 3"}
+HEADER = "# Written by whisklab (deploys/nfs); changes are undone by the next run."
+_PAIR = {word: pair for pair in PAIRS for word in pair}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one client may mount."""
+
+    path: str
+    client: str
+
+    def __str__(self) -> str:
+        """Write it as exportfs takes it."""
+        client = f"[{self.client}]" if ":" in self.client else self.client
+        return f"{client}:{self.path}"
+
+
+Entries = Mapping[Entry, tuple[str, ...]]  # with the options
+
+
+def packages(*, serves: bool, mounts: bool) -> list[str]:
+    """Return the packages of a host."""
+    return [
+        *(["nfs-common"] if mounts else []),
+        *(["nfs-kernel-server"] if serves else []),
+    ]
+
+
+def exports(wish: Iterable[Export], cluster: Sequence[str]) -> dict[Entry, tuple[str, ...]]:
+    """Return every single export with its options, in the order of the data."""
+    return {
+        Entry(export.path, client): tuple(export.options)
+        for export in wish
+        for word in export.clients
+        for client in (cluster if word == CLUSTER else [word])
+    }
+
+
+def exports_file(entries: Entries) -> str:
+    """Return the content of our file: one line for each directory."""
+    lines: dict[str, list[str]] = {}
+    for entry, options in entries.items():
+        lines.setdefault(entry.path, []).append(f"{entry.client}({','.join(options)})")
+    return "\n".join([HEADER, *(f"{path} {' '.join(them)}" for path, them in lines.items())])
+
+
+def parse(text: str) -> dict[Entry, tuple[str, ...]]:
+    """Read lines as exports(5) and exportfs write them: a path, and clients with options.
+
+    What cannot be told apart without exportfs itself (quotes, defaults with "-") is left out; only
+    lines that are ours, or conflict with ours, need to be understood.
+    """
+    found: dict[Entry, tuple[str, ...]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        path, *clients = line.partition("#")[0].split() or [""]
+        for word in clients:
+            client, _, options = word.rstrip(")").partition("(")
+            found[Entry(path, client or "*")] = tuple(filter(None, options.split(",")))
+    return found
+
+
+def effective(options: Iterable[str]) -> frozenset[str]:
+    """Return what options mean: each pair's word, said or by default, and those with values."""
+    said = list(options)
+    words = {pair: pair[0] for pair in PAIRS}
+    for option in said:
+        if option in _PAIR:
+            words[_PAIR[option]] = option
+    valued = [option for option in said if "=" in option and option != "sec=sys"]
+    return frozenset([*words.values(), *valued])
+
+
+def why_not_exported(wish: Entries, now: Entries) -> list[str]:
+    """Return what differs between the wish and what is exported now, as half sentences."""
+    reasons = []
+    for entry, options in wish.items():
+        if entry not in now:
+            reasons.append(f"{entry.path} is not exported to {entry.client}")
+        elif not effective(options) <= effective(now[entry]):
+            reasons.append(f"{entry.path} is exported to {entry.client} with other options")
+    return reasons
+
+
+def why_lines_differ(before: str, wanted: str) -> list[str]:
+    """Return which lines of our file are missing and which are too many, as half sentences."""
+    if before == wanted:
+        return []
+    if not before:
+        return [f"there is no {FILE}"]
+    old, new = before.splitlines(), wanted.splitlines()
+    missing = [f"{FILE} lacks the line {line}" for line in new if line not in old]
+    strange = [f"{FILE} has the line {line}" for line in old if line not in new]
+    return [*missing, *strange] or [f"the lines of {FILE} are in another order"]
+
+
+def left(wish: Entries, before: Entries, now: Entries) -> list[Entry]:
+    """Return what our file exports still, and the data no longer."""
+    return [entry for entry in before if entry not in wish and entry in now]
+
+
+def conflicts(wish: Entries, foreign: Mapping[str, Entries]) -> list[str]:
+    """Return a sentence for each export that somebody else's file has too, with other options."""
+    return [
+        f"{file} exports {entry.path} to {entry.client} with other options than nfs_exports:"
+        " remove it there, or here"
+        for file, entries in foreign.items()
+        for entry in entries
+        if entry in wish and effective(wish[entry]) != effective(entries[entry])
+    ]

@@ -1,0 +1,239 @@
+"""Storage that every node mounts: it is really exported, really mounted, and stays so."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.trial import append, judge
+from tests.e2e.cluster.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+DATA = "/var/nfs/kubedata"
+OURS = "/etc/exports.d/whisklab.exports"
+MOUNT = "/mnt/whisklab-test"
+EXPORTS = ("nfs | Exports", "storage")
+MORE = """
+nfs_exports = [
+    {"path": "/var/nfs/kubedata"},
+    {"path": "/var/nfs/more", "clients": ["cluster"], "options": ["ro", "no_subtree_check"]},
+]
+"""
+BEHAVIOUR = Path(__file__).with_name("nfs_behaviour.py")
+
+
+def nodes(site: Site) -> list[str]:
+    return [host for host in site.hosts if host != "storage"]
+
+
+def exported(site: Site) -> set[tuple[str, str]]:
+    """What the server exports, as itself says: each path and client."""
+    words = [line.split() for line in site.root("storage", "exportfs -s").splitlines()]
+    return {(path, client.partition("(")[0]) for path, client in words}
+
+
+@contextmanager
+def mounted(site: Site, host: str, options: str = "hard") -> Iterator[None]:
+    """Have the export mounted on a node for a while."""
+    try:
+        site.root(host, f"mkdir -p {MOUNT} && mount -t nfs -o {options} storage:{DATA} {MOUNT}")
+        yield
+    finally:
+        site.root(host, f"umount {MOUNT} && rmdir {MOUNT}")
+
+
+def test_it_is_really_exported(site: Site) -> None:
+    assert site.converge() == set()
+    assert exported(site) == {(DATA, "*")}
+    assert site.root("storage", f"stat -c %U:%G {DATA}").strip() == "nobody:nogroup"
+    shown = site.root("storage", "showmount -e --no-headers localhost").split()
+    assert shown == [DATA, "*"]
+    assert site.root("storage", "systemctl is-enabled nfs-server").strip() == "enabled"
+    for host in nodes(site):
+        assert "install ok" in site.root(host, "dpkg-query -W -f '${Status}' nfs-common")
+
+
+def test_what_one_node_writes_the_others_read(site: Site) -> None:
+    first, *others = nodes(site)
+    with mounted(site, first):
+        site.root(first, f"echo from {first} > {MOUNT}/shared")
+        for host in others:
+            with mounted(site, host):
+                assert site.root(host, f"cat {MOUNT}/shared") == f"from {first}\n"
+                site.root(host, f"echo from {host} >> {MOUNT}/shared")
+        lines = [f"from {host}" for host in (first, *others)]
+        assert site.root(first, f"cat {MOUNT}/shared").splitlines() == lines
+        assert site.root("storage", f"cat {DATA}/shared").splitlines() == lines
+        assert site.root("storage", f"stat -c %U {DATA}/shared").strip() == "root"
+        site.root(first, f"rm {MOUNT}/shared")
+    assert site.root("storage", f"ls -A {DATA}") == ""
+
+
+def test_the_mount_is_a_file_system_for_programs(site: Site) -> None:
+    with mounted(site, "worker1"):
+        done = subprocess.run(
+            [*site.ssh_command("worker1"), f"sudo python3 - {MOUNT}"],
+            input=BEHAVIOUR.read_text(), capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    met, _, total = done.stdout.strip().splitlines()[-1].partition(" of ")
+    assert met == total.partition(" ")[0], done.stdout + done.stderr
+    assert int(met) > 15
+
+
+def test_options_of_a_mount_are_kept(site: Site) -> None:
+    with mounted(site, "worker1"), mounted(site, "worker2", "ro,noexec"):
+        site.root("worker1", f"printf '#!/bin/sh\\n' > {MOUNT}/run && chmod 755 {MOUNT}/run")
+        site.root("worker1", f"{MOUNT}/run && test -w {MOUNT}")
+        for command in (f"{MOUNT}/run", f"touch {MOUNT}/new"):
+            assert site.root("worker2", f"{command} || echo refused").strip() == "refused"
+        site.root("worker1", f"rm {MOUNT}/run")
+
+
+def test_locks_hold_between_nodes(site: Site) -> None:
+    with mounted(site, "worker1"), mounted(site, "worker2"):
+        hold = f"systemd-run --quiet --collect --unit=holder flock {MOUNT}/lock sleep 600"
+        taken = f"flock -n {MOUNT}/lock true && echo free || echo taken"
+        site.root("worker1", hold)
+        until("worker1 has the lock", lambda: site.root("worker2", taken).strip() == "taken")
+        site.root("worker1", "systemctl stop holder")
+        until("the lock is free", lambda: site.root("worker2", taken).strip() == "free")
+        site.root("worker1", f"rm {MOUNT}/lock")
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        f"sed -i /kubedata/d {OURS}; exportfs -ra",
+        f"sed -i /kubedata/d {OURS}",
+        f"exportfs -u '*:{DATA}'",
+        f"sed -i s/rw,/ro,/ {OURS}; exportfs -ra",
+    ],
+)
+def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site, drift: str) -> None:
+    before = site.snapshots()
+    site.root("storage", f"echo keep > {DATA}/keep; {drift}")
+    plan = site.whisklab("plan", site.name, "--json")
+    assert plan.code == 3, plan.output
+    assert site.converge() == {EXPORTS}
+    assert exported(site) == {(DATA, "*")}
+    with mounted(site, "worker1"):
+        assert site.root("worker1", f"cat {MOUNT}/keep && touch {MOUNT}/keep") == "keep\n"
+    site.root("storage", f"rm {DATA}/keep")
+    after = site.snapshots()
+    for host in site.hosts:
+        assert before[host].services == after[host].services
+        changed = before[host].changed_files(after[host])
+        assert changed <= ({OURS} if host == "storage" else set())
+    assert site.converge() == set()
+
+
+def test_lines_of_somebody_else_stay(site: Site) -> None:
+    theirs = "/srv 10.99.0.1(ro,no_subtree_check)"
+    site.root("storage", f"cp -p /etc/exports /run/exports && echo '{theirs}' >> /etc/exports")
+    try:
+        site.root("storage", "exportfs -ra")
+        assert site.converge() == set()
+        site.root("storage", f"rm {OURS}; exportfs -ra")
+        assert site.converge() == {EXPORTS}
+        assert exported(site) == {(DATA, "*"), ("/srv", "10.99.0.1")}
+        assert site.root("storage", "tail -n 1 /etc/exports").strip() == theirs
+    finally:
+        site.root("storage", "cp -p /run/exports /etc/exports && exportfs -ra")
+    assert site.converge() == set()
+
+
+def test_a_contradiction_with_somebody_elses_line_is_told(site: Site) -> None:
+    site.root("storage", f"echo '{DATA} *(ro,no_subtree_check)' > /etc/exports.d/theirs.exports")
+    try:
+        done = site.whisklab("apply", site.name)
+        judge(done, 1, f"/etc/exports.d/theirs.exports exports {DATA} to * with other options")
+    finally:
+        site.root("storage", "rm /etc/exports.d/theirs.exports")
+    assert site.converge() == set()
+
+
+def test_an_export_that_left_the_data_is_unexported_and_its_files_stay(trial: Site) -> None:
+    site, inventory = trial, "inventories/trial.py"
+    append(site, "group_data/{env}.py", MORE)
+    assert site.pyinfra(inventory, "--json", "-y").changes() >= {EXPORTS}
+    addresses = {host["name"]: host["address"] for host in site.lab["hosts"]}
+    clients = {("/var/nfs/more", addresses[node]) for node in nodes(site)}
+    assert exported(site) == {(DATA, "*"), *clients}
+    site.root("storage", "echo kept > /var/nfs/more/file")
+    assert site.converge() == {EXPORTS}
+    assert exported(site) == {(DATA, "*")}
+    assert site.root("storage", "cat /var/nfs/more/file && rm -r /var/nfs/more") == "kept\n"
+
+
+def test_a_stopped_service_is_named_and_started(site: Site) -> None:
+    site.root("storage", "systemctl disable --quiet --now nfs-server")
+    plan = site.whisklab("plan", site.name)
+    judge(plan, 3, "Service nfs-server", "it does not run", "it is not enabled")
+    assert "nfs | Exports" not in plan.output
+    assert site.converge() == {("nfs | Service nfs-server", "storage")}
+    assert exported(site) == {(DATA, "*")}
+    assert site.converge() == set()
+
+
+def test_a_path_that_is_no_directory_is_told(trial: Site) -> None:
+    site = trial
+    append(site, "group_data/{env}.py", 'nfs_exports = [{"path": "/etc/hostname"}]\n')
+    done = site.whisklab("apply", "trial")
+    judge(done, 1, "/etc/hostname is to be exported and is a regular file: move it away")
+    assert exported(site) == {(DATA, "*")}
+
+
+def test_a_wrong_export_is_bad_input(trial: Site) -> None:
+    append(trial, "group_data/{env}.py", 'nfs_exports = [{"path": "/a", "options": ["rv"]}]\n')
+    done = trial.whisklab("plan", "trial")
+    judge(done, 2, "group_data/trial.py", "nfs_exports", "one option of exports(5)")
+
+
+def test_a_writer_goes_on_when_the_storage_host_was_rebooted(site: Site) -> None:
+    write = (
+        f"i=0; while test ! -e /run/enough; do i=$((i + 1)); echo $i >> {MOUNT}/log; "
+        f"sync {MOUNT}/log; done; echo $i > /run/written"
+    )
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    with mounted(site, "worker1"):
+        site.root("worker1", "rm -f /run/enough /run/written")
+        site.root("worker1", f"systemd-run --quiet --collect --unit=writer sh -c '{write}'")
+        until("it writes", lambda: site.root("storage", f"wc -l < {DATA}/log", check=False).strip())
+        before = site.root("storage", boot)
+        subprocess.run([*site.ssh_command("storage"), "sudo reboot"], check=False,
+                       capture_output=True, timeout=60)  # fmt: skip
+        until("the storage host is back", lambda: _boot(site, boot) not in ("", before))
+        lines = int(site.root("storage", f"wc -l < {DATA}/log"))
+        until("it writes on", lambda: int(site.root("worker1", f"wc -l < {MOUNT}/log")) > lines)
+        site.root("worker1", "touch /run/enough")
+        until("it has ended", lambda: site.root("worker1", "cat /run/written", check=False))
+        written = int(site.root("worker1", "cat /run/written; rm /run/enough /run/written"))
+        stored = site.root("storage", f"cat {DATA}/log").splitlines()
+        assert [int(line) for line in stored] == list(range(1, written + 1))
+        site.root("worker1", f"rm {MOUNT}/log")
+    assert exported(site) == {(DATA, "*")}
+    assert site.converge() == set()
+
+
+def _boot(site: Site, command: str) -> str:
+    done = subprocess.run([*site.ssh_command("storage"), command], check=False, text=True,
+                          capture_output=True, timeout=60)  # fmt: skip
+    return done.stdout
+
+
+def test_without_a_server_a_soft_mount_fails_and_does_not_hang(site: Site) -> None:
+    with mounted(site, "worker1", "soft,timeo=10,retrans=1"):
+        site.root("storage", "systemctl stop nfs-server")
+        try:
+            tried = site.root("worker1", f"timeout 60 cat {MOUNT}/none 2>&1; echo $?")
+            assert "Input/output error" in tried
+        finally:
+            site.root("storage", "systemctl start nfs-server")
+        assert site.root("worker1", f"touch {MOUNT}/again && rm {MOUNT}/again; echo $?") == "0\n"
+    assert site.converge() == set()

@@ -1,0 +1,172 @@
+"""What the NFS server exports: settings, the file, and what differs from what is exported."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pyinfra.api import FactProcessError
+
+from deploys.nfs import render
+from deploys.nfs.facts import Server, ServerState
+from deploys.nfs.render import Entry
+from deploys.nfs.settings import NfsSettings
+
+# As exportfs of Debian 12 keeps the default export.
+ETAB = (
+    "/var/nfs/kubedata\t*(rw,sync,wdelay,hide,nocrossmnt,secure,no_root_squash,no_all_squash,"
+    "no_subtree_check,secure_locks,acl,no_pnfs,anonuid=65534,anongid=65534,sec=sys,rw,secure,"
+    "no_root_squash,no_all_squash)\n"
+)
+
+
+def settings(*exports: dict[str, Any]) -> NfsSettings:
+    return NfsSettings.model_validate({"exports": list(exports)})
+
+
+def entries(*exports: dict[str, Any]) -> dict[Entry, tuple[str, ...]]:
+    return render.exports(settings(*exports).exports, ["10.0.0.11", "10.0.0.12"])
+
+
+DEFAULT = render.exports(NfsSettings().exports, [])
+
+
+def test_the_default_is_one_directory_for_everybody() -> None:
+    lines = render.exports_file(DEFAULT).splitlines()
+    assert lines[1:] == [
+        "/var/nfs/kubedata *(rw,sync,no_subtree_check,no_root_squash,no_all_squash)"
+    ]
+    assert render.parse(render.exports_file(DEFAULT)) == DEFAULT
+    assert render.exports_file({}) == render.HEADER
+
+
+def test_the_cluster_is_each_of_its_machines() -> None:
+    wish = entries({"path": "/a", "clients": ["cluster", "10.9.0.0/16"], "options": ["ro"]})
+    assert render.exports_file(wish).splitlines()[1] == (
+        "/a 10.0.0.11(ro) 10.0.0.12(ro) 10.9.0.0/16(ro)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("export", "expected"),
+    [
+        ({"path": "var/nfs"}, "absolute path"),
+        ({"path": "/var/nfs/"}, "absolute path"),
+        ({"path": "/var/../etc"}, "absolute path"),
+        ({"path": "/a b"}, "absolute path"),
+        ({"path": "/a", "clients": []}, "at least 1 item"),
+        ({"path": "/a", "clients": ["a b"]}, "a client as in exports(5)"),
+        ({"path": "/a", "clients": ["a(rw)"]}, "a client as in exports(5)"),
+        ({"path": "/a", "options": ["no_root_sqash"]}, "one option of exports(5)"),
+        ({"path": "/a", "options": ["fsid="]}, "one option of exports(5)"),
+        ({"path": "/a", "options": ["fsid=0) *(rw"]}, "one option of exports(5)"),
+        ({"path": "/a", "option": []}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_wrong_is_told(export: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings(export)
+    assert expected in str(caught.value)
+
+
+def test_a_directory_is_exported_once() -> None:
+    with pytest.raises(ValidationError, match="each path once"):
+        settings({"path": "/a"}, {"path": "/a", "clients": ["b"]})
+
+
+def test_what_is_exported_as_wished_is_left_alone() -> None:
+    assert render.why_not_exported(DEFAULT, render.parse(ETAB)) == []
+    with_fsid = entries({"path": "/var/nfs/kubedata", "options": ["ro", "fsid=7"]})
+    assert render.why_not_exported(with_fsid, render.parse(ETAB)) == [
+        "/var/nfs/kubedata is exported to * with other options"
+    ]
+    assert render.why_not_exported(DEFAULT, {}) == ["/var/nfs/kubedata is not exported to *"]
+
+
+@pytest.mark.parametrize("drifted", [("rw,", "ro,"), ("no_root_squash", "root_squash")])
+def test_another_option_is_seen(drifted: tuple[str, str]) -> None:
+    now = render.parse(ETAB.replace(*drifted))
+    assert len(render.why_not_exported(DEFAULT, now)) == 1
+
+
+def test_only_what_our_file_had_is_unexported() -> None:
+    before = {Entry("/old", "*"): ("rw",), Entry("/gone", "*"): ("rw",), **DEFAULT}
+    now = {Entry("/old", "*"): ("rw",), Entry("/theirs", "*"): ("rw",), **DEFAULT}
+    assert [str(entry) for entry in render.left(DEFAULT, before, now)] == ["*:/old"]
+    assert str(Entry("/a", "fd00::/64")) == "[fd00::/64]:/a"
+
+
+def test_somebody_elses_line_only_matters_when_it_contradicts() -> None:
+    mine = entries({"path": "/a", "options": ["rw", "no_root_squash"]})
+    same = {"/etc/exports": render.parse("# comment\n/a *(no_root_squash,rw,sync)\n/b c(ro)")}
+    assert render.conflicts(mine, same) == []
+    other = {"/etc/exports": render.parse("/a *(ro)")}
+    assert render.conflicts(mine, other) == [
+        "/etc/exports exports /a to * with other options than nfs_exports: remove it there, or here"
+    ]
+
+
+def test_lines_as_people_write_them() -> None:
+    text = "/a  b(rw) \\\n   c(ro,sync)  # why\n\n/d\n/e f\n"
+    assert render.parse(text) == {
+        Entry("/a", "b"): ("rw",),
+        Entry("/a", "c"): ("ro", "sync"),
+        Entry("/e", "f"): (),
+    }
+
+
+def test_packages() -> None:
+    assert render.packages(serves=True, mounts=False) == ["nfs-kernel-server"]
+    assert render.packages(serves=False, mounts=True) == ["nfs-common"]
+    assert render.packages(serves=False, mounts=False) == []
+
+
+def test_one_answer_tells_everything() -> None:
+    assert ServerState().process(
+        [
+            "ours # x", "ours /a *(rw)", "foreign /etc/exports /b c(ro)", "foreign /etc/exports ",
+            "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup", "unit ActiveState=active",
+            "unit UnitFileState=enabled",
+        ]
+    ) == Server(
+        file="# x\n/a *(rw)\n",
+        foreign={"/etc/exports": "/b c(ro)\n\n"},
+        now="/a\t*(rw,sync)\n",
+        directories={"/a": ("directory", "nobody:nogroup")},
+        active=True,
+        enabled=True,
+    )  # fmt: skip
+    bare = ServerState().process(["unit ActiveState=inactive", "unit UnitFileState="])
+    assert bare == Server()
+
+
+@pytest.mark.parametrize("answer", [["nonsense"], ["ours x"], ["unit ActiveState=active", "at x"]])
+def test_another_answer_is_none(answer: list[str]) -> None:
+    with pytest.raises(FactProcessError):
+        ServerState().process(answer)
+
+
+@given(st.lists(st.text()))
+def test_any_answer_is_a_state_or_none(lines: list[str]) -> None:
+    with contextlib.suppress(FactProcessError):
+        assert isinstance(ServerState().process(lines), Server)
+
+
+@given(st.text())
+def test_any_text_is_lines_of_exports(text: str) -> None:
+    assert isinstance(render.parse(text), dict)
+
+
+def test_lines_that_differ_are_named() -> None:
+    wanted = "# head\n/a *(rw)\n/b *(rw)\n"
+    assert render.why_lines_differ(wanted, wanted) == []
+    assert render.why_lines_differ("", wanted) == [f"there is no {render.FILE}"]
+    assert render.why_lines_differ("# head\n/a *(rw)\n/c *(rw)\n", wanted) == [
+        f"{render.FILE} lacks the line /b *(rw)",
+        f"{render.FILE} has the line /c *(rw)",
+    ]
+    assert "another order" in render.why_lines_differ("/b *(rw)\n/a *(rw)\n# head\n", wanted)[0]
