@@ -63,12 +63,13 @@ def test_what_one_node_writes_the_others_read(site: Site) -> None:
     first, *others = nodes(site)
     with mounted(site, first):
         site.root(first, f"echo from {first} > {MOUNT}/shared")
+        lines = [f"from {first}"]
         for host in others:
             with mounted(site, host):
-                assert site.root(host, f"cat {MOUNT}/shared") == f"from {first}\n"
+                assert site.root(host, f"cat {MOUNT}/shared").splitlines() == lines
                 site.root(host, f"echo from {host} >> {MOUNT}/shared")
-        lines = [f"from {host}" for host in (first, *others)]
-        assert site.root(first, f"cat {MOUNT}/shared").splitlines() == lines
+            lines.append(f"from {host}")
+            assert site.root(first, f"cat {MOUNT}/shared").splitlines() == lines
         assert site.root("storage", f"cat {DATA}/shared").splitlines() == lines
         assert site.root("storage", f"stat -c %U {DATA}/shared").strip() == "root"
         site.root(first, f"rm {MOUNT}/shared")
