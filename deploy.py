@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import helm, k3s, nfs, releases, wsk
+from deploys import helm, k3s, nfs, provisioner, releases, wsk
 from deploys.base import base
 from deploys.labels import labels
 from deploys.preflight import preflight, remember
@@ -30,7 +30,9 @@ if k3s.is_node():
 if k3s.is_server():
     helm.fetch()
     wsk.fetch()
+server, path = nfs.source()
 if host.name == k3s.leader().name:
+    provisioner.fetch(server=server, path=path, api=k3s.api())
     releases.fetch(api=k3s.api())
 stage("all artifacts are on the laptop")
 
@@ -60,5 +62,6 @@ if host.name == k3s.leader().name:
 stage("the cluster is ready")
 
 if host.name == k3s.leader().name:
+    provisioner.provisioner(server=server, path=path, api=k3s.api())
     releases.releases(api=k3s.api())
 stage("the releases are installed")

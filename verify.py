@@ -3,16 +3,31 @@
 pyinfra inventories/<env>.py verify.py
 """
 
-from pyinfra import host
+from pyinfra import host, inventory
 
-from deploys import k3s
+from deploys import k3s, nfs, provisioner
 from whisklab.engine.checks import verdict
 from whisklab.engine.stages import require_engine, stage
 
 require_engine()
+active = {each.name for each in inventory.get_active_hosts()}
+nodes = [each.name for each in k3s.nodes() if each.name in active]
+
+if nfs.is_server():
+    nfs.served(cluster=k3s.addresses())
+stage("the storage was tried")
+if k3s.is_node():
+    nfs.written()
+stage("each node has written")
+if k3s.is_node():
+    nfs.read(nodes=nodes)
+stage("each node has read")
+if k3s.is_node():
+    nfs.cleaned()
 
 if host.name == k3s.leader().name:
     k3s.verify()
-stage("the nodes were tried")
+    provisioner.verify(api=k3s.api())
+stage("the cluster was tried")
 
 verdict(name="What failed")

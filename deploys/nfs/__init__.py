@@ -1,5 +1,6 @@
 """NFS: the exports of the storage host, and what the others need to mount them."""
 
-from deploys.nfs.deploy import is_server, nfs, open_ports
+from deploys.nfs.deploy import is_server, nfs, open_ports, source
+from deploys.nfs.verify import cleaned, read, served, written
 
-__all__ = ["is_server", "nfs", "open_ports"]
+__all__ = ["cleaned", "is_server", "nfs", "open_ports", "read", "served", "source", "written"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pyinfra import host
+from pyinfra import host, inventory
 
 from deploys.nfs import operations, render
 from deploys.nfs.settings import NfsSettings
 from whisklab.engine import packages
 from whisklab.engine.capability import capability
+from whisklab.engine.machine import Machine
 
 
 def is_server() -> bool:
@@ -20,6 +21,14 @@ def is_server() -> bool:
 def open_ports() -> dict[str, str]:
     """Return what a firewall of this host must let in for NFS, and what for."""
     return dict(render.OPEN_PORTS) if is_server() else {}
+
+
+def source() -> tuple[str | None, str | None]:
+    """Return address and path of the first export of the first storage host, None for none."""
+    for server in inventory.get_group("storage", default=[]):
+        for export in NfsSettings.of(server).exports:
+            return Machine.of(server).node_address, export.path
+    return None, None
 
 
 @capability("nfs")

@@ -1,0 +1,145 @@
+"""Whether every node mounts every export, and reads what another node wrote."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pyinfra import host, inventory
+from pyinfra.api.host import Host
+
+from deploys.nfs import render
+from deploys.nfs.facts import Server, ServerState
+from deploys.nfs.settings import NfsSettings
+from whisklab.engine import checks
+from whisklab.engine.capability import capability
+from whisklab.engine.files import script
+from whisklab.engine.machine import Machine
+from whisklab.engine.remote import run_quietly
+from whisklab.errors import WhisklabError
+
+MOUNTED_AT = "/run/whisklab/verify"
+MOUNT_WITHIN = "30"  # seconds; a server that is gone does not answer at all
+SERVED = "NFS exports are served"
+_RUN = f".whisklab-verify-{secrets.token_hex(4)}"  # of this process; two may verify at once
+
+_WRITE = """
+set -e; mkdir -p "$1"
+timeout "$4" mount -t nfs -o soft,timeo=50,retrans=2 "$2" "$1"
+mkdir -p "$1/$3"; echo "$5" > "$1/$3/$5"
+"""
+# Also after a write that failed: it may be mounted. All nodes remove the same directory at once.
+_CLEAN = """
+set -e; test -d "$1" || exit 0
+if mountpoint -q "$1"; then
+  rm -rf "$1/$2" 2>/dev/null || true
+  if test -e "$1/$2"; then echo "$1/$2 cannot be removed" >&2; exit 1; fi
+  umount "$1"
+fi
+rmdir "$1"
+"""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One export as the nodes see it.
+
+    Attributes:
+        server: name of the machine.
+        source: `address:path`, as mount takes it.
+    """
+
+    server: str
+    source: str
+
+    @property
+    def directory(self) -> str:
+        """Where it is mounted for the check."""
+        return f"{MOUNTED_AT}/{_RUN}-{self.source.replace('/', '_')}"
+
+
+def _exports() -> Iterator[Export]:
+    for server in inventory.get_group("storage", default=[]):
+        address = Machine.of(server).node_address
+        bracketed = f"[{address}]" if ":" in address else address
+        for each in NfsSettings.of(server).exports:
+            yield Export(server.name, f"{bracketed}:{each.path}")
+
+
+@capability("nfs", "verify")
+def served(cluster: Iterable[str]) -> None:
+    """On a storage host: its service runs and exports what the data say.
+
+    Args:
+        cluster: the addresses that the client `cluster` of an export stands for.
+    """
+    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+    paths = sorted({entry.path for entry in exports})
+
+    def look(server: Host) -> str:
+        state: Server = server.get_fact(ServerState, paths=paths)
+        if not state.active:
+            raise WhisklabError(f"{render.SERVICE} of {server.name} does not run: deploy again")
+        missing = render.why_not_exported(exports, render.parse(state.now))
+        if missing:
+            raise WhisklabError(f"{server.name}: {'; '.join(missing)}: deploy again")
+        return ", ".join(paths)
+
+    checks.check(name="NFS server", what=SERVED, work=look)
+
+
+@capability("nfs", "verify")
+def written() -> None:
+    """On a node: mount each export and write a file of its own into it."""
+    for each in host.loop(list(_exports())):
+
+        def write(node: Host, export: Export = each) -> str:
+            if bad := checks.failed([SERVED], on=export.server):
+                raise WhisklabError(f"not tried, because {bad[0].detail}")
+            arguments = (export.directory, export.source, _RUN, MOUNT_WITHIN, node.name)
+            run_quietly(node, script(_WRITE, *arguments))
+            return export.directory
+
+        checks.check(name=f"Write to {each.source}", what=_writes(each), work=write)
+
+
+@capability("nfs", "verify")
+def read(nodes: list[str]) -> None:
+    """On a node: read what the node after it wrote.
+
+    Args:
+        nodes: the names of all nodes of the run.
+    """
+    other = nodes[(nodes.index(host.name) + 1) % len(nodes)]
+    for each in host.loop(list(_exports())):
+
+        def look(node: Host, export: Export = each) -> str:
+            if checks.failed([_writes(export)], on=other):
+                raise WhisklabError(f"not tried, because {other} could not write")
+            path = f"{export.directory}/{_RUN}/{other}"
+            found = run_quietly(node, script('cat "$1"', path)).strip()
+            if found != other:
+                raise WhisklabError(f"{path} says {found[:40]!r}, {other} wrote {other!r}")
+            return f"what {other} wrote"
+
+        checks.check(
+            name=f"Read from {each.source}", what=f"reads {each.source}", work=look,
+            after=(_writes(each),),
+        )  # fmt: skip
+
+
+@capability("nfs", "verify")
+def cleaned() -> None:
+    """On a node: remove what was written and mounted for the check."""
+    for each in host.loop(list(_exports())):
+
+        def clean(node: Host, export: Export = each) -> str:
+            run_quietly(node, script(_CLEAN, export.directory, _RUN))
+            return "nothing is left"
+
+        checks.check(name=f"Clean up {each.source}", what=f"cleans up {each.source}", work=clean)
+
+
+def _writes(export: Export) -> str:
+    return f"writes to {export.source}"
