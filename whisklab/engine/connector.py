@@ -197,6 +197,9 @@ class WhiskSSH(SSHConnector):
 
         Returns:
             Its exit code, stdout and stderr.
+
+        Raises:
+            Lost: the connection is gone.
         """
         if locks.is_changing():
             command = locks.under_change_lock(command)
@@ -204,11 +207,14 @@ class WhiskSSH(SSHConnector):
         try:
             channel.sendall(data)
             channel.shutdown_write()
-        except OSError:
+        except (OSError, EOFError):
             channel.settimeout(None)  # it ended before it had read everything; its code says why
         stdout = channel.makefile("rb").read().decode(errors="replace")
         stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
-        return channel.recv_exit_status(), stdout, stderr
+        code = channel.recv_exit_status()
+        if code:
+            self._require_connection()
+        return code, stdout, stderr
 
     def hold_run_lock(self) -> None:
         """Hold the host's run lock until this process ends. Idempotent within a run.

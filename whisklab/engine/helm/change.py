@@ -33,7 +33,11 @@ def apply(cluster: Cluster, release: Release) -> None:
     if not release.present:
         _uninstall(cluster, release, latest)
         return
-    _upgrade(cluster, release, latest, preview(cluster, release, latest))
+    release.wanted_chart.have()
+    found = preview(cluster, release, latest)
+    if found.comparison is None:
+        raise WhisklabError(f"there is no helm on {cluster.server.name}: run without --only once")
+    _upgrade(cluster, release, latest, found)
 
 
 def _settled(cluster: Cluster, release: Release) -> Revision | None:
@@ -51,8 +55,7 @@ def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found:
         # Helm refuses to touch it otherwise; as a failed one it upgrades it.
         note = f"interrupted ({latest.status}), cleared by whisklab"
         cluster.write(release, latest.changed(status=FAILED, description=note))
-    if found.comparison is not None:
-        cluster.keep_claims(release, found.comparison.kept)
+    cluster.keep_claims(release, found.comparison.kept if found.comparison else [])
     cluster.delete_jobs(release, found.recreated)
     with _progress(cluster, release):
         answer = _helm(cluster, release, program.upgrade_arguments(release))

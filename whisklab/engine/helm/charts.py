@@ -42,6 +42,15 @@ class Chart:
         """Whether it must be fetched before it can be used."""
         return self.artifact is not None and not fetched_already(self.artifact)
 
+    def have(self) -> None:
+        """Fetch it if it lacks.
+
+        Raises:
+            WhisklabError: it cannot be had.
+        """
+        if self.artifact is not None:
+            fetch(self.artifact)
+
     @property
     def argument(self) -> str:
         """What helm is given, where the `files` are."""
