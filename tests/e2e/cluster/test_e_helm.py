@@ -301,3 +301,19 @@ def test_a_pod_that_never_gets_ready_is_shown(site: Site, wish: Wish) -> None:
     assert status(site) == "deployed"
     assert claim(site) == before
     assert plan(site, 0) == {}
+
+
+def test_a_hook_that_fails_is_shown(site: Site, wish: Wish) -> None:
+    before = message(site)
+    wish(message="never", hook="echo the hook is not happy; exit 1")
+    done = run(site)
+    assert done.code == 1
+    errors = json.loads(done.stdout)["errors"]
+    assert any("pre-upgrade hooks failed" in each for each in errors), errors
+    assert any("log of hook: the hook is not happy" in each for each in errors), errors
+    assert message(site) == before
+    wish(message="after", hook="true")
+    assert apply(site) == {RELEASE}
+    assert message(site) == "after"
+    site.kubectl("-n", SPACE, "delete", "job", "hello-hook")
+    assert plan(site, 0) == {}
