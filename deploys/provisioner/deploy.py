@@ -13,19 +13,16 @@ from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
-from whisklab.errors import BadInput
 
 
-def _release(server: str | None, path: str | None) -> helm.Release:
+def _release(server: str | None, path: str | None) -> helm.Release | None:
+    """Return the release; None where there is no NFS server to use."""
     settings, machine = ProvisionerSettings.of(host), Machine.of(host)
-    server, path = settings.server or server, settings.path or path
     if not settings.enabled:
         return helm.Release(render.RELEASE, None, settings.namespace, present=False)
+    server, path = settings.server or server, settings.path or path
     if not server or not path:
-        raise BadInput(
-            "the provisioner needs an NFS server: put a host into the group storage, or set "
-            "provisioner_server and provisioner_path, or provisioner_enabled = False"
-        )
+        return None
     catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
     return helm.Release(
         name=render.RELEASE,
@@ -41,26 +38,27 @@ def fetch(server: str | None, path: str | None, api: Endpoint) -> None:
     """On the leader: have the chart on the laptop before any host is changed.
 
     Args:
-        server: address of the NFS server, unless the data say another; None for none.
+        server: address of the NFS server, unless the data say another; None for none, and then
+            there is nothing to do.
         path: of its export.
         api: of this server.
 
     Raises:
-        BadInput: there is no NFS server, or no such chart.
+        BadInput: there is no such chart.
     """
-    helm.chart_fetched(
-        name="Chart of the provisioner in the cache", release=_release(server, path), api=api
-    )
+    if release := _release(server, path):
+        helm.chart_fetched(name="Chart of the provisioner in the cache", release=release, api=api)
 
 
 @capability("provisioner")
 def provisioner(server: str | None, path: str | None, api: Endpoint) -> None:
     """On the leader: have the storage class. Arguments as for `fetch`."""
     settings = ProvisionerSettings.of(host)
-    helm.released(name=f"Release {render.RELEASE}", release=_release(server, path), api=api)
-    operations.default_class(
-        name="Default storage class",
-        ours=settings.storage_class,
-        api=api,
-        wanted=settings.enabled and settings.default_class,
-    )
+    if release := _release(server, path):
+        helm.released(name=f"Release {render.RELEASE}", release=release, api=api)
+        operations.default_class(
+            name="Default storage class",
+            ours=settings.storage_class,
+            api=api,
+            wanted=settings.enabled and settings.default_class,
+        )

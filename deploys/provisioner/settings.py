@@ -25,7 +25,8 @@ class ProvisionerSettings(Settings):
     """The storage class whose claims become directories of an NFS export.
 
     Attributes:
-        enabled: whether it is installed; False uninstalls it, claims and data stay.
+        enabled: whether it is installed, where there is an NFS server; False uninstalls it, claims
+            and data stay.
         version: of the chart; None takes the catalogue's default.
         image: of the provisioner, with its tag.
         namespace: of the release `openwhisk-nfs`.
