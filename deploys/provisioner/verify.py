@@ -25,14 +25,16 @@ BOUND, RELEASED = "a claim is bound", "its volume is released"
 
 
 @capability("provisioner", "verify")
-def verify(api: kube.Endpoint) -> None:
+def verify(server: str | None, api: kube.Endpoint) -> None:
     """On the leader: claim a volume of our class, see it bound, give it back.
 
     Args:
+        server: address of the NFS server, unless the data say another; None for none, and then
+            there is nothing to try.
         api: of this server.
     """
     settings = ProvisionerSettings.of(host)
-    if not settings.enabled:
+    if not settings.enabled or not (settings.server or server):
         return
     name = f"whisklab-verify-{secrets.token_hex(4)}"
     volumes: list[str] = []
