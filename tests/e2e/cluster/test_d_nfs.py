@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.site import Site
-from tests.e2e.cluster.trial import append, judge
+from tests.e2e.cluster.trial import TRIAL, append, judge
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -36,6 +37,13 @@ def exported(site: Site) -> set[tuple[str, str]]:
     """What the server exports, as itself says: each path and client."""
     words = [line.split() for line in site.root("storage", "exportfs -s").splitlines()]
     return {(path, client.partition("(")[0]) for path, client in words}
+
+
+def repaired(site: Site, environment: str) -> dict[str, list[str]]:
+    """Apply just this capability; return what was changed and why."""
+    done = site.whisklab("apply", environment, "--only", "nfs", "--json")
+    assert done.code == 0, done.output
+    return {each["operation"]: each["reasons"] for each in json.loads(done.stdout)["changes"]}
 
 
 @contextmanager
@@ -107,20 +115,15 @@ def test_locks_hold_between_nodes(site: Site) -> None:
         site.root("worker1", f"rm {MOUNT}/lock")
 
 
-@pytest.mark.parametrize(
-    "drift",
-    [
-        f"sed -i /kubedata/d {OURS}; exportfs -ra",
-        f"sed -i /kubedata/d {OURS}",
-        f"exportfs -u '*:{DATA}'",
-        f"sed -i s/rw,/ro,/ {OURS}; exportfs -ra",
-    ],
-)
-def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site, drift: str) -> None:
+def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site) -> None:
     before = site.snapshots()
-    site.root("storage", f"echo keep > {DATA}/keep; {drift}")
+    site.root("storage", f"echo keep > {DATA}/keep; sed -i /kubedata/d {OURS}; exportfs -ra")
     plan = site.whisklab("plan", site.name, "--json")
     assert plan.code == 3, plan.output
+    changes = json.loads(plan.stdout)["changes"]
+    assert [(each["operation"], each["host"]) for each in changes] == [EXPORTS]
+    lacks = f"{OURS} lacks the line {DATA} *(rw,sync,no_subtree_check,no_root_squash,no_all_squash)"
+    assert changes[0]["reasons"] == [lacks, f"{DATA} is not exported to *"]
     assert site.converge() == {EXPORTS}
     assert exported(site) == {(DATA, "*")}
     with mounted(site, "worker1"):
@@ -131,7 +134,25 @@ def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site, drift:
         assert before[host].services == after[host].services
         changed = before[host].changed_files(after[host])
         assert changed <= ({OURS} if host == "storage" else set())
-    assert site.converge() == set()
+
+
+@pytest.mark.parametrize(
+    ("drift", "reason"),
+    [
+        (f"exportfs -u '*:{DATA}'", f"{DATA} is not exported to *"),
+        (
+            f"exportfs -o ro,no_subtree_check '*:{DATA}'",
+            f"{DATA} is exported to * with other options",
+        ),
+    ],
+)
+def test_what_is_exported_counts_not_only_the_file(site: Site, drift: str, reason: str) -> None:
+    site.root("storage", drift)
+    assert repaired(site, site.name) == {"nfs | Exports": [reason]}
+    assert exported(site) == {(DATA, "*")}
+    with mounted(site, "worker1"):
+        site.root("worker1", f"touch {MOUNT}/new && rm {MOUNT}/new")
+    assert repaired(site, site.name) == {}
 
 
 def test_lines_of_somebody_else_stay(site: Site) -> None:
@@ -139,60 +160,57 @@ def test_lines_of_somebody_else_stay(site: Site) -> None:
     site.root("storage", f"cp -p /etc/exports /run/exports && echo '{theirs}' >> /etc/exports")
     try:
         site.root("storage", "exportfs -ra")
-        assert site.converge() == set()
+        assert repaired(site, site.name) == {}
         site.root("storage", f"rm {OURS}; exportfs -ra")
-        assert site.converge() == {EXPORTS}
+        assert set(repaired(site, site.name)) == {"nfs | Exports"}
         assert exported(site) == {(DATA, "*"), ("/srv", "10.99.0.1")}
         assert site.root("storage", "tail -n 1 /etc/exports").strip() == theirs
     finally:
         site.root("storage", "cp -p /run/exports /etc/exports && exportfs -ra")
-    assert site.converge() == set()
 
 
 def test_a_contradiction_with_somebody_elses_line_is_told(site: Site) -> None:
     site.root("storage", f"echo '{DATA} *(ro,no_subtree_check)' > /etc/exports.d/theirs.exports")
     try:
-        done = site.whisklab("apply", site.name)
+        done = site.whisklab("apply", site.name, "--only", "nfs")
         judge(done, 1, f"/etc/exports.d/theirs.exports exports {DATA} to * with other options")
     finally:
         site.root("storage", "rm /etc/exports.d/theirs.exports")
-    assert site.converge() == set()
+    assert repaired(site, site.name) == {}
 
 
 def test_an_export_that_left_the_data_is_unexported_and_its_files_stay(trial: Site) -> None:
-    site, inventory = trial, "inventories/trial.py"
+    site = trial
     append(site, "group_data/{env}.py", MORE)
-    assert site.pyinfra(inventory, "--json", "-y").changes() >= {EXPORTS}
+    assert set(repaired(site, TRIAL)) == {"nfs | Export directories", "nfs | Exports"}
     addresses = {host["name"]: host["address"] for host in site.lab["hosts"]}
     clients = {("/var/nfs/more", addresses[node]) for node in nodes(site)}
     assert exported(site) == {(DATA, "*"), *clients}
     site.root("storage", "echo kept > /var/nfs/more/file")
-    assert site.converge() == {EXPORTS}
+    assert set(repaired(site, site.name)) == {"nfs | Exports"}
     assert exported(site) == {(DATA, "*")}
     assert site.root("storage", "cat /var/nfs/more/file && rm -r /var/nfs/more") == "kept\n"
 
 
 def test_a_stopped_service_is_named_and_started(site: Site) -> None:
     site.root("storage", "systemctl disable --quiet --now nfs-server")
-    plan = site.whisklab("plan", site.name)
-    judge(plan, 3, "Service nfs-server", "it does not run", "it is not enabled")
-    assert "nfs | Exports" not in plan.output
-    assert site.converge() == {("nfs | Service nfs-server", "storage")}
+    reasons = ["it does not run", "it is not enabled"]
+    assert repaired(site, site.name) == {"nfs | Service nfs-server": reasons}
     assert exported(site) == {(DATA, "*")}
-    assert site.converge() == set()
+    assert repaired(site, site.name) == {}
 
 
 def test_a_path_that_is_no_directory_is_told(trial: Site) -> None:
     site = trial
     append(site, "group_data/{env}.py", 'nfs_exports = [{"path": "/etc/hostname"}]\n')
-    done = site.whisklab("apply", "trial")
+    done = site.whisklab("apply", TRIAL, "--only", "nfs")
     judge(done, 1, "/etc/hostname is to be exported and is a regular file: move it away")
     assert exported(site) == {(DATA, "*")}
 
 
 def test_a_wrong_export_is_bad_input(trial: Site) -> None:
     append(trial, "group_data/{env}.py", 'nfs_exports = [{"path": "/a", "options": ["rv"]}]\n')
-    done = trial.whisklab("plan", "trial")
+    done = trial.whisklab("plan", TRIAL)
     judge(done, 2, "group_data/trial.py", "nfs_exports", "one option of exports(5)")
 
 
@@ -237,4 +255,3 @@ def test_without_a_server_a_soft_mount_fails_and_does_not_hang(site: Site) -> No
         finally:
             site.root("storage", "systemctl start nfs-server")
         assert site.root("worker1", f"touch {MOUNT}/again && rm {MOUNT}/again; echo $?") == "0\n"
-    assert site.converge() == set()
