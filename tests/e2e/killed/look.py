@@ -23,11 +23,12 @@ RANDOM = (
 PASSING = ("/tmp/systemd-private-", "/run/whisklab/digests")
 ON_DEMAND = ("systemd-hostnamed",)  # started by a question, ends when nobody asks
 OURS = "whisklab.dev/"
+RELEASE = "helm.sh/release.v1"  # type of a secret
 
 # Files since the start of the machine by content, those of its image by size.
 _LOOK = r"""
 set -e; export LC_ALL=C
-look() { find $watched -xdev -path /root/.kube -prune -o "$@"; }
+look() { find $(ls -d $watched 2>/dev/null) -xdev -path /root/.kube -prune -o "$@"; }
 look -printf '%p|%y|%m|%U:%G|%l|\n'
 look -type f -cnewer /proc/1 -exec sha256sum {} + \
   | sed -E 's/^([0-9a-f]+)  (.*)/\2|sha256|\1/'
@@ -37,6 +38,7 @@ systemctl list-units --type=service --state=active,failed --no-legend --plain \
   | awk '{print "unit|" $1 "|" $3 "|" $4}'
 systemctl list-unit-files --type=service --state=enabled --no-legend | awk '{print "enabled|" $1}'
 systemctl show -p Id,NeedDaemonReload k3s k3s-agent | paste -sd ' ' | sed 's/^/reload|/'
+echo "mount|$(systemctl is-active var-nfs.mount)"
 grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/hostname | sed 's/:/|/'
 """
 
@@ -56,8 +58,25 @@ def _counts(line: str) -> bool:
 
 
 def cluster(site: Site) -> set[str]:
-    """Return the lines of the nodes: Ready, labels, taints, what we remember there."""
-    return {line for node in site.objects("nodes") for line in _node(node)}
+    """Return the lines of nodes, storage classes and deployments, and of Helm's releases."""
+    nodes = site.objects("nodes")
+    others = site.objects("deployments,storageclasses,secrets", "-A")
+    return {line for node in nodes for line in _node(node)} | {
+        line for each in others if (line := _object(each))
+    }
+
+
+def _object(each: dict[str, Any]) -> str | None:
+    kind, meta = each["kind"], each["metadata"]
+    if kind == "Deployment":
+        ready = each["status"].get("readyReplicas", 0) == each["spec"]["replicas"]
+        return f"deployment {meta['name']}: {'ready' if ready else each['status']}"
+    if kind == "StorageClass":
+        return f"class {meta['name']}: {each['provisioner']} {each['reclaimPolicy']}"
+    # One for each revision; how many there are does not matter.
+    if each["type"] == RELEASE and meta["labels"]["status"] != "superseded":
+        return f"release {meta['labels']['name']}: {meta['labels']['status']}"
+    return None
 
 
 def _node(node: dict[str, Any]) -> set[str]:

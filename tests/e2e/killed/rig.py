@@ -16,6 +16,7 @@ TOPOLOGY = """
 hosts:
   master:  {groups: [masters], forward: [6443]}
   worker1: {groups: [workers]}
+  storage: {groups: [storage, registry]}
 """
 
 

@@ -51,5 +51,5 @@ def test_the_run_after_a_killed_one_converges(
     assert trial.plan.code == 0, trial.plan.output
     missing, further = trial.expected - trial.state, trial.state - trial.expected
     assert (sorted(missing)[:20], sorted(further)[:20]) == ([], [])
-    # Only the very last command leaves nothing to do.
-    assert bool(trial.changes) == (number < TRIALS)
+    # What the very last command began may have ended without us.
+    assert trial.changes or number == TRIALS
