@@ -4,7 +4,7 @@
 # did not change since are left out), then directories.
 use strict;
 use warnings;
-use Time::HiRes qw(lstat);
+use Time::HiRes qw(lstat time);
 
 $| = 1;
 my ($how, $since, @tops) = @ARGV;
@@ -17,8 +17,10 @@ while (defined(my $line = <STDIN>)) {
 my $needle = join "|", @needles;
 my (%seen, %told);
 my $stdin = "\1";
+my $began;
 print "watching as ", scalar getpwuid($>), "\n";
 do {
+  $began = time;
   my @paths = @tops;
   while (defined(my $path = pop @paths)) {
     my ($dev, $inode, $size, $modified, $changed) = (lstat $path)[0, 1, 7, 9, 10] or next;
@@ -33,7 +35,7 @@ do {
       print "$path\n" if holds($file) and !$told{$path}++;
     }
   }
-} until ($how eq "once" or select(my $ended = $stdin, undef, undef, 0.1));
+} until ($how eq "once" or select(my $ended = $stdin, undef, undef, 0.1 + time - $began));
 print "done\n";
 
 sub holds {
