@@ -3,8 +3,9 @@
     python -m tests.e2e.killed.driver NOTES POINT VERB ENVIRONMENT ...
 
 NOTES is a file that gets one line of JSON for each command. POINT is `host:number`: that host's
-command of this number is started there and gets half of what it is to read on its stdin, then this
-process is killed. What the host has begun goes on without us. "" lets the run alone.
+command of this number is started there and gets half of a file that it is to read on its stdin, or
+all of what is no file (Helm's chart, which is worked with for long), then this process is killed.
+What the host has begun goes on without us. "" lets the run alone.
 
 Commands are counted for each host by itself, because only there is their order always the same;
 one that was given before, word for word, is a poll and not counted. What changes the cluster
@@ -19,7 +20,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,7 +43,8 @@ class Command:
 
     Attributes:
         host: its name.
-        reads: how many bytes it gets on its stdin.
+        reads: how many bytes it is to read on its stdin.
+        gets: how many of them it gets before the end.
         changes: whether it may change the host.
         text: what it is.
         number: which of its host's commands it is, from 1.
@@ -49,6 +52,7 @@ class Command:
 
     host: str
     reads: int = 0
+    gets: int = 0
     changes: bool = False
     text: str = ""
     number: int = 0
@@ -90,33 +94,46 @@ def _put(owner: Any, **functions: Any) -> None:
 
 
 _current: ContextVar[Command] = ContextVar("current")
-_upload: ContextVar[int] = ContextVar("upload", default=0)
+_sent: ContextVar[tuple[int, int]] = ContextVar("sent", default=(0, 0))
+
+
+@contextmanager
+def sending(size: int, gets: int) -> Iterator[None]:
+    """Say of the next command what it reads, and what it gets of that."""
+    token = _sent.set((size, gets))
+    try:
+        yield
+    finally:
+        _sent.reset(token)
 
 
 def watch_connector() -> None:
     """Know which host a channel's command is for, and how much it will read."""
-    run, stream, start = SSHConnector.run_shell_command, WhiskSSH.stream, WhiskSSH.open
+    run, stream = SSHConnector.run_shell_command, WhiskSSH.stream
+    exchange, start = WhiskSSH.exchange, WhiskSSH.open
 
     def run_shell_command(self: SSHConnector, *args: Any, **arguments: Any) -> Any:
         lines = arguments.get("_stdin") or []
         texts = [lines] if isinstance(lines, str) else lines
         reads = sum(len(text.encode()) + (not text.endswith("\n")) for text in texts)
-        _current.set(Command(self.host.name, reads, locks.is_changing()))
+        _current.set(Command(self.host.name, reads, reads // 2, locks.is_changing()))
         return run(self, *args, **arguments)
 
     def upload(self: WhiskSSH, command: Any, source: Path) -> Any:
-        token = _upload.set(source.stat().st_size)
-        try:
+        size = source.stat().st_size
+        with sending(size, size // 2), locks.changing():
             return stream(self, command, source)
-        finally:
-            _upload.reset(token)
+
+    def talk(self: WhiskSSH, command: Any, data: bytes) -> Any:
+        with sending(len(data), len(data)):
+            return exchange(self, command, data)
 
     def start_command(self: WhiskSSH, command: Any) -> Any:
-        _current.set(Command(self.host.name, _upload.get(), changes=_upload.get() > 0))
+        _current.set(Command(self.host.name, *_sent.get(), locks.is_changing()))
         return start(self, command)
 
     _put(SSHConnector, run_shell_command=run_shell_command)
-    _put(WhiskSSH, stream=upload)
+    _put(WhiskSSH, stream=upload, exchange=talk)
     _put(WhiskSSH, open=start_command)
 
 
@@ -129,8 +146,8 @@ def watch_channels(driver: Driver) -> None:
         command.text = text
         here = driver.note(command)
         execute(self, text)  # returns when the host has started it
-        if here and command.reads:
-            driver.last_words[id(self)] = command.reads // 2
+        if here and command.gets:
+            driver.last_words[id(self)] = command.gets
         elif here:
             driver.end()
 

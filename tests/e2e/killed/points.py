@@ -18,6 +18,7 @@ class Command:
     host: str
     number: int
     reads: int
+    gets: int
     changes: bool
     text: str
 
@@ -44,6 +45,6 @@ def spread(commands: Sequence[Command]) -> list[Command]:
     return [first, *chosen, last]
 
 
-def _delicate(command: Command) -> tuple[int, bool, int]:
-    # What reads the most; else what changes something; else what is the longest: it does the most.
-    return command.reads, command.changes, len(command.text)
+def _delicate(command: Command) -> tuple[bool, int, int]:
+    # What changes something, of that what reads the most, of that the longest: it does the most.
+    return command.changes, command.reads, len(command.text)
