@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 POINTS = 20
+RESTART = "systemctl restart"
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,28 @@ def noted(notes: Path) -> list[Command]:
 
 
 def spread(commands: Sequence[Command]) -> list[Command]:
-    """Return POINTS commands: the first, the last, and one of each equal part between them.
+    """Return POINTS commands, spread over those of each host.
 
-    In each part it is the one that is most likely to be left half done.
+    They are the first and the last of the host that gets the most, and one of each equal part.
+    In each part it is the one that is most likely to be left half done. In which order the hosts
+    were served does not matter, because it is never the same.
     """
-    first, *between, last = commands
-    parts = POINTS - 2
-    edges = [len(between) * part // parts for part in range(parts + 1)]
-    chosen = [max(between[start:end], key=_delicate) for start, end in pairwise(edges)]
+    hosts = {each.host: [one for one in commands if one.host == each.host] for each in commands}
+    *others, most = sorted(hosts.values(), key=lambda each: (len(each), each[0].host))
+    first, *between, last = most
+    shares = [(POINTS - 2) * len(each) // (len(commands) - 2) for each in others]
+    chosen = _parts(between, POINTS - 2 - sum(shares))
+    for each, share in zip(others, shares, strict=True):
+        chosen += _parts(each, share)
     return [first, *chosen, last]
 
 
-def _delicate(command: Command) -> tuple[bool, int, int]:
-    # What changes something, of that what reads the most, of that the longest: it does the most.
-    return command.changes, command.reads, len(command.text)
+def _parts(commands: Sequence[Command], count: int) -> list[Command]:
+    edges = [len(commands) * part // count for part in range(count + 1)]
+    return [max(commands[start:end], key=_delicate) for start, end in pairwise(edges)]
+
+
+def _delicate(command: Command) -> tuple[bool, bool, int, int]:
+    # What starts a service; else what changes something, of that what reads the most, of that the
+    # longest: it does the most.
+    return RESTART in command.text, command.changes, command.reads, len(command.text)
