@@ -27,7 +27,7 @@ if k3s.is_node():
 
 if host.name == k3s.leader().name:
     k3s.verify()
-    provisioner.verify(server=nfs.source()[0], api=k3s.api())
+    provisioner.verify(server=nfs.source()[0], api=k3s.api(), served=nfs.SERVED)
 stage("the cluster was tried")
 
 verdict(name="What failed")

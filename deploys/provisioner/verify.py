@@ -25,13 +25,14 @@ BOUND, RELEASED = "a claim is bound", "its volume is released"
 
 
 @capability("provisioner", "verify")
-def verify(server: str | None, api: kube.Endpoint) -> None:
+def verify(server: str | None, api: kube.Endpoint, served: str) -> None:
     """On the leader: claim a volume of our class, see it bound, give it back.
 
     Args:
         server: address of the NFS server, unless the data say another; None for none, and then
             there is nothing to try.
         api: of this server.
+        served: the check of the storage, without which no claim can be bound.
     """
     settings = ProvisionerSettings.of(host)
     if not settings.enabled or not (settings.server or server):
@@ -49,12 +50,14 @@ def verify(server: str | None, api: kube.Endpoint) -> None:
     def release(leader: Host) -> str:
         _delete(leader, api, f"{CLAIMS}/{name}")
         gone = [f"{CLAIMS}/{name}", *(f"{CORE}/persistentvolumes/{each}" for each in volumes)]
-        _wait(lambda: _gone(leader, api, gone), lambda: f"{gone[-1]} is still there")
-        _delete(leader, api, f"{CLASSES}/{name}")
+        try:
+            _wait(lambda: _gone(leader, api, gone), lambda: f"{gone[-1]} is still there")
+        finally:  # the provisioner looks into the class of what it deletes
+            _delete(leader, api, f"{CLASSES}/{name}")
         return "claim and volume are gone"
 
-    checks.check(name="Claim a volume", what=BOUND, work=bind)
-    checks.check(name="Give it back", what=RELEASED, work=release)
+    checks.check(name="Claim a volume", what=BOUND, work=bind, after_everywhere=(served,))
+    checks.check(name="Give it back", what=RELEASED, work=release, after_everywhere=(served,))
 
 
 def leaving_nothing(ours: dict[str, Any], name: str) -> dict[str, Any]:

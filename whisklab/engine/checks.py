@@ -63,7 +63,10 @@ def failed(names: Iterable[str] = (), *, on: str | None = None) -> list[Result]:
 
 @operation()
 def check(
-    what: str, work: Callable[[Host], str], after: tuple[str, ...] = ()
+    what: str,
+    work: Callable[[Host], str],
+    after: tuple[str, ...] = (),
+    after_everywhere: tuple[str, ...] = (),
 ) -> Generator[FunctionCommand]:
     """Try one thing on this host, and record how it ended.
 
@@ -71,13 +74,15 @@ def check(
         what: the check's name in the report.
         work: returns what it saw; raises WhisklabError, one sentence, when that is not right.
         after: checks that must have passed on this host; otherwise it is recorded as not tried.
+        after_everywhere: checks that must not have failed on any host.
     """
 
     def attempt(target: Host) -> None:
         start = time.monotonic()
         missed = failed(after, on=target.name) if after else []
+        missed += failed(after_everywhere) if after_everywhere else []
         if missed:
-            ok, detail = False, f"not tried, because of: {missed[0].check}"
+            ok, detail = False, f"not tried, because {missed[0].detail}"
         else:
             ok, detail = _tried(work, target)
         if not ok:

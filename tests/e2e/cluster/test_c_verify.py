@@ -25,9 +25,30 @@ def test_a_platform_that_works(site: Site) -> None:
     before = site.snapshots()
     found = verify(site, 0)
     assert all(each["ok"] for each in found.values())
-    assert ("master", "nodes are Ready") in found
+    for host in ("master", "worker1", "worker2"):
+        assert {check.split()[0] for on, check in found if on == host} >= {"writes", "reads"}
+    assert {check for on, check in found if on == "master"} >= {
+        "nodes are Ready", "a claim is bound", "its volume is released",
+    }  # fmt: skip
+    assert "whisklab-verify" not in site.root("storage", "ls -A /var/nfs/kubedata")
     assert site.snapshots() == before  # nothing is left behind
     assert f"{site.name}: ok" in site.whisklab("verify", site.name).output
+
+
+def test_stopped_storage_is_named_and_nothing_else_is_blamed(site: Site) -> None:
+    site.root("storage", "systemctl stop nfs-server")
+    try:
+        bad = {key: each["detail"] for key, each in verify(site, 1).items() if not each["ok"]}
+    finally:
+        site.root("storage", "systemctl start nfs-server")
+    why = "nfs-server of storage does not run: deploy again"
+    assert bad.pop(("storage", "NFS exports are served")) == why
+    assert bad
+    assert {detail for (_, check), detail in bad.items() if "reads" not in check} == {
+        f"not tried, because {why}"
+    }
+    assert all(detail.startswith("not tried, because ") for detail in bad.values())
+    assert all(each["ok"] for each in verify(site, 0).values())
 
 
 def test_a_node_that_is_down_is_named(site: Site) -> None:
