@@ -12,7 +12,6 @@ from tests.e2e.killed import look
 from tests.e2e.killed.points import Command, noted
 from whisklab.paths import cache_dir
 
-STORAGE = "storage"
 TOPOLOGY = """
 hosts:
   master:  {groups: [masters], forward: [6443]}
@@ -70,13 +69,9 @@ class Rig:
         self.state = look.everything(self.site)
 
     def trial(self, point: str) -> Aftermath:
-        """Have a run on fresh hosts killed at `point` and let another one follow, then look.
-
-        The storage host is fresh where the point is on it: packages take it half a minute of CPU.
-        """
-        name, storage = self.site.name, point.startswith(f"{STORAGE}:")
-        fresh = [host for host in self.site.hosts if storage or host != STORAGE]
-        assert self.site.whisklab("rebuild", name, *fresh).code == 0
+        """Have a run on fresh hosts killed at `point` and let another one follow, then look."""
+        name = self.site.name
+        assert self.site.whisklab("rebuild", name).code == 0
         killed, commands = self._drive(point)
         running = [host for host in self.site.hosts if self._active(host)]
         following = self.site.whisklab("apply", name, "--json")
