@@ -44,7 +44,7 @@ contract: .venv/ready
 	$(BIN)/pytest tests/contract $(ARGS)
 
 e2e: .venv/ready
-	$(BIN)/pytest tests/e2e --junitxml=.lab/e2e.xml $(ARGS)
+	$(BIN)/pytest tests/e2e -n 2 --junitxml=.lab/e2e.xml $(ARGS)
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
 	$(BIN)/python -m tests.bench $(LAB)

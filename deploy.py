@@ -5,45 +5,76 @@ pyinfra inventories/<env>.py deploy.py
 
 from pyinfra import host
 
-from deploys import helm, k3s, nfs, provisioner, releases, wsk
+from deploys import (
+    fileserver,
+    helm,
+    k3s,
+    labels,
+    nfs,
+    openwhisk,
+    provisioner,
+    releases,
+    wsk,
+)
 from deploys.base import base
-from deploys.labels import labels
 from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
 from whisklab.engine.stages import exclusive, require_engine, stage
 
 require_engine()
 k3s.check()
+openwhisk.check(
+    k3s.leader(),
+    roles=labels.values(k3s.nodes(), "openwhisk-role"),
+    files_url=fileserver.url(),
+)
 check_selection()
 exclusive()
 stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
 preflight(
-    ports=k3s.ports(),
-    open_ports=k3s.open_ports() | nfs.open_ports(),
+    ports=k3s.ports() | fileserver.ports(),
+    open_ports=k3s.open_ports()
+    | nfs.open_ports()
+    | fileserver.open_ports()
+    | (openwhisk.open_ports(k3s.leader()) if k3s.is_node() else {}),
     containers=k3s.is_node(),
 )
+if nfs.is_server():
+    nfs.fit(cluster=k3s.addresses())
 stage("all machines are fit")
 if k3s.is_node():
     k3s.fetch()
 if k3s.is_server():
     helm.fetch()
     wsk.fetch()
+if fileserver.is_server():
+    fileserver.fetch(served=openwhisk.served(k3s.leader()))
 server, path = nfs.source()
+site = openwhisk.Site(
+    single_node=len(k3s.nodes()) == 1,
+    storage_class=provisioner.storage_class(k3s.leader()),
+    files_url=fileserver.url(),
+)
 if host.name == k3s.leader().name:
     provisioner.fetch(server=server, path=path, api=k3s.api())
+    openwhisk.fetch(site, api=k3s.api())
     releases.fetch(api=k3s.api())
 stage("all artifacts are on the laptop")
 
 remember()
 base()
 nfs.nfs(mounts=k3s.is_node(), cluster=k3s.addresses())
+if fileserver.is_server():
+    fileserver.install(served=openwhisk.served(k3s.leader()))
 if k3s.joins():
     k3s.install()
 if k3s.is_server():
     helm.install()
-    wsk.install(server=k3s.leader())
+    wsk.install(
+        api_host=openwhisk.api_host(k3s.leader()), auth=openwhisk.keys_of(k3s.leader()).guest
+    )
 stage("everything is in place")
 
 # Servers, then the agents that work already, one after the other; new agents all at once.
@@ -58,10 +89,16 @@ stage("the agents run")
 
 if host.name == k3s.leader().name:
     k3s.ready()
-    labels(nodes=k3s.nodes(), api=k3s.api())
+    labels.labels(nodes=k3s.nodes(), api=k3s.api())
 stage("the cluster is ready")
 
 if host.name == k3s.leader().name:
     provisioner.provisioner(server=server, path=path, api=k3s.api())
+stage("claims are served")
+if host.name == k3s.leader().name:
+    openwhisk.openwhisk(site, api=k3s.api())
+stage("functions can be invoked")
+
+if host.name == k3s.leader().name:
     releases.releases(api=k3s.api())
 stage("the releases are installed")

@@ -5,7 +5,7 @@ pyinfra inventories/<env>.py verify.py
 
 from pyinfra import host, inventory
 
-from deploys import k3s, nfs, provisioner
+from deploys import k3s, nfs, openwhisk, provisioner
 from whisklab.engine.checks import verdict
 from whisklab.engine.stages import require_engine, stage
 
@@ -29,5 +29,8 @@ if host.name == k3s.leader().name:
     k3s.verify()
     provisioner.verify(server=nfs.source()[0], api=k3s.api(), served=nfs.SERVED)
 stage("the cluster was tried")
+if host.name == k3s.leader().name:
+    openwhisk.verify(api=k3s.api(), after=(nfs.SERVED, k3s.READY))
+stage("functions were tried")
 
 verdict(name="What failed")

@@ -88,11 +88,57 @@ provisioner_archive_on_delete = True  # with Delete: rename its directory, do no
 provisioner_values = {}  # further values of the chart
 provisioner_timeout = 300  # seconds until it must be ready
 
+# OpenWhisk: the release owdev -------------------------------------------------------------------
+openwhisk_enabled = True  # False uninstalls it; claims and data stay
+openwhisk_version = None  # of the chart, a git commit; None: the catalogue's default
+openwhisk_release = "owdev"
+openwhisk_namespace = "openwhisk"
+openwhisk_api_host = None  # how users reach the API; None: the address of the first master
+openwhisk_api_port = 31001  # on each node; also what wsk and `whisklab forward` use
+openwhisk_storage_class = None  # of its claims; None: provisioner_storage_class
+openwhisk_image_prefix = ""  # before each image's name, such as "10.0.0.14:5000/"
+openwhisk_kafka_image = "fatal69100/kafka:2.8.1"  # the chart's own is gone from Docker Hub
+# openwhisk_runtimes: kinds of actions by language, one of each the default; those of the chart
+#   {"nodejs": [{"kind": "nodejs:14", "image": "openwhisk/action-nodejs-v14:1.20.0",
+#                "default": True, "prewarm": 2}]}
+openwhisk_invokers = 1  # each on a node of its own that has the label openwhisk-role=invoker
+openwhisk_user_memory_mb = 2048  # of an invoker for actions: 2048 / 256 = 8 actions at once
+openwhisk_action_memory_mb = 256  # of an action that does not say
+openwhisk_action_memory_max_mb = 512
+openwhisk_invocations_per_minute = 60  # of one namespace; load tests want 100000
+openwhisk_invocations_concurrent = 30
+openwhisk_triggers_per_minute = 60
+openwhisk_alarms = True  # the provider of timed triggers
+openwhisk_kafka_provider = True  # the provider of triggers from Kafka
+openwhisk_scheduler = False  # the newer scheduler, with etcd
+openwhisk_metrics = False  # Prometheus, Grafana, user events
+openwhisk_controller_heap_mb = None  # None: the chart's
+openwhisk_invoker_heap_mb = None
+openwhisk_certificate = None  # path of a PEM file for the API; None: one is made, `wsk -i`
+openwhisk_certificate_key = None
+# The chart publishes keys and a password that everybody knows. True takes them; False takes
+# openwhisk_guest_auth, openwhisk_system_auth, openwhisk_db_password, or generates what is not given
+# in .secrets/<environment>/.
+openwhisk_public_credentials = False
+openwhisk_architectures = ["amd64"]  # of the nodes; upstream's images are for no other
+openwhisk_offline = False  # True: its jobs get what they clone from our own file server
+openwhisk_sources_url = None  # where those archives are, instead of our file server
+# Changes of the chart's files, such as {"file": "configMapFiles/initCouchDB/initdb.sh", "anchor":
+# "a whole line of it", "text": "what takes its place", "where": "replace"}, or before, or after.
+# An anchor that is not there is an error. ${RELEASE}, ${NAMESPACE} and ${SOURCES} are filled in;
+# $${NAME} stays ${NAME}.
+openwhisk_chart_edits = []
+openwhisk_chart_files = {}  # {path in the chart: path on the laptop}
+openwhisk_values = {}  # further values of the chart, over all of the above
+openwhisk_timeout = 900  # seconds until it must be ready
+
+# A file server for closed networks, on the first machine of the group registry --------------------
+fileserver_port = 8003
+
 # wsk, the OpenWhisk CLI, on the masters ---------------------------------------------------------
 wsk_version = None  # such as "1.2.0"; None: the catalogue's default
-wsk_api_host = None  # "host:port" of OpenWhisk's API; None: the first master, at wsk_api_port
-wsk_api_port = 31001
-# wsk_auth: the key of the namespace it works in; without it the guest's, which is public
+wsk_api_host = None  # "host:port" of OpenWhisk's API; None: ours
+# wsk_auth: the key of the namespace it works in; without it OpenWhisk's guest key
 
 # Releases: charts of your own, installed after the platform -------------------------------------
 # {"my-app": {"chart": "charts/my-app", "namespace": "my-team", "values": {"replicas": 2}}}

@@ -1,6 +1,7 @@
 """k3s: servers and agents."""
 
 from deploys.k3s.deploy import (
+    READY,
     change,
     check,
     fetch,
@@ -15,9 +16,11 @@ from deploys.k3s.deploy import (
     turns,
     verify,
 )
+from deploys.k3s.status import status
 from deploys.k3s.wanted import addresses, api, leader, nodes
 
 __all__ = [
+    "READY",
     "addresses",
     "api",
     "change",
@@ -33,6 +36,7 @@ __all__ = [
     "ports",
     "ready",
     "start",
+    "status",
     "turns",
     "verify",
 ]

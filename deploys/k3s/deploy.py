@@ -14,6 +14,7 @@ from whisklab.engine.machine import Machine
 from whisklab.errors import BadInput, WhisklabError
 
 CAPABILITY = "k3s"
+READY = "nodes are Ready"  # a check
 
 
 def is_server() -> bool:
@@ -191,4 +192,4 @@ def verify() -> None:
             raise WhisklabError(f"not Ready: {', '.join(missing)}")
         return f"{len(names)} nodes"
 
-    checks.check(name="All nodes are Ready", what="nodes are Ready", work=all_ready)
+    checks.check(name="All nodes are Ready", what=READY, work=all_ready)

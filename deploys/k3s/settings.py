@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from deploys.k3s import keys
+from whisklab.engine.names import Port
 from whisklab.engine.settings import Settings
 
 VERSION = re.compile(r"v\d+\.\d+\.\d+\+k3s\d+")
@@ -29,7 +30,6 @@ def _network(value: str) -> str:
 
 Version = Annotated[str, AfterValidator(_version)]
 Network = Annotated[str, AfterValidator(_network)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class K3sSettings(Settings):

@@ -1,5 +1,5 @@
 """Node labels and taints."""
 
-from deploys.labels.deploy import labels
+from deploys.labels.deploy import labels, values
 
-__all__ = ["labels"]
+__all__ = ["labels", "values"]

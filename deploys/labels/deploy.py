@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyinfra.api.host import Host
 
 from deploys.labels import operations
@@ -27,3 +29,8 @@ def labels(nodes: list[Host], api: Endpoint) -> None:
             taints=settings.taints,
             api=api,
         )
+
+
+def values(nodes: Iterable[Host], key: str) -> dict[str, str | None]:
+    """Return the value of a label in each node's data, by the node's name; None for none."""
+    return {each.name: NodeSettings.of(each).labels.get(key) for each in nodes}

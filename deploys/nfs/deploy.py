@@ -31,6 +31,17 @@ def source() -> tuple[str | None, str | None]:
     return None, None
 
 
+@capability("nfs", "preflight")
+def fit(*, cluster: Iterable[str]) -> None:
+    """On a storage host, before anything is changed: what it exports for writing can be written.
+
+    Args:
+        cluster: the addresses that the client `cluster` of an export stands for.
+    """
+    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+    operations.writable(name="Exports can be written to", exports=exports)
+
+
 @capability("nfs")
 def nfs(*, mounts: bool, cluster: Iterable[str]) -> None:
     """Export what the data say on the storage host; have the client where it is mounted.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from deploys.nfs import render
+from deploys.nfs import disks, render
+from deploys.nfs.disks import Disk
 from whisklab.engine.files import script
 
 # Each line with the kind of its answer before it: one command for all that is asked.
@@ -21,9 +22,14 @@ done
 if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
 for path; do
   if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G' "$path"; fi
+  there=$path
+  until test -e "$there"; do there=$(dirname "$there"); done
+  if test -w "$there"; then can=yes; else can=no; fi
+  echo "disk $path|$can|$(stat -f -c '%a|%S|%c|%d' "$there")"
 done
 systemctl show -p ActiveState,UnitFileState -- "$service" | sed 's/^/unit /'
 """
+_KINDS = ("ours", "foreign", "now", "at", "disk", "unit")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Server:
         foreign: the text of each other file of exports.
         now: what the server exports now, as exportfs keeps it.
         directories: the kind and the owner of what is at each path, if there is something.
+        disks: the file system of each path.
         active: whether the service runs.
         enabled: whether it starts with the machine.
     """
@@ -43,6 +50,7 @@ class Server:
     foreign: Mapping[str, str] = field(default_factory=dict)
     now: str = ""
     directories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    disks: Mapping[str, Disk] = field(default_factory=dict)
     active: bool = False
     enabled: bool = False
 
@@ -61,7 +69,7 @@ class ServerState(FactBase[Server]):
 
     def process(self, output: list[str]) -> Server:
         """Sort the lines by their kind."""
-        texts: dict[str, list[str]] = {"ours": [], "now": [], "unit": [], "at": [], "foreign": []}
+        texts: dict[str, list[str]] = {kind: [] for kind in _KINDS}
         for line in output:
             kind, _, rest = line.partition(" ")
             if kind not in texts:
@@ -79,6 +87,7 @@ class ServerState(FactBase[Server]):
             foreign=foreign,
             now="".join(f"{line}\n" for line in texts["now"]),
             directories=dict(map(_directory, texts["at"])),
+            disks=dict(map(_disk, texts["disk"])),
             active=unit["ActiveState"] == "active",
             enabled=unit.get("UnitFileState") == "enabled",
         )
@@ -90,3 +99,10 @@ def _directory(line: str) -> tuple[str, tuple[str, str]]:
     except ValueError as error:
         raise FactProcessError(f"unexpected answer of stat: {line}") from error
     return path, (kind, owner)
+
+
+def _disk(line: str) -> tuple[str, Disk]:
+    try:
+        return disks.parse(line)
+    except ValueError as error:
+        raise FactProcessError(f"unexpected answer of stat -f: {line}") from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pyinfra import host
+from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, StringCommand, operation
 from pyinfra.api.command import QuoteString
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
 
-from deploys.nfs import render
+from deploys.nfs import disks, render
 from deploys.nfs.facts import Server, ServerState
+from whisklab.engine import looks
 from whisklab.engine.files import write_command, written
 from whisklab.engine.reasons import because, diff_wanted, differs
 from whisklab.engine.remote import fail
@@ -18,10 +21,26 @@ DIRECTORY = "directory"  # as stat calls it
 
 
 def _look(exports: render.Entries) -> Server:
-    # The same question in each operation: it is asked once.
-    paths = sorted({entry.path for entry in exports})
-    found: Server = host.get_fact(ServerState, paths=paths)
-    return found
+    # The same question in each operation.
+    return looks.once(ServerState, paths=sorted({entry.path for entry in exports}))
+
+
+@operation()
+def writable(exports: render.Entries) -> Generator[FunctionCommand]:
+    """Find room below each directory that is exported for writing; else the host fails.
+
+    A dry run tells it too. Nothing is written to find out.
+
+    Args:
+        exports: every single export.
+    """
+    bad = disks.why_not_written(host.name, exports, _look(exports).disks)
+    for sentence in bad:
+        because(sentence)
+        if ctx_state.get().current_stage == StateStage.Prepare:
+            logger.error("%s%s", host.print_prefix, sentence)
+    if bad:
+        yield fail(*bad)
 
 
 @operation()
@@ -31,16 +50,16 @@ def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCo
     Args:
         exports: every single export.
     """
-    found = _look(exports).directories
+    state = _look(exports)
     user, _, group = render.OWNER.partition(":")
     for path in sorted({entry.path for entry in exports}):
-        kind, owner = found.get(path, (None, None))
+        kind, owner = state.directories.get(path, (None, None))
         if kind is None:
             because(f"{path} is not there")
             yield StringCommand("install", "-d", "-o", user, "-g", group, QuoteString(path))
         elif kind != DIRECTORY:
             yield fail(f"{path} is to be exported and is a {kind}: move it away")
-        elif owner != render.OWNER:
+        elif owner != render.OWNER and disks.may_be_changed(path, state.disks):
             because(f"{path} belongs to {owner}, not {render.OWNER}")
             yield StringCommand("chown", render.OWNER, QuoteString(path))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyinfra import host, inventory
 from pyinfra.api.host import Host
 
-from deploys.nfs import render
+from deploys.nfs import disks, render
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.settings import NfsSettings
 from whisklab.engine import checks
@@ -24,10 +24,22 @@ MOUNT_WITHIN = "30"  # seconds; a server that is gone does not answer at all
 SERVED = "NFS exports are served"
 _RUN = f".whisklab-verify-{secrets.token_hex(4)}"  # of this process; two may verify at once
 
-_WRITE = """
+# On the server: says which directory cannot be written to, and why; nothing when all can.
+_TRY = """
+name=$1; shift
+for path; do
+  file=$path/$name
+  why=$(dd if=/dev/zero of="$file" bs=4k count=1 conv=fsync status=none 2>&1) \\
+    || echo "$path cannot be written to (${why##*: })"
+  rm -f "$file"
+done
+"""
+_MOUNT = """
 set -e; mkdir -p "$1"
-timeout "$4" mount -t nfs -o soft,timeo=50,retrans=2 "$2" "$1"
-mkdir -p "$1/$3"; echo "$5" > "$1/$3/$5"
+timeout "$3" mount -t nfs -o soft,timeo=50,retrans=2 "$2" "$1"
+"""
+_WRITE = f"""{_MOUNT}
+mkdir -p "$1/$4"; echo "$5" > "$1/$4/$5"
 """
 # Also after a write that failed: it may be mounted. All nodes remove the same directory at once.
 _CLEAN = """
@@ -48,10 +60,17 @@ class Export:
     Attributes:
         server: name of the machine.
         source: `address:path`, as mount takes it.
+        writable: whether it is exported for writing.
     """
 
     server: str
     source: str
+    writable: bool
+
+    @property
+    def check(self) -> str:
+        """What a node does with it first."""
+        return f"writes to {self.source}" if self.writable else f"mounts {self.source}"
 
     @property
     def directory(self) -> str:
@@ -64,12 +83,12 @@ def _exports() -> Iterator[Export]:
         address = Machine.of(server).node_address
         bracketed = f"[{address}]" if ":" in address else address
         for each in NfsSettings.of(server).exports:
-            yield Export(server.name, f"{bracketed}:{each.path}")
+            yield Export(server.name, f"{bracketed}:{each.path}", disks.for_writing(each.options))
 
 
 @capability("nfs", "verify")
 def served(cluster: Iterable[str]) -> None:
-    """On a storage host: its service runs and exports what the data say.
+    """On a storage host: its service runs, exports what the data say, and its disks take data.
 
     Args:
         cluster: the addresses that the client `cluster` of an export stands for.
@@ -84,38 +103,48 @@ def served(cluster: Iterable[str]) -> None:
         missing = render.why_not_exported(exports, render.parse(state.now))
         if missing:
             raise WhisklabError(f"{server.name}: {'; '.join(missing)}: deploy again")
+        _try_to_write(server, exports, state)
         return ", ".join(paths)
 
     checks.check(name="NFS server", what=SERVED, work=look)
 
 
+def _try_to_write(server: Host, exports: render.Entries, state: Server) -> None:
+    bad = disks.why_not_written(server.name, exports, state.disks)
+    if not bad:
+        said = run_quietly(server, script(_TRY, f"{_RUN}.server", *disks.writable(exports)))
+        bad = [f"{server.name}: {line}: `dmesg` says more" for line in said.splitlines()]
+    if bad:
+        raise WhisklabError("; ".join(bad))
+
+
 @capability("nfs", "verify")
 def written() -> None:
-    """On a node: mount each export and write a file of its own into it."""
+    """On a node: mount each export, and write a file of its own into those that are for that."""
     for each in host.loop(list(_exports())):
 
         def write(node: Host, export: Export = each) -> str:
             if bad := checks.failed([SERVED], on=export.server):
                 raise WhisklabError(f"not tried, because {bad[0].detail}")
-            arguments = (export.directory, export.source, _RUN, MOUNT_WITHIN, node.name)
-            run_quietly(node, script(_WRITE, *arguments))
+            arguments = (export.directory, export.source, MOUNT_WITHIN, _RUN, node.name)
+            run_quietly(node, script(_WRITE if export.writable else _MOUNT, *arguments))
             return export.directory
 
-        checks.check(name=f"Write to {each.source}", what=_writes(each), work=write)
+        checks.check(name=f"Use {each.source}", what=each.check, work=write)
 
 
 @capability("nfs", "verify")
 def read(nodes: list[str]) -> None:
-    """On a node: read what the node after it wrote.
+    """On a node: read what the node after it wrote, where nodes may write.
 
     Args:
         nodes: the names of all nodes of the run.
     """
     other = nodes[(nodes.index(host.name) + 1) % len(nodes)]
-    for each in host.loop(list(_exports())):
+    for each in host.loop([export for export in _exports() if export.writable]):
 
         def look(node: Host, export: Export = each) -> str:
-            if checks.failed([_writes(export)], on=other):
+            if checks.failed([export.check], on=other):
                 raise WhisklabError(f"not tried, because {other} could not write")
             path = f"{export.directory}/{_RUN}/{other}"
             found = run_quietly(node, script('cat "$1"', path)).strip()
@@ -125,7 +154,7 @@ def read(nodes: list[str]) -> None:
 
         checks.check(
             name=f"Read from {each.source}", what=f"reads {each.source}", work=look,
-            after=(_writes(each),),
+            after=(each.check,),
         )  # fmt: skip
 
 
@@ -139,7 +168,3 @@ def cleaned() -> None:
             return "nothing is left"
 
         checks.check(name=f"Clean up {each.source}", what=f"cleans up {each.source}", work=clean)
-
-
-def _writes(export: Export) -> str:
-    return f"writes to {export.source}"

@@ -1,6 +1,6 @@
 """The provisioner of volumes on NFS."""
 
-from deploys.provisioner.deploy import fetch, provisioner
+from deploys.provisioner.deploy import fetch, provisioner, storage_class
 from deploys.provisioner.verify import verify
 
-__all__ = ["fetch", "provisioner", "verify"]
+__all__ = ["fetch", "provisioner", "storage_class", "verify"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host
+from pyinfra.api.host import Host
 
 from deploys.provisioner import operations, render
 from deploys.provisioner.settings import ProvisionerSettings
@@ -31,6 +32,15 @@ def _release(server: str | None, path: str | None) -> helm.Release | None:
         values=render.values(settings, server, path),
         timeout=settings.timeout,
     )
+
+
+def storage_class(leader: Host) -> str:
+    """Return the name of its storage class.
+
+    Args:
+        leader: the first server.
+    """
+    return ProvisionerSettings.of(leader).storage_class
 
 
 @capability("provisioner", "fetch")

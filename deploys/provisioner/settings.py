@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from whisklab.engine.names import Name
 from whisklab.engine.settings import Settings
-
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-def _name(value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise ValueError("expected a Kubernetes name such as nfs-client")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
 
 
 class ProvisionerSettings(Settings):

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whisklab.engine.names import Name, ReleaseName
 from whisklab.engine.settings import Settings
-
-# Helm's own rule for names of releases (at most 53), Kubernetes' for namespaces.
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
-NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-def _name(value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise ValueError("expected a name such as my-app: lower case, digits, -, at most 53")
-    return value
-
-
-def _namespace(value: str) -> str:
-    if not NAMESPACE.fullmatch(value):
-        raise ValueError("expected a namespace such as my-team")
-    return value
 
 
 class UserRelease(BaseModel):
@@ -45,7 +29,7 @@ class UserRelease(BaseModel):
 
     chart: str | None = None
     version: str | None = None
-    namespace: Annotated[str, AfterValidator(_namespace)] = "default"
+    namespace: Name = "default"
     values: Annotated[dict[str, Any], Field(repr=False)] = {}
     values_files: list[str] = []
     wait: bool = True
@@ -69,6 +53,4 @@ class ReleaseSettings(Settings):
 
     prefix: ClassVar[str] = ""
 
-    releases: Annotated[
-        dict[Annotated[str, AfterValidator(_name)], UserRelease], Field(repr=False)
-    ] = {}
+    releases: Annotated[dict[ReleaseName, UserRelease], Field(repr=False)] = {}

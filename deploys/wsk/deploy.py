@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api.host import Host
 
 from deploys.wsk import render
 from deploys.wsk.facts import Accounts
@@ -31,14 +30,15 @@ def fetch() -> None:
 
 
 @capability("wsk", "files")
-def install(server: Host) -> None:
+def install(api_host: str, auth: str) -> None:
     """Have it in /usr/local/bin, and the property files of root and of the user who logs in.
 
     Args:
-        server: where OpenWhisk's API is, unless the data say another.
+        api_host: `host:port` of OpenWhisk's API, unless the data say another.
+        auth: the key of its guests, unless the data have another.
     """
     artifacts.pushed(name="wsk", artifact=_program(), path=render.BINARY)
-    content = render.properties(WskSettings.of(host), Machine.of(server).node_address)
+    content = render.properties(WskSettings.of(host), api_host, auth)
     users = list(dict.fromkeys([ROOT, str(host.data.get("ssh_user") or ROOT)]))
     for account in host.get_fact(Accounts, users=users):
         files.content(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pytest
@@ -12,10 +10,7 @@ import yaml
 
 from deploys.provisioner.render import RELEASE, values
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.helm import manifests
-from whisklab.engine.helm.values import text
+from tests.contract.rendering import rendered, run
 from whisklab.lab.standin_cache import SOURCES, architecture, built
 from whisklab.lab.standin_helm import helm as helm_standin
 
@@ -23,34 +18,9 @@ PROVISIONER = SOURCES / "provisioner" / "chart"
 HELLO = Path(__file__).parents[1] / "charts/hello"
 
 
-@pytest.fixture(scope="session")
-def helm() -> str:
-    """The program; built once, then from the cache."""
-    catalogue = Catalogue(built(helm_standin(), print))
-    program = member(catalogue.artifact("helm", None, "helm", architecture()))
-    program.chmod(0o755)
-    return str(program)
-
-
-def run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def rendered(
-    helm: str, tmp_path: Path, chart: Path, given: dict[str, Any]
-) -> dict[str, dict[str, Any]]:
-    file = tmp_path / "values.json"
-    file.write_text(text(given))
-    run(helm, "lint", str(chart), "--strict", "--values", str(file))
-    manifest = run(helm, "template", RELEASE, str(chart), "--namespace", "x", "-f", str(file))
-    return {str(name): found for name, found in manifests.objects(manifest).items()}
-
-
 @pytest.mark.parametrize("message", ["one", 'it\'s "quoted" {{ .Values }}'])
 def test_the_tests_own_chart(helm: str, tmp_path: Path, message: str) -> None:
-    found = rendered(helm, tmp_path, HELLO, {"message": message})
+    found = rendered(helm, tmp_path, HELLO, {"message": message}, RELEASE)
     assert found[f"ConfigMap/{RELEASE}"]["data"]["message"] == message
 
 
@@ -58,9 +28,8 @@ NAME = f"{RELEASE}-nfs-subdir-external-provisioner"  # as the public chart 4.0.1
 
 
 def test_the_provisioner(helm: str, tmp_path: Path) -> None:
-    found = rendered(
-        helm, tmp_path, PROVISIONER, values(ProvisionerSettings(), "10.0.0.1", "/export")
-    )
+    given = values(ProvisionerSettings(), "10.0.0.1", "/export")
+    found = rendered(helm, tmp_path, PROVISIONER, given, RELEASE)
     assert set(found) == {
         f"Deployment/{NAME}", f"ServiceAccount/{NAME}", "StorageClass/nfs-client",
         f"ClusterRole/{NAME}-runner", f"ClusterRoleBinding/run-{NAME}",
@@ -80,7 +49,8 @@ def test_the_provisioner_with_other_settings(helm: str, tmp_path: Path) -> None:
         image="registry.test:5000/nfs:v1", mount_options=["nfsvers=4.1"], storage_class="slow",
         default_class=True, reclaim_policy="Retain", archive_on_delete=False,
     )  # fmt: skip
-    found = rendered(helm, tmp_path, PROVISIONER, values(settings, "nfs.test", "/export"))
+    given = values(settings, "nfs.test", "/export")
+    found = rendered(helm, tmp_path, PROVISIONER, given, RELEASE)
     storage = found["StorageClass/slow"]
     default = "storageclass.kubernetes.io/is-default-class"
     assert storage["metadata"]["annotations"][default] == "true"

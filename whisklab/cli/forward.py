@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from whisklab.engine.secrets import SecretStore, write_private
 from whisklab.errors import BadInput, WhisklabError
 
 if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
     from whisklab.engine.forwards import Forward, Listener
 
-API = "kubernetes"
+API, FUNCTIONS = "kubernetes", "openwhisk"
 HEADER = "# Written by `whisklab forward`: works as long as that runs."
 
 
@@ -30,7 +31,7 @@ HEADER = "# Written by `whisklab forward`: works as long as that runs."
     multiple=True,
     metavar="NAME=[LOCAL:]HOST:PORT",
     help="Open this too, at a free local port unless LOCAL is given; HOST as the first master "
-    f"sees it. {API} is the Kubernetes API. May be repeated.",
+    f"sees it. {API} is the Kubernetes API, {FUNCTIONS} OpenWhisk's. May be repeated.",
 )
 @click.option(
     "--kubeconfig",
@@ -44,19 +45,17 @@ def forward(
     """Open ports of this machine that lead into ENVIRONMENT, until Ctrl-C.
 
     They are on 127.0.0.1 only and go through one SSH connection to the first master: the
-    Kubernetes API, what `forwards` in the data names, and each --port.
+    Kubernetes API, OpenWhisk's, what `forwards` in the data names, and each --port.
     Exit code 0: ended by Ctrl-C; 1: a port is taken, or the connection is lost; 2: bad input.
     """
     from whisklab.engine.session import connected, open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
     from gevent import signal_handler  # noqa: PLC0415
     from gevent.event import Event  # noqa: PLC0415
 
-    from deploys.k3s.settings import K3sSettings  # noqa: PLC0415
     from whisklab.engine import forwards  # noqa: PLC0415
 
     master = open_inventory(environment).get_group("masters")[0]
-    api = forwards.Forward(API, forwards.LOOPBACK, K3sSettings.of(master).https_listen_port)
-    wanted = forwards.chosen(api, forwards.ForwardSettings.of(master), ports)
+    wanted = forwards.chosen(_defaults(master), forwards.ForwardSettings.of(master), ports)
     with forwards.listening(wanted) as opened, connected(master):
         if kubeconfig is not None:
             _write_kubeconfig(kubeconfig, opened)
@@ -65,6 +64,21 @@ def forward(
             signal_handler(number, stop.set)
         _tell(environment, master.name, opened, kubeconfig, as_json=as_json)
         forwards.serve(master, opened, stop, lambda line: click.echo(line, err=True))
+
+
+def _defaults(master: Host) -> list[Forward]:
+    from deploys.k3s.settings import K3sSettings  # noqa: PLC0415
+    from deploys.openwhisk.settings import OpenWhiskSettings  # noqa: PLC0415
+    from whisklab.engine.forwards import LOOPBACK, Forward  # noqa: PLC0415
+    from whisklab.engine.machine import Machine  # noqa: PLC0415
+
+    found = [Forward(API, LOOPBACK, K3sSettings.of(master).https_listen_port)]
+    openwhisk = OpenWhiskSettings.of(master)
+    if openwhisk.enabled:
+        # A port of all nodes, but not of their loopback interfaces.
+        address = Machine.of(master).node_address
+        found.append(Forward(FUNCTIONS, address, openwhisk.api_port))
+    return found
 
 
 def _tell(
@@ -99,7 +113,6 @@ def _tell(
 
 def _write_kubeconfig(path: Path, opened: Sequence[tuple[Forward, Listener]]) -> None:
     from whisklab.engine.environment import current  # noqa: PLC0415
-    from whisklab.engine.secrets import SecretStore  # noqa: PLC0415
 
     store = SecretStore(current().secrets)
     text = store.read("kubeconfig")
@@ -109,7 +122,7 @@ def _write_kubeconfig(path: Path, opened: Sequence[tuple[Forward, Listener]]) ->
     try:
         if path.exists() and not path.read_text(encoding="utf-8").startswith(HEADER):
             raise BadInput(f"{path}: is another file, not written by forward: name a new one")
-        _write(path, kubeconfig_at(text, port))
+        write_private(path, kubeconfig_at(text, port))
     except (OSError, UnicodeError) as error:
         raise WhisklabError(f"{path}: cannot be written: {error}") from error
 
@@ -120,13 +133,3 @@ def kubeconfig_at(text: str, port: int) -> str:
     for each in config["clusters"]:
         each["cluster"]["server"] = f"https://127.0.0.1:{port}"
     return HEADER + "\n" + yaml.safe_dump(config, sort_keys=True)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

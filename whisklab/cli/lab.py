@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from whisklab.cli.progress import Progress
+from whisklab.cli.tables import table
 from whisklab.lab import manage
 from whisklab.lab import status as statuses
 from whisklab.lab.topology import check_lab_name
@@ -90,31 +90,6 @@ def clean() -> None:
     click.echo(f"removed images: {_names(result['removed'])}")
 
 
-@click.command()
-@_lab
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(lab: str, as_json: bool) -> None:
-    """Show the machines of LAB, whether they run and answer, and their ports."""
-    found = statuses.read(lab)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-        return
-    _table(
-        ("host", "state", "groups", "address", "ssh", "forwards"),
-        [
-            (
-                host["name"],
-                host["state"],
-                ",".join(host["groups"]),
-                host["address"],
-                f"127.0.0.1:{host['ssh_port']}",
-                " ".join(f"{port}->127.0.0.1:{at}" for port, at in host["forwards"].items()),
-            )
-            for host in found["hosts"]
-        ],
-    )
-
-
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_lab
 @click.argument("host")
@@ -133,13 +108,12 @@ def print_up(lab: str, result: dict[str, Any]) -> None:
         click.echo(f"{lab}: nothing to do, all machines are up")
         return
     known = statuses.known(lab)
-    _table(
-        ("host", "groups", "address", "reach it with"),
-        [
-            (host.name, ",".join(host.groups), host.address, f"whisklab ssh {lab} {host.name}")
-            for host in known.hosts
-        ],
-    )
+    rows = [
+        (host.name, ",".join(host.groups), host.address, f"whisklab ssh {lab} {host.name}")
+        for host in known.hosts
+    ]
+    for line in table([("host", "groups", "address", "reach it with"), *rows]):
+        click.echo(line)
     spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in result["seconds"].items())
     click.echo(f"{lab} is up: {spent}")
     kind = "upstream" if known.catalogue == "upstream" else f"stand-ins, {known.catalogue}"
@@ -148,10 +122,3 @@ def print_up(lab: str, result: dict[str, Any]) -> None:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

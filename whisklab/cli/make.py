@@ -1,4 +1,4 @@
-"""`whisklab make LAB`: machines, then the whole deploy, then where the time went."""
+"""`whisklab make LAB`: machines, the whole deploy, what works, and where the time went."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Clock:
     help="Where artifacts come from; the topology says it unless given.",
 )
 def make(lab: str, catalogue: str | None) -> None:
-    """Bring up LAB and deploy the platform on it; run again, it only does what is missing."""
+    """Bring up LAB, deploy the platform on it and try it; run again, it does what is missing."""
     inventory = Path("inventories") / f"{check_lab_name(lab)}.py"
     if not inventory.is_file():
         raise WhisklabError(f"{inventory}: not there: copy inventories/lab.py to it")
@@ -61,11 +61,20 @@ def make(lab: str, catalogue: str | None) -> None:
     print_up(lab, result)
     clock.lap("machines and artifacts")
     _deploy(inventory, clock)
+    _verify(lab, clock)
     click.echo(f"{lab} is ready. Where the time went:")
     for line in clock.table():
         click.echo(line)
     click.echo(f"kubectl --kubeconfig .secrets/{lab}/kubeconfig get nodes")
     click.echo(f"whisklab ssh {lab} HOST, whisklab status {lab}, whisklab down {lab}")
+
+
+def _verify(lab: str, clock: Clock) -> None:
+    whisklab = str(Path(sys.executable).with_name("whisklab"))
+    done = subprocess.run([whisklab, "verify", lab], check=False)
+    clock.lap("verify")
+    if done.returncode:
+        raise WhisklabError(f"{lab} is deployed, but what failed above does not work")
 
 
 def _deploy(inventory: Path, clock: Clock) -> None:

@@ -26,14 +26,17 @@ class _Quiet(Lines):
 @click.command()
 @click.argument("environment")
 @click.option("--limit", multiple=True, help="Only these hosts or groups; may be repeated.")
+@click.option("--helm-test", is_flag=True, help="Also run the tests that OpenWhisk's chart brings.")
 @click.option("--json", "as_json", is_flag=True, help="The results as JSON, on stdout.")
-def verify(environment: str, limit: tuple[str, ...], as_json: bool) -> int:
+def verify(environment: str, limit: tuple[str, ...], helm_test: bool, as_json: bool) -> int:
     """Try whether the platform of ENVIRONMENT works; what is made for that is removed again.
 
     Exit code 0: every check passed; 1: one did not; 2: bad input; 130: interrupted.
     """
     from whisklab.engine import checks, run  # noqa: PLC0415  patches the library for gevent
+    from whisklab.engine.helm.tests import HELM_TEST  # noqa: PLC0415
 
+    checks.ask_for([HELM_TEST] if helm_test else [])
     display = _Quiet(sys.stderr)
     options = [word for name in limit for word in ("--limit", name)]
     outcome = run.verify(inventory_of(environment), display, options)

@@ -7,8 +7,8 @@ report names everything; `verdict` fails the hosts at the end.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pyinfra import host, logger
 from pyinfra.api import operation
@@ -29,6 +29,7 @@ class Result:
         ok: whether what was expected was seen.
         seconds: how long it took.
         detail: what was seen; why it is not as expected, as one sentence, when it failed.
+        measured: numbers by name, for programs.
     """
 
     host: str
@@ -36,9 +37,32 @@ class Result:
     ok: bool
     seconds: float
     detail: str
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a check saw, and the numbers it measured."""
+
+    detail: str
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+
+NOT_TRIED = "not tried, because "
+Work = Callable[[Host], str | Seen]
 _results: list[Result] = []
+_asked: set[str] = set()
+
+
+def ask_for(further: Iterable[str]) -> None:
+    """Ask for checks that are made on request only; none means none of them."""
+    _asked.clear()
+    _asked.update(further)
+
+
+def asked(name: str) -> bool:
+    """Tell whether a check that is made on request only was asked for."""
+    return name in _asked
 
 
 def results() -> tuple[Result, ...]:
@@ -64,7 +88,7 @@ def failed(names: Iterable[str] = (), *, on: str | None = None) -> list[Result]:
 @operation()
 def check(
     what: str,
-    work: Callable[[Host], str],
+    work: Work,
     after: tuple[str, ...] = (),
     after_everywhere: tuple[str, ...] = (),
 ) -> Generator[FunctionCommand]:
@@ -82,21 +106,28 @@ def check(
         missed = failed(after, on=target.name) if after else []
         missed += failed(after_everywhere) if after_everywhere else []
         if missed:
-            ok, detail = False, f"not tried, because {missed[0].detail}"
+            ok, seen = False, Seen(_not_tried(missed[0]))
         else:
-            ok, detail = _tried(work, target)
+            ok, seen = _tried(work, target)
         if not ok:
-            logger.error("%s%s: %s", target.print_prefix, what, detail)
-        _results.append(Result(target.name, what, ok, time.monotonic() - start, detail))
+            logger.error("%s%s: %s", target.print_prefix, what, seen.detail)
+        seconds = time.monotonic() - start
+        _results.append(Result(target.name, what, ok, seconds, seen.detail, seen.measured))
 
     yield call(attempt)
 
 
-def _tried(work: Callable[[Host], str], target: Host) -> tuple[bool, str]:
+def _not_tried(missed: Result) -> str:
+    """Name the first cause, also after one that was not tried either. Pure."""
+    return f"{NOT_TRIED}{missed.detail.removeprefix(NOT_TRIED)}"
+
+
+def _tried(work: Work, target: Host) -> tuple[bool, Seen]:
     try:
-        return True, work(target)
+        found = work(target)
     except WhisklabError as error:
-        return False, str(error)
+        return False, Seen(str(error))
+    return True, found if isinstance(found, Seen) else Seen(found)
 
 
 @operation()

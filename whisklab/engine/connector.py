@@ -33,6 +33,7 @@ class WhiskSSH(SSHConnector):
 
     Attributes:
         secrets: the environment's store, where a sudo password may be; set before connecting.
+        changes: how many commands that change the host were sent.
     """
 
     data_meta = {
@@ -40,6 +41,7 @@ class WhiskSSH(SSHConnector):
         "ssh_strict_host_key_checking": DataMeta("SSH strict host key checking", "yes"),
     }
     secrets: SecretStore | None = None
+    changes = 0
     _sudo_password: str | None = None
     _lock: paramiko.Channel | None = None
 
@@ -123,6 +125,10 @@ class WhiskSSH(SSHConnector):
                 f"{store.path(SUDO_PASSWORD) if store else SUDO_PASSWORD}"
             )
 
+    def _as_change(self, command: StringCommand) -> StringCommand:
+        self.changes += 1
+        return locks.under_change_lock(command)
+
     def run_shell_command(
         self,
         command: StringCommand,
@@ -136,7 +142,7 @@ class WhiskSSH(SSHConnector):
             Whether it succeeded, and its output; when the connection is lost, one sentence.
         """
         if locks.is_changing() and arguments.get("_sudo"):
-            command = locks.under_change_lock(command)
+            command = self._as_change(command)
         if self._sudo_password and arguments.get("_sudo"):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
         try:
@@ -177,7 +183,7 @@ class WhiskSSH(SSHConnector):
         Raises:
             Lost: the connection is gone.
         """
-        channel = self.open(locks.under_change_lock(command))
+        channel = self.open(self._as_change(command))
         try:
             with source.open("rb") as file:
                 while chunk := file.read(STREAM_CHUNK):
@@ -202,7 +208,7 @@ class WhiskSSH(SSHConnector):
             Lost: the connection is gone.
         """
         if locks.is_changing():
-            command = locks.under_change_lock(command)
+            command = self._as_change(command)
         channel = self.open(command)
         try:
             channel.sendall(data)

@@ -88,18 +88,20 @@ class ForwardSettings(Settings):
     forwards: Annotated[dict[str, str], AfterValidator(_forwards)] = {}
 
 
-def chosen(default: Forward, data: ForwardSettings, given: Sequence[str]) -> list[Forward]:
-    """Return what to open: the default, those of the data, those given; a later one of a name wins.
+def chosen(
+    defaults: Sequence[Forward], data: ForwardSettings, given: Sequence[str]
+) -> list[Forward]:
+    """Return what to open: defaults, those of the data, those given; a later one of a name wins.
 
     Args:
-        default: always there.
+        defaults: always there.
         data: of the environment.
         given: `NAME=[LOCAL:]HOST:PORT`, as on the command line.
 
     Raises:
         BadInput: one that is not of that form.
     """
-    found = {default.name: default}
+    found = {each.name: each for each in defaults}
     found |= {name: parse(name, spec) for name, spec in data.forwards.items()}
     for each in given:
         name, _, spec = each.partition("=")

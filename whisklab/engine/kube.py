@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -16,12 +15,10 @@ import yaml
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
 
-from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.http import tunnelled
 from whisklab.engine.remote import run_quietly
-from whisklab.engine.tunnels import open_tunnel
+from whisklab.engine.tunnels import require_connection
 from whisklab.errors import WhisklabError
 
 T = TypeVar("T")
@@ -128,7 +125,7 @@ def request(
             timeout=urllib3.Timeout(*REQUEST_TIMEOUT),
         )
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        _require_connection(host)
+        require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
     if answer.status >= HTTP_SERVER_ERROR:
         raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now")
@@ -162,7 +159,7 @@ def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:
             raise
         raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        _require_connection(host)
+        require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
 
 
@@ -173,19 +170,21 @@ def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
     try:
         text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
-        _require_connection(host)
+        require_connection(host)
         raise Unreachable(f"{host.name} has no {endpoint.kubeconfig} yet") from error
     configuration = client.Configuration()
     configuration.host = f"https://127.0.0.1:{endpoint.port}"
     api = client.ApiClient(configuration)
-    api.rest_client.pool_manager = _pool(host, endpoint.port, parse_kubeconfig(text))
+    context = _tls(parse_kubeconfig(text))
+    pool = tunnelled(host, "127.0.0.1", endpoint.port, ssl_context=context)
+    api.rest_client.pool_manager = pool
     core = client.CoreV1Api(api)
     try:
         answer = api.call_api(
             "GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT
         )
     except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-        _require_connection(host)
+        require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer yet") from error
     if answer.status != HTTP_OK:
         raise Unreachable(f"the Kubernetes API of {host.name} is not ready yet")
@@ -198,27 +197,6 @@ def _connect_ssh(host: Host) -> None:
         host.connect(reason="for the Kubernetes API", show_errors=False, raise_exceptions=True)
     except ConnectError as error:
         raise Unreachable(str(error)) from error
-
-
-def _require_connection(host: Host) -> None:
-    if isinstance(host.connector, WhiskSSH):
-        _ = host.connector.transport
-
-
-def _pool(host: Host, port: int, credentials: Credentials) -> urllib3.PoolManager:
-    class Connection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            try:
-                return open_tunnel(host, "127.0.0.1", port)
-            except WhisklabError as error:
-                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls = Connection
-
-    manager = urllib3.PoolManager(ssl_context=_tls(credentials), retries=False)
-    manager.pool_classes_by_scheme = {"https": Pool}
-    return manager
 
 
 def _tls(credentials: Credentials) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ from pyinfra.api.output import set_echo, set_formatter
 from pyinfra.api.state import BaseStateCallback, State
 from pyinfra.context import ctx_state
 
-from whisklab.engine import capability, checks, hooks, reasons
+from whisklab.engine import capability, checks, hooks, overview, reasons
 from whisklab.engine.progress import PROGRESS
 from whisklab.engine.reasons import Reason
 
@@ -112,6 +112,23 @@ def verify(inventory: str, display: Display, options: Sequence[str] = ()) -> Out
     if outcome.code == DONE and checks.failed():
         outcome.code = FAILED
     return outcome
+
+
+def status(inventory: str, display: Display) -> Outcome:
+    """Ask what the environment is like now; `overview.lines()` has what was told."""
+    overview.forget()
+    outcome = _drive([inventory, "status.py", "-y"], display)
+    if outcome.code == FAILED and machines():  # one that does not answer is told as such
+        outcome.code = DONE
+    return outcome
+
+
+def machines() -> dict[str, bool]:
+    """Return the machines of the run by name: whether it reached them."""
+    if not ctx_state.isset() or not getattr(ctx_state.get(), "initialised", False):
+        return {}
+    state = ctx_state.get()
+    return {each.name: each in state.activated_hosts for each in state.inventory}
 
 
 def _drive(arguments: list[str], display: Display) -> Outcome:

@@ -66,22 +66,32 @@ class SecretStore:
         """Write a secret whole or not at all; with `replace=False` the first writer wins."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory.chmod(0o700)
-        target = self.path(name)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text.rstrip("\n") + "\n")
-            if replace:
-                temporary.replace(target)
-            else:
-                self._link_once(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_private(self.path(name), text.rstrip("\n") + "\n", replace=replace)
 
-    @staticmethod
-    def _link_once(temporary: Path, target: Path) -> None:
-        try:
-            target.hardlink_to(temporary)
-        except FileExistsError:
-            return  # another run was first; its value is the one to use
+
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file that only its owner reads (0600), whole or not at all.
+
+    Args:
+        path: in a directory that is there.
+        text: its content.
+        replace: take the place of a file that is there; else that stays.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        if replace:
+            part.replace(path)
+        else:
+            _link_once(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _link_once(part: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        return  # another run was first; its value is the one to use

@@ -58,6 +58,16 @@ def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
         raise WhisklabError(f"no tunnel to {address}:{port} on {host.name}: {error}") from error
 
 
+def require_connection(host: Host) -> None:
+    """Do nothing as long as there is an SSH connection to `host`.
+
+    Raises:
+        Lost: it is gone.
+    """
+    if isinstance(host.connector, WhiskSSH):
+        _ = host.connector.transport
+
+
 def _as_socket(channel: paramiko.Channel) -> socket.socket:
     # A channel cannot be wrapped by TLS itself, a socket can: pump between the two.
     ours, theirs = socket.socketpair()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import platform
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,8 +46,8 @@ class Standin:
     Attributes:
         product: its name in the catalogue, and of its directory in the cache.
         version: what the catalogue calls it.
-        sources: the directory of its sources.
-        go: the oldest Go that compiles it.
+        sources: the directory of its sources, None when it has none.
+        go: the oldest Go that compiles it; None for what is not compiled.
         ingredients: what else decides the result, such as compiler flags.
         code: the Python files that build it.
         make: builds into a directory, given one for work and what hears of the progress; returns
@@ -55,8 +56,8 @@ class Standin:
 
     product: str
     version: str
-    sources: Path
-    go: tuple[int, int]
+    sources: Path | None
+    go: tuple[int, int] | None
     ingredients: Sequence[str]
     code: Sequence[str]
     make: Callable[[Path, Path, Report], Mapping[str, File]]
@@ -93,7 +94,8 @@ def built(standin: Standin, report: Report) -> Path:
         WhisklabError: no usable Go, or something failed to build.
     """
     root = cache_dir() / "standins" / standin.product
-    done = root / _digest(standin, go_version(standin.go, standin.sources, report))
+    go = go_version(standin.go, SOURCES, report) if standin.go else ""
+    done = root / _digest(standin, go)
     if not (done / CATALOGUE).is_file():
         with _alone(root, report):
             if not (done / CATALOGUE).is_file():  # nobody else has built it in the meantime
@@ -104,7 +106,8 @@ def built(standin: Standin, report: Report) -> Path:
 def write_catalogue(path: Path, content: Mapping[str, Any]) -> None:
     """Write a catalogue, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    # Two builds may write the same one at once.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     temporary.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
     temporary.rename(path)
 
@@ -140,8 +143,10 @@ def _entry(target: Path, done: Path, file: File) -> dict[str, dict[str, str]]:
 
 def _digest(standin: Standin, go: str) -> str:
     """A name for what comes out of these sources and flags."""
-    files = [p for p in standin.sources.rglob("*") if p.is_file()]
-    wanted = [p for p in files if not p.name.endswith("_test.go") and p.suffix != ".md"]
+    files = [p for p in standin.sources.rglob("*") if p.is_file()] if standin.sources else []
+    wanted = [
+        p for p in files if not p.name.endswith("_test.go") and p.suffix not in {".md", ".pyc"}
+    ]
     total = hashlib.sha256()
     for path in [*sorted(wanted), *map(Path, standin.code), Path(__file__)]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,27 +6,30 @@ import gzip
 import hashlib
 import io
 import json
-import os
-import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from whisklab.errors import WhisklabError
+from whisklab.lab.debian import commands
+from whisklab.lab.layers import put_directory, put_file, put_link
 
 _JSON = "application/vnd.oci.image"
+_LAYER = f"{_JSON}.layer.v1.tar"
+_PATH = {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image of a single layer.
+    """One image: a layer of files, on top of another one or of nothing.
 
     Attributes:
         name: the full name, with registry and tag.
         files: path in the image to a file outside; all become executable.
         links: path in the image to what a symbolic link there says.
+        base: a layer (.tar) below the files; images that share one are not larger together.
+        environment: variables besides PATH.
         entrypoint: the command of a container.
         command: its arguments unless the pod gives others.
     """
@@ -36,16 +39,20 @@ class Image:
     entrypoint: Sequence[str]
     command: Sequence[str] = ()
     links: Mapping[str, str] | None = None
+    base: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_bundle(images: Sequence[Image], out: Path, *, arch: str) -> None:
     """Write an OCI archive (.tar.gz) with all images; the same input gives the same bytes."""
     blobs: dict[str, bytes] = {}
-    manifests = [_manifest(image, arch, blobs) for image in images]
+    shared = {image.base for image in images if image.base}
+    bases = {base: _keep(blobs, base.read_bytes(), _LAYER) for base in shared}
+    manifests = [_manifest(image, arch, blobs, bases) for image in images]
     index = {"schemaVersion": 2, "mediaType": f"{_JSON}.index.v1+json", "manifests": manifests}
-    with (
+    with (  # compressed fast: the network is a lab's
         out.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as packed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=1, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         _put(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
@@ -54,57 +61,34 @@ def write_bundle(images: Sequence[Image], out: Path, *, arch: str) -> None:
             _put(archive, f"blobs/sha256/{digest}", data)
 
 
-def debian_busybox(work: Path) -> Path:
-    """Unpack Debian's static busybox below ``work``; needs no root and installs nothing.
-
-    Raises:
-        WhisklabError: apt could not fetch it.
-    """
-    room = work / "busybox"
-    room.mkdir()
-    try:
-        _run(room, "apt-get", "download", "busybox-static")
-    except WhisklabError:
-        if os.geteuid() != 0:
-            raise
-        _run(room, "apt-get", "update")  # a fresh machine has no lists yet
-        _run(room, "apt-get", "download", "busybox-static")
-    _run(room, "dpkg-deb", "-x", *(str(package) for package in room.glob("*.deb")), str(room))
-    found = room / "bin" / "busybox"
-    usr = room / "usr" / "bin" / "busybox"  # where newer Debians have it
-    return found if found.is_file() else usr
+def busybox_image(name: str, program: Path) -> Image:
+    """Return an image of a static busybox, with all its commands."""
+    links = {f"bin/{each}": "busybox" for each in commands(program)}
+    return Image(name, {"bin/busybox": program}, [], ["sh"], links)
 
 
-def _run(room: Path, *argv: str) -> None:
-    try:
-        done = subprocess.run(argv, cwd=room, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise WhisklabError(f"{argv[0]} is needed to get busybox-static: {error}") from error
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise WhisklabError(
-            f"busybox-static could not be fetched ({argv[0]}: {last}): try `sudo apt-get update`"
-        )
-
-
-def _manifest(image: Image, arch: str, blobs: dict[str, bytes]) -> dict[str, Any]:
-    layer = _layer(image)
+def _manifest(
+    image: Image, arch: str, blobs: dict[str, bytes], bases: Mapping[Path, dict[str, Any]]
+) -> dict[str, Any]:
+    layers = [bases[image.base]] if image.base else []
+    layers.append(_keep(blobs, _layer(image), _LAYER))
+    environment = _PATH | dict(image.environment)
     config = {
         "architecture": arch,
         "os": "linux",
         "config": {
             "Entrypoint": list(image.entrypoint),
             "Cmd": list(image.command),
-            "Env": ["PATH=/bin:/usr/bin:/sbin:/usr/sbin"],
+            "Env": [f"{name}={value}" for name, value in environment.items()],
         },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-        "history": [{"created_by": "whisklab"}],
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+        "history": [{"created_by": "whisklab"}] * len(layers),
     }
     manifest = {
         "schemaVersion": 2,
         "mediaType": f"{_JSON}.manifest.v1+json",
         "config": _keep(blobs, _json(config), f"{_JSON}.config.v1+json"),
-        "layers": [_keep(blobs, layer, f"{_JSON}.layer.v1.tar")],
+        "layers": layers,
     }
     entry = _keep(blobs, _json(manifest), f"{_JSON}.manifest.v1+json")
     entry["platform"] = {"architecture": arch, "os": "linux"}
@@ -127,18 +111,12 @@ def _layer(image: Image) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as layer:
         for path in sorted({*directories - {"."}, *image.files, *links, "tmp"}):
-            entry = tarfile.TarInfo(path)
-            entry.mode = 0o755
             if path in image.files:
-                data = image.files[path].read_bytes()
-                entry.size = len(data)
-                layer.addfile(entry, io.BytesIO(data))
+                put_file(layer, path, image.files[path].read_bytes())
             elif path in links:
-                entry.type, entry.linkname = tarfile.SYMTYPE, links[path]
-                layer.addfile(entry)
+                put_link(layer, path, links[path])
             else:
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if path == "tmp" else 0o755
-                layer.addfile(entry)
+                put_directory(layer, path, 0o1777 if path == "tmp" else 0o755)
     return buffer.getvalue()
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-from whisklab.lab import standin_cache, standin_images
+from whisklab.lab import debian, layers, standin_cache, standin_images
 from whisklab.lab.gobuild import Report, build_flags, go_build
 from whisklab.lab.standin_cache import File, Standin
-from whisklab.lab.standin_images import Image, debian_busybox, write_bundle
+from whisklab.lab.standin_images import Image, busybox_image, write_bundle
 
 DEFAULT_VERSION = "v1.34.4+k3s1"
 
@@ -51,7 +50,7 @@ def k3s(version: str) -> Standin:
         write_bundle(_images(sources, work, report), target / bundle, arch=arch)
         return {"k3s": File("k3s", arch), "airgap-images": File(bundle, arch)}
 
-    code = (__file__, standin_images.__file__)
+    code = (__file__, debian.__file__, layers.__file__, standin_images.__file__)
     return Standin("k3s", version, sources, spec.go, flags, code, make)
 
 
@@ -60,15 +59,12 @@ def _images(sources: Path, work: Path, report: Report) -> list[Image]:
     go_build(sources, "./pause", work / "pause", flags=plain, label="pause", report=report)
     go_build(sources / "coredns", ".", work / "coredns", flags=plain, label="CoreDNS",
              report=report)  # fmt: skip
-    busybox = debian_busybox(work)
-    listed = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
-    links = {f"bin/{name}": "busybox" for name in listed.stdout.split() if name != "busybox"}
+    busybox = debian.busybox(work)
     return [
         Image("docker.io/rancher/mirrored-pause:3.6", {"pause": work / "pause"}, ["/pause"]),
         Image(f"docker.io/rancher/mirrored-coredns-coredns:{_coredns_version(sources)}",
               {"coredns": work / "coredns"}, ["/coredns"]),
-        Image("docker.io/rancher/mirrored-library-busybox:1.36.1",
-              {"bin/busybox": busybox}, [], ["sh"], links),
+        busybox_image("docker.io/rancher/mirrored-library-busybox:1.36.1", busybox),
     ]  # fmt: skip
 
 

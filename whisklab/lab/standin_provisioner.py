@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from whisklab.lab import standin_cache, standin_images
+from whisklab.lab import layers, standin_cache, standin_images
 from whisklab.lab.gobuild import Report, build_flags, go_build
 from whisklab.lab.standin_cache import File, Standin
 from whisklab.lab.standin_helm import pack
@@ -40,7 +40,7 @@ def provisioner() -> Standin:
         )
         return {"chart": File(archive, "all"), "images": File(bundle, arch)}
 
-    code = (__file__, standin_images.__file__)
+    code = (__file__, layers.__file__, standin_images.__file__)
     return Standin(_NAME, version, sources, (1, 24), flags, code, make)
 
 

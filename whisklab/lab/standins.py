@@ -13,6 +13,7 @@ from whisklab.lab.gobuild import Report
 from whisklab.lab.standin_cache import Standin, built, write_catalogue
 from whisklab.lab.standin_helm import helm
 from whisklab.lab.standin_k3s import DEFAULT_VERSION, k3s
+from whisklab.lab.standin_openwhisk import openwhisk
 from whisklab.lab.standin_provisioner import provisioner
 from whisklab.lab.standin_wsk import wsk
 from whisklab.paths import cache_dir
@@ -24,7 +25,7 @@ def standins(versions: Sequence[str]) -> list[Standin]:
     Raises:
         WhisklabError: an unknown version.
     """
-    return [*map(k3s, dict.fromkeys(versions)), helm(), provisioner(), wsk()]
+    return [*map(k3s, dict.fromkeys(versions)), helm(), provisioner(), openwhisk(), wsk()]
 
 
 def build(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 
 from tests.e2e.cluster.site import Site
+from whisklab.lab.nspawn.layout import LabPaths
+from whisklab.lab.nspawn.network import link_name
 
 # Everything but SSH and what belongs to a connection is dropped.
 NFT_DROP = (
@@ -155,3 +161,29 @@ def port_taken(site: Site, host: str, port: int, service: str) -> Iterator[None]
         "systemctl stop squatter",
     ):
         yield
+
+
+@contextmanager
+def link_cut(site: Site, host: str) -> Iterator[None]:
+    """Cut the host's network link: nothing goes through, and nobody is told."""
+    address = next(each["address"] for each in site.lab["hosts"] if each["name"] == host)
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    link = [*sudo, "ip", "-n", LabPaths(site.name).netns, "link", "set",
+            link_name(IPv4Address(address))]  # fmt: skip
+    subprocess.run([*link, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*link, "up"], check=True)
+
+
+def agent_missed(site: Site, node: str) -> None:
+    """Stop a node's agent, and say at once what Kubernetes itself would say after 50 s.
+
+    (One test waits for that, in test_c_verify.py.)
+    """
+    site.root(node, "systemctl stop k3s-agent")
+    unknown = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
+    status = json.dumps({"status": {"conditions": [unknown]}})
+    site.kubectl("patch", "node", node, "--subresource=status", "-p", status)
+    assert "NotReady" in site.kubectl("get", "node", node, "--no-headers")

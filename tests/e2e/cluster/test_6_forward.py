@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
+from tests.e2e.cluster.background import interruptible
 from tests.e2e.cluster.site import STYLE, Site
 from tests.e2e.cluster.waiting import until
 
@@ -47,7 +48,7 @@ class Forward:
 
 @contextmanager
 def forwarding(site: Site, *arguments: str) -> Iterator[Forward]:
-    argv = [".venv/bin/whisklab", "forward", site.name, "--json", *arguments]
+    argv = interruptible(".venv/bin/whisklab", "forward", site.name, "--json", *arguments)
     with subprocess.Popen(
         argv, cwd=site.directory, env=site.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

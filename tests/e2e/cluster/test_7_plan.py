@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.e2e.cluster.background import background
+from tests.e2e.cluster.faults import agent_missed
 from tests.e2e.cluster.site import Run, Site
-from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -117,6 +117,7 @@ def test_with_the_master_s_k3s_stopped_the_rest_is_unknown(site: Site) -> None:
         *(f"labels | Labels and taints of {n}" for n in site.hosts if n != "storage"),
         "provisioner | Release openwhisk-nfs",
         "provisioner | Default storage class",
+        "openwhisk | Release owdev",  # whether it is there, as it should not be here
     }
     assert ("k3s: service | Service k3s", "master") in apply(site)
     assert plan(site, 0) == {}
@@ -153,14 +154,8 @@ def test_a_run_limited_to_capabilities_and_hosts(site: Site) -> None:
 
 def test_ctrl_c_is_130(site: Site) -> None:
     """Interrupted while it waits for a node that cannot come."""
-    site.root("worker1", "systemctl stop k3s-agent")
-    until("worker1 is missed", lambda: "worker1" in site.kubectl("get", "nodes", "--no-headers")
-          and "NotReady" in site.kubectl("get", "node", "worker1", "--no-headers"))  # fmt: skip
-    with subprocess.Popen(
-        [".venv/bin/whisklab", "apply", site.name, "--limit", "master"],
-        cwd=site.directory, env=site.environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as run:  # fmt: skip
+    agent_missed(site, "worker1")
+    with background(site, ".venv/bin/whisklab", "apply", site.name, "--limit", "master") as run:
         for line in run.stdout or ():
             if "not Ready: worker1" in line:
                 run.send_signal(signal.SIGINT)

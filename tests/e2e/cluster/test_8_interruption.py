@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.e2e.cluster.background import background
+from tests.e2e.cluster.faults import agent_missed
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
 
@@ -16,14 +17,9 @@ pytestmark = pytest.mark.e2e
 SYSCTL = "/etc/sysctl.d/90-whisklab.conf"
 
 
-def missed(site: Site, node: str) -> bool:
-    return "NotReady" in site.kubectl("get", "node", node, "--no-headers")
-
-
 def test_a_second_run_is_told_who_is_at_work(site: Site) -> None:
     site.converge()
-    site.root("worker1", "systemctl stop k3s-agent")
-    until("worker1 is missed", lambda: missed(site, "worker1"))
+    agent_missed(site, "worker1")
     # The first run waits for a node that cannot come, because worker1 is left out.
     with background(site, ".venv/bin/whisklab", "apply", site.name, "--limit", "master") as first:
         for line in first.stdout or ():

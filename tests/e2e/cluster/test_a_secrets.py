@@ -83,6 +83,10 @@ def told(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Make the hosts anew, watch all runs on them, and have them as before at the end."""
     told, begun = Told(), int(time.time())
     assert site.whisklab("rebuild", site.name).code == 0
+    # Packages know no secret, and with a kernel of its own and the watchers they take minutes.
+    # What writes secrets comes later, on all hosts; the others install under their watchers' eyes.
+    only = ("--only", "base,nfs", "--limit", "storage")
+    assert site.whisklab("apply", site.name, *only).code == 0
     with trial_environment(site), ExitStack() as stack:
         prepare(site, told)
         for host in site.hosts:

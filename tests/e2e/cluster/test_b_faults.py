@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import IPv4Address
 
 import pytest
 
 from tests.e2e.cluster.background import background
-from tests.e2e.cluster.faults import blocked, covered, is_blocked, small
+from tests.e2e.cluster.faults import blocked, covered, is_blocked, link_cut, small
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import judge
 from tests.e2e.cluster.waiting import until
-from whisklab.lab.nspawn.layout import LabPaths
-from whisklab.lab.nspawn.network import link_name
 
 pytestmark = pytest.mark.e2e
 
@@ -141,20 +136,6 @@ def test_a_connection_that_dies_in_an_upload(site: Site) -> None:
     site.converge()
     assert "SchedulingDisabled" not in site.kubectl("get", "nodes")
     assert site.converge() == set()
-
-
-@contextmanager
-def link_cut(site: Site, host: str) -> Iterator[None]:
-    """Cut the host's network link: nothing goes through, and nobody is told."""
-    address = next(each["address"] for each in site.lab["hosts"] if each["name"] == host)
-    sudo = [] if os.geteuid() == 0 else ["sudo"]
-    link = [*sudo, "ip", "-n", LabPaths(site.name).netns, "link", "set",
-            link_name(IPv4Address(address))]  # fmt: skip
-    subprocess.run([*link, "down"], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run([*link, "up"], check=True)
 
 
 def test_a_link_that_is_cut_while_a_command_runs(site: Site) -> None:

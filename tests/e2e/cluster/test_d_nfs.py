@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.cluster.rebooting import reboot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import TRIAL, append, judge
 from tests.e2e.cluster.waiting import until
@@ -219,15 +220,11 @@ def test_a_writer_goes_on_when_the_storage_host_was_rebooted(site: Site) -> None
         f"i=0; while test ! -e /run/enough; do i=$((i + 1)); echo $i >> {MOUNT}/log; "
         f"sync {MOUNT}/log; done; echo $i > /run/written"
     )
-    boot = "cat /proc/sys/kernel/random/boot_id"
     with mounted(site, "worker1"):
         site.root("worker1", "rm -f /run/enough /run/written")
         site.root("worker1", f"systemd-run --quiet --collect --unit=writer sh -c '{write}'")
         until("it writes", lambda: site.root("storage", f"wc -l < {DATA}/log", check=False).strip())
-        before = site.root("storage", boot)
-        subprocess.run([*site.ssh_command("storage"), "sudo reboot"], check=False,
-                       capture_output=True, timeout=60)  # fmt: skip
-        until("the storage host is back", lambda: _boot(site, boot) not in ("", before))
+        reboot(site, "storage")
         lines = int(site.root("storage", f"wc -l < {DATA}/log"))
         until("it writes on", lambda: int(site.root("worker1", f"wc -l < {MOUNT}/log")) > lines)
         site.root("worker1", "touch /run/enough")
@@ -238,12 +235,6 @@ def test_a_writer_goes_on_when_the_storage_host_was_rebooted(site: Site) -> None
         site.root("worker1", f"rm {MOUNT}/log")
     assert exported(site) == {(DATA, "*")}
     assert site.converge() == set()
-
-
-def _boot(site: Site, command: str) -> str:
-    done = subprocess.run([*site.ssh_command("storage"), command], check=False, text=True,
-                          capture_output=True, timeout=60)  # fmt: skip
-    return done.stdout
 
 
 def test_without_a_server_a_soft_mount_fails_and_does_not_hang(site: Site) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 SPACE = "apps"
 RELEASE = ("releases | Release hello", "master")
+ONLY = ("--only", "releases")  # nothing else is looked at, which saves time
 HELM = f"helm --kubeconfig /etc/rancher/k3s/k3s.yaml --namespace {SPACE}"
 PASSWORD = "s3cret-of-the-tests"  # noqa: S105
 
@@ -69,7 +70,7 @@ def apply(site: Site) -> set[tuple[str, str]]:
 
 
 def run(site: Site) -> Run:
-    return site.whisklab("apply", site.name, "--only", "releases", "--json")
+    return site.whisklab("apply", site.name, *ONLY, "--json")
 
 
 def history(site: Site) -> list[dict[str, Any]]:
@@ -104,7 +105,7 @@ def helms(site: Site) -> list[str]:
 
 
 def leftovers(site: Site) -> str:
-    return site.root("master", "ls -d /run/whisklab/helm* 2>/dev/null || true")
+    return site.root("master", "ls -d /run/whisklab/*helm 2>/dev/null || true")
 
 
 def copy_chart(site: Site) -> None:
@@ -154,7 +155,7 @@ def test_an_upgrade_is_told_and_shows_no_secret(site: Site, wish: Wish) -> None:
     journal = site.root("master", "journalctl -o cat")
     assert PASSWORD not in journal
     assert leftovers(site) == ""
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 def test_values_edited_by_hand_are_put_back(site: Site, wish: Wish) -> None:
@@ -172,7 +173,7 @@ def test_values_edited_by_hand_are_put_back(site: Site, wish: Wish) -> None:
     ]
     assert apply(site) == {RELEASE}
     assert claim(site) == before
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 def test_uninstalled_by_hand(site: Site, wish: Wish) -> None:
@@ -188,7 +189,7 @@ def test_uninstalled_by_hand(site: Site, wish: Wish) -> None:
     assert apply(site) == {RELEASE}
     assert [each["status"] for each in history(site)] == ["deployed"]
     assert claim(site, "theirs") == theirs
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 def test_no_longer_wanted_it_leaves_its_claim_and_finds_it_again(site: Site, wish: Wish) -> None:
@@ -200,7 +201,7 @@ def test_no_longer_wanted_it_leaves_its_claim_and_finds_it_again(site: Site, wis
     assert history(site) == []
     assert site.objects("all", "-n", SPACE) == []
     assert claim(site) == before
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
     wish(message="again")
     assert apply(site) == {RELEASE}
     assert claim(site) == before
@@ -214,9 +215,7 @@ def test_helm_killed_in_the_middle(site: Site, wish: Wish, installed: bool) -> N
     before = claim(site) if installed else None
     doing = "pending-upgrade" if installed else "pending-install"
     wish(message="killed", slow=30)
-    with background(
-        site, ".venv/bin/whisklab", "apply", site.name, "--only", "releases"
-    ) as running:
+    with background(site, ".venv/bin/whisklab", "apply", site.name, *ONLY) as running:
         until(f"helm is at {doing}", lambda: status(site) == doing)
         before = before or claim(site)
         (pid,) = helms(site)
@@ -235,7 +234,7 @@ def test_helm_killed_in_the_middle(site: Site, wish: Wish, installed: bool) -> N
     assert starts(site)[-1] == "done"
     assert claim(site) == before
     assert leftovers(site) == ""
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 def test_our_run_killed_in_the_middle(site: Site, wish: Wish) -> None:
@@ -243,9 +242,7 @@ def test_our_run_killed_in_the_middle(site: Site, wish: Wish) -> None:
     before = claim(site)
     wish(message="left", slow=15)
     revisions = len(history(site))
-    with background(
-        site, ".venv/bin/whisklab", "apply", site.name, "--only", "releases"
-    ) as running:
+    with background(site, ".venv/bin/whisklab", "apply", site.name, *ONLY) as running:
         until("helm upgrades", lambda: status(site) == "pending-upgrade")
         running.send_signal(signal.SIGKILL)
         running.wait()
@@ -256,7 +253,7 @@ def test_our_run_killed_in_the_middle(site: Site, wish: Wish) -> None:
     assert len(history(site)) == revisions + 1
     assert message(site) == "left"
     assert claim(site) == before
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 @pytest.mark.parametrize(
@@ -300,7 +297,7 @@ def test_a_pod_that_never_gets_ready_is_shown(site: Site, wish: Wish) -> None:
     assert apply(site) == {RELEASE}
     assert status(site) == "deployed"
     assert claim(site) == before
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}
 
 
 def test_a_hook_that_fails_is_shown(site: Site, wish: Wish) -> None:
@@ -316,4 +313,4 @@ def test_a_hook_that_fails_is_shown(site: Site, wish: Wish) -> None:
     assert apply(site) == {RELEASE}
     assert message(site) == "after"
     site.kubectl("-n", SPACE, "delete", "job", "hello-hook")
-    assert plan(site, 0) == {}
+    assert plan(site, 0, *ONLY) == {}

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from tests.e2e.cluster.rebooting import reboot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.e2e
 EXPORT = "/var/nfs/kubedata"
 RELEASE = ("provisioner | Release openwhisk-nfs", "master")
 CLASS = ("provisioner | Default storage class", "master")
+HELM = "helm --kubeconfig /etc/rancher/k3s/k3s.yaml --namespace nfs-provisioner"
 IMAGE = "docker.io/rancher/mirrored-library-busybox:1.36.1"
 
 
@@ -35,7 +37,7 @@ def claim(name: str, storage_class: str | None) -> str:
     )
 
 
-def pod(node: str) -> str:
+def pod(name: str, node: str, *command: str) -> str:
     spec = {
         "nodeName": node,
         "terminationGracePeriodSeconds": 0,
@@ -43,13 +45,13 @@ def pod(node: str) -> str:
             {
                 "name": "main",
                 "image": IMAGE,
-                "command": ["sleep", "100000"],
+                "command": command,
                 "volumeMounts": [{"name": "data", "mountPath": "/data"}],
             }
         ],
         "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "shared"}}],
     }
-    metadata = {"name": f"on-{node}", "namespace": "volumes"}
+    metadata = {"name": name, "namespace": "volumes"}
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
 
@@ -78,7 +80,8 @@ def shared(site: Site) -> Iterator[Site]:
     site.kubectl("create", "namespace", "volumes")
     have(site, claim("shared", "nfs-client"))
     until("the claim is bound", lambda: phase(site, "pvc", "shared") == "Bound")
-    have(site, pod("worker1"), pod("worker2"))
+    for node in ("worker1", "worker2"):
+        have(site, pod(f"on-{node}", node, "sleep", "100000"))
     for node in ("worker1", "worker2"):
         until(f"the pod on {node} runs", partial(running, site, f"on-{node}"))
     yield site
@@ -97,6 +100,56 @@ def test_pods_on_two_nodes_share_a_directory_of_the_storage_host(shared: Site) -
     assert found.strip() == "from-worker1"
 
 
+# A line is on the storage host when its file was closed; a loss would be a gap.
+WRITE = "set -e; i=0; while :; do i=$((i + 1)); echo $i >> /data/lines; sleep 1; done"
+# What a second run must leave: mounts of NFS, and all that serves, mounts or runs containers.
+STATE = (
+    "grep -i nfs /proc/mounts | sort; ps -e -o pid=,comm= "
+    "| grep -E 'k3s|containerd|mount[.]nfs|rpc[.]|rpcbind|nfsd' | grep -v kworker | sort"
+)
+
+
+def lines(site: Site) -> list[int]:
+    """Return the numbers that the writer's lines on the storage host have."""
+    return [
+        int(line) for line in site.root("storage", f"cat {EXPORT}/volumes-shared-*/lines").split()
+    ]
+
+
+def container(site: Site, name: str) -> str:
+    path = "jsonpath={.status.containerStatuses[0].containerID}"
+    return site.kubectl("-n", "volumes", "get", "pod", name, "-o", path)
+
+
+def test_pods_go_on_when_the_storage_host_was_rebooted(shared: Site) -> None:
+    have(shared, pod("writer", "worker1", "sh", "-c", WRITE))
+    until("it runs", partial(running, shared, "writer"))
+    until("it writes", lambda: "lines" in inside(shared, "worker2", "ls /data"))
+    names = ("writer", "on-worker1", "on-worker2")
+    before = {name: container(shared, name) for name in names}
+    reboot(shared, "storage")
+    then = len(lines(shared))
+    until("it writes on", lambda: len(lines(shared)) > then + 2)
+    assert {name: container(shared, name) for name in names} == before
+    shared.kubectl("-n", "volumes", "delete", "pod", "writer")
+    found = lines(shared)
+    assert found == list(range(1, len(found) + 1))
+    assert inside(shared, "worker2", "wc -l < /data/lines").strip() == str(len(found))
+    assert shared.converge() == set()
+
+
+def test_a_second_run_leaves_mounts_processes_and_the_one_revision(shared: Site) -> None:
+    def seen() -> list[str]:
+        history = shared.root("master", f"{HELM} history openwhisk-nfs --max 10 --output json")
+        assert len(json.loads(history)) == 1
+        return [history, *(shared.root(host, STATE) for host in shared.hosts)]
+
+    before = seen()
+    assert f":{EXPORT}/volumes-shared-" in shared.root("worker1", STATE)
+    assert shared.converge() == set()
+    assert seen() == before
+
+
 def test_a_deleted_claim_leaves_its_data_archived(shared: Site) -> None:
     have(shared, claim("other", "nfs-client"))
     until("the claim is bound", lambda: phase(shared, "pvc", "other") == "Bound")
@@ -109,9 +162,10 @@ def test_a_deleted_claim_leaves_its_data_archived(shared: Site) -> None:
 
 def test_the_release_uninstalled_by_hand_comes_back_and_no_claim_is_lost(shared: Site) -> None:
     volume = shared.kubectl("get", "pvc", "-n", "volumes", "shared", "-o", "jsonpath={.spec}")
-    helm = "helm --kubeconfig /etc/rancher/k3s/k3s.yaml --namespace nfs-provisioner"
-    shared.root("master", f"{helm} uninstall openwhisk-nfs --wait")
+    shared.root("master", f"{HELM} uninstall openwhisk-nfs --wait")
     inside(shared, "worker1", "echo still-there > /data/file")
+    planned = json.loads(shared.whisklab("plan", shared.name, "--json").stdout)["changes"]
+    assert [(each["operation"], each["host"]) for each in planned] == [RELEASE]
     assert shared.converge() == {RELEASE}
     after = shared.kubectl("get", "pvc", "-n", "volumes", "shared", "-o", "jsonpath={.spec}")
     assert after == volume

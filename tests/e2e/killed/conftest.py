@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.cluster.site import Site
 from tests.e2e.killed.points import Command, spread
 from tests.e2e.killed.rig import Aftermath, Rig, Trials
+from tests.e2e.turns import first_up
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Rig]]:
         made.append(Rig(site))
     try:
         with ThreadPoolExecutor(len(made)) as pool:
+            with first_up():
+                list(pool.map(Rig.up, made))
             list(pool.map(Rig.prepare, made))
         yield made
     finally:

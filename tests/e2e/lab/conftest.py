@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab.rig import Lab
+from tests.e2e.turns import first_up
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two hosts, a and b, up for the whole session."""
     made = Lab(f"l{os.getpid()}", tmp_path_factory.mktemp("lab"))
     made.write("a", "b")
-    made.run("up")
+    with first_up():
+        made.run("up")
     yield made
     made.run("down")
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.lab.rig import LABS, Lab, in_namespaces
 from tests.e2e.lab.test_lab import wait_until
+from tests.e2e.turns import first_up
 
 pytestmark = pytest.mark.e2e
 
@@ -25,7 +26,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made.topology.write_text(
         "catalogue: upstream\nhosts:\n  a: {}\n  s: {groups: [storage], kernel: uml}\n"
     )
-    made.run("up")
+    with first_up():
+        made.run("up")
     yield made
     namespaces = made.namespaces()
     assert made.traces(namespaces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pyinfra.api import FactProcessError
 
-from deploys.nfs import render
+from deploys.nfs import disks, render
+from deploys.nfs.disks import Disk
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.render import Entry
 from deploys.nfs.settings import NfsSettings
@@ -129,14 +131,15 @@ def test_one_answer_tells_everything() -> None:
     assert ServerState().process(
         [
             "ours # x", "ours /a *(rw)", "foreign /etc/exports /b c(ro)", "foreign /etc/exports ",
-            "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup", "unit ActiveState=active",
-            "unit UnitFileState=enabled",
+            "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup", "disk /a|yes|5|4096|9|7",
+            "unit ActiveState=active", "unit UnitFileState=enabled",
         ]
     ) == Server(
         file="# x\n/a *(rw)\n",
         foreign={"/etc/exports": "/b c(ro)\n\n"},
         now="/a\t*(rw,sync)\n",
         directories={"/a": ("directory", "nobody:nogroup")},
+        disks={"/a": Disk(writable=True, free=20480, inodes=9, free_inodes=7)},
         active=True,
         enabled=True,
     )  # fmt: skip
@@ -144,7 +147,16 @@ def test_one_answer_tells_everything() -> None:
     assert bare == Server()
 
 
-@pytest.mark.parametrize("answer", [["nonsense"], ["ours x"], ["unit ActiveState=active", "at x"]])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["nonsense"],
+        ["ours x"],
+        ["unit ActiveState=active", "at x"],
+        ["unit ActiveState=active", "disk /a|yes|"],
+        ["unit ActiveState=active", "disk /a|yes|1|2|3|x"],
+    ],
+)
 def test_another_answer_is_none(answer: list[str]) -> None:
     with pytest.raises(FactProcessError):
         ServerState().process(answer)
@@ -170,3 +182,30 @@ def test_lines_that_differ_are_named() -> None:
         f"{render.FILE} has the line /c *(rw)",
     ]
     assert "another order" in render.why_lines_differ("/b *(rw)\n/a *(rw)\n# head\n", wanted)[0]
+
+
+ROOMY = Disk(writable=True, free=disks.LEAST, inodes=9, free_inodes=1)
+
+
+@pytest.mark.parametrize(
+    ("disk", "sentence"),
+    [
+        (ROOMY, None),
+        (replace(ROOMY, inodes=0, free_inodes=0), None),  # of btrfs
+        (replace(ROOMY, writable=False), "storage: /a is on a disk that is read-only: mount it"),
+        (replace(ROOMY, free=disks.LEAST - 1), "storage: /a is on a full disk, 1023 kB are free"),
+        (replace(ROOMY, free_inodes=0), "storage: /a is on a disk that can have no more files"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told(disk: Disk, sentence: str | None) -> None:
+    found = disks.why_not_written("storage", entries({"path": "/a"}), {"/a": disk})
+    assert [each.startswith(sentence or "") for each in found] == ([True] if sentence else [])
+
+
+def test_what_is_exported_for_reading_need_not_be_writable() -> None:
+    wish = entries({"path": "/a", "options": ["ro"]}, {"path": "/b"})
+    broken = replace(ROOMY, writable=False)
+    assert disks.writable(wish) == ["/b"]
+    assert disks.why_not_written("storage", wish, {"/a": broken, "/b": ROOMY}) == []
+    assert not disks.may_be_changed("/a", {"/a": broken})
+    assert disks.may_be_changed("/b", {"/b": ROOMY})

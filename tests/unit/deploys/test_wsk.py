@@ -8,24 +8,26 @@ from pyinfra.api import FactProcessError
 
 from deploys.wsk.facts import Account, Accounts
 from deploys.wsk.render import properties
-from deploys.wsk.settings import GUEST, WskSettings
+from deploys.wsk.settings import WskSettings
+
+KEY = f"{'0' * 8}-{'0' * 4}-{'0' * 4}-{'0' * 4}-{'0' * 12}:{'k' * 64}"
+OTHER = KEY.replace("k", "o")
 
 
 @pytest.mark.parametrize(
-    ("settings", "address", "host"),
+    ("settings", "expected"),
     [
-        (WskSettings(), "10.0.0.1", "10.0.0.1:31001"),
-        (WskSettings(), "fd00::1", "[fd00::1]:31001"),
-        (WskSettings(api_port=443), "10.0.0.1", "10.0.0.1:443"),
-        (WskSettings(api_host="ow.test:8443"), "10.0.0.1", "ow.test:8443"),
+        (WskSettings(), f"APIHOST=10.0.0.1:31001\nAUTH={KEY}\n"),
+        (WskSettings(api_host="ow.test:8443"), f"APIHOST=ow.test:8443\nAUTH={KEY}\n"),
+        (WskSettings(auth=OTHER), f"APIHOST=10.0.0.1:31001\nAUTH={OTHER}\n"),
     ],
 )
-def test_properties(settings: WskSettings, address: str, host: str) -> None:
-    assert properties(settings, address) == f"APIHOST={host}\nAUTH={GUEST}\n"
+def test_properties(settings: WskSettings, expected: str) -> None:
+    assert properties(settings, "10.0.0.1:31001", KEY) == expected
 
 
 def test_a_key_that_is_none_is_refused_and_not_shown() -> None:
-    assert GUEST not in repr(WskSettings())
+    assert KEY not in repr(WskSettings(auth=KEY))
     with pytest.raises(ValidationError, match="expected an OpenWhisk key"):
         WskSettings(auth="me:too-short")
 

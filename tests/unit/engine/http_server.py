@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,12 +46,23 @@ def serving(files: Files) -> Iterator[Files]:
         def log_message(self, *_: object) -> None:
             """Stay quiet."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with listening(Handler) as port:
+        files.url = f"http://127.0.0.1:{port}"
+        yield files
+
+
+@contextmanager
+def listening(
+    handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Let a handler answer on a free port of loopback for a while; yields the port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        files.url = f"http://127.0.0.1:{server.server_port}"
         try:
-            yield files
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from whisklab.cli.verify import table
 from whisklab.engine import checks
 from whisklab.engine.checks import Result
+from whisklab.errors import WhisklabError
+
+HOST: Any = None  # the works of these tests do not look at it
 
 GOOD = Result("master", "nodes are Ready", ok=True, seconds=0.123, detail="3 nodes")
 BAD = Result("worker1", "mounts /srv", ok=False, seconds=20, detail="storage does not answer")
@@ -28,6 +34,35 @@ def test_a_new_run_forgets_them() -> None:
     checks.forget()
     assert checks.results() == ()
     assert table(checks.results()) == []
+
+
+def test_what_is_not_tried_names_the_first_cause() -> None:
+    assert checks._not_tried(BAD) == "not tried, because storage does not answer"
+    after = replace(BAD, detail=checks._not_tried(BAD))
+    assert checks._not_tried(after) == checks._not_tried(BAD)
+
+
+def test_numbers_are_kept_for_programs() -> None:
+    def measure(_: object) -> checks.Seen:
+        return checks.Seen("fast", {"cold_ms": 1.5})
+
+    def look(_: object) -> str:
+        return "there"
+
+    def miss(_: object) -> str:
+        raise WhisklabError("it is not there")
+
+    assert checks._tried(measure, HOST) == (True, checks.Seen("fast", {"cold_ms": 1.5}))
+    assert checks._tried(look, HOST) == (True, checks.Seen("there"))
+    assert checks._tried(miss, HOST) == (False, checks.Seen("it is not there"))
+
+
+def test_a_check_on_request() -> None:
+    assert not checks.asked("helm-test")
+    checks.ask_for(["helm-test"])
+    assert checks.asked("helm-test")
+    checks.ask_for([])
+    assert not checks.asked("helm-test")
 
 
 def test_the_table_has_a_line_for_each() -> None:

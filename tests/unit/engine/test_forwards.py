@@ -38,21 +38,21 @@ def test_what_is_no_port(spec: str) -> None:
     with pytest.raises(ValueError, match="expected .LOCAL:.HOST:PORT|address"):
         parse("web", spec)
     with pytest.raises(BadInput, match="--port web="):
-        chosen(API, ForwardSettings(), [f"web={spec}"])
+        chosen([API], ForwardSettings(), [f"web={spec}"])
     with pytest.raises(ValidationError):
         ForwardSettings(forwards={"web": spec})
 
 
 def test_later_ones_win() -> None:
     data = ForwardSettings(forwards={"web": "a:1", "registry": "b:2"})
-    assert chosen(API, data, ["web=c:3", "kubernetes=6443:127.0.0.1:6443", "x=d:4"]) == [
+    assert chosen([API], data, ["web=c:3", "kubernetes=6443:127.0.0.1:6443", "x=d:4"]) == [
         Forward("kubernetes", "127.0.0.1", 6443, 6443),
         Forward("web", "c", 3),
         Forward("registry", "b", 2),
         Forward("x", "d", 4),
     ]
     with pytest.raises(BadInput, match="--port a:1"):
-        chosen(API, data, ["a:1"])
+        chosen([API], data, ["a:1"])
 
 
 def test_it_listens_on_loopback_only_and_a_taken_port_is_told() -> None:

@@ -38,7 +38,7 @@ def test_everything_has_a_default_but_the_hosts() -> None:
 def test_the_lab_of_this_repository_is_valid() -> None:
     topology = load(Path(__file__).parents[3] / "inventories" / "lab.yaml")
     assert list(topology.hosts) == ["master", "worker1", "worker2", "storage"]
-    assert topology.hosts["master"].forward == [6443]
+    assert topology.hosts["master"].forward == [6443, 31001]
 
 
 def test_addresses_that_are_said_are_left_out_for_others() -> None:

@@ -131,3 +131,15 @@ def test_power_off_is_a_message_to_the_console(
         machine.power_off(0, LabPaths("x"), PLAN)
         magic, version, length, text = machine._MCONSOLE.unpack(console.recv(1024))
     assert (magic, version, text[:length]) == (0xCAFEBABE, 2, b"cad")
+
+
+def test_what_deploys_install_by_name_is_not_in_the_image() -> None:
+    simulated = (
+        "Reading package lists...\n"
+        "Inst rpcbind (1.2.6-6+b1 localhost [amd64])\n"
+        "Inst nfs-common (1:2.6.2 localhost [amd64])\n"
+        "Inst nfs-kernel-server (1:2.6.2 localhost [amd64])\n"
+        "Conf rpcbind (1.2.6-6+b1 localhost [amd64])\n"
+    )
+    assert image.dependencies(simulated) == ["rpcbind"]
+    assert set(image_files.DEPLOYED) <= set(common.REPOSITORY_PACKAGES)

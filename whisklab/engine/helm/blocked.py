@@ -37,13 +37,13 @@ def blocking(cluster: Cluster, release: Release) -> list[str]:
     waiting = [each for each in ours if not ready(each)]
     lines = []
     for pod in waiting[:PODS_TOLD]:
-        lines += _pod(cluster, space, pod)
+        lines += pod_lines(cluster, space, pod)
     claims = cluster.call("GET", f"{space}/persistentvolumeclaims")["items"]
     for claim in claims:
         name = claim["metadata"]["name"]
         if claim["status"].get("phase") != "Bound" and (CLAIM, name) in owners:
             lines.append(f"claim {name} is {claim['status'].get('phase')}")
-            lines += _events(cluster, space, name)
+            lines += event_lines(cluster, space, name)
     return lines
 
 
@@ -77,9 +77,16 @@ def _owner(found: Object) -> tuple[str, str]:
     return "", ""
 
 
-def _pod(cluster: Cluster, space: str, pod: Object) -> list[str]:
+def pod_lines(cluster: Cluster, space: str, pod: Object) -> list[str]:
+    """Return sentences on a pod that is not ready, with its last events and log lines.
+
+    Args:
+        cluster: it is in.
+        space: the API's path of its namespace.
+        pod: it.
+    """
     name = pod["metadata"]["name"]
-    lines = [f"pod {name} is not ready: {state(pod)}", *_events(cluster, space, name)]
+    lines = [f"pod {name} is not ready: {state(pod)}", *event_lines(cluster, space, name)]
     status = pod.get("status") or {}
     for each in [*(status.get("initContainerStatuses") or []),
                  *(status.get("containerStatuses") or [])]:  # fmt: skip
@@ -88,7 +95,8 @@ def _pod(cluster: Cluster, space: str, pod: Object) -> list[str]:
     return lines
 
 
-def _events(cluster: Cluster, space: str, name: str) -> list[str]:
+def event_lines(cluster: Cluster, space: str, name: str) -> list[str]:
+    """Return the last events of an object, by its name."""
     selector = f"?fieldSelector=involvedObject.name%3D{name}"
     found = cluster.call("GET", f"{space}/events{selector}")["items"]
     found.sort(key=lambda each: each.get("lastTimestamp") or each.get("eventTime") or "")

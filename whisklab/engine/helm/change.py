@@ -20,15 +20,20 @@ from whisklab.errors import WhisklabError
 TOLD_EVERY = 10.0  # seconds
 
 
-def apply(cluster: Cluster, release: Release) -> None:
+def apply(cluster: Cluster, release: Release, *, anew: bool = False) -> None:
     """Install, upgrade or uninstall a release.
+
+    Args:
+        cluster: where.
+        release: as it should be.
+        anew: upgrade also what is recorded as it should be, because its objects are not there.
 
     Raises:
         WhisklabError: Helm refuses it, and then nothing was changed; or it did not become ready,
             and then the sentences say what is not.
     """
     latest = _settled(cluster, release)
-    if not why(release, latest):
+    if not anew and not why(release, latest):
         return  # the helm that a killed run had left has done it
     if not release.present:
         _uninstall(cluster, release, latest)
@@ -61,7 +66,7 @@ def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found:
         answer = _helm(cluster, release, program.upgrade_arguments(release))
     if answer.code:
         raise WhisklabError("\n".join([
-            f"release {release.name}: helm: {answer.message}", *blocking(cluster, release)
+            release.hinted(f"helm: {answer.message}"), *blocking(cluster, release)
         ]))  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,8 @@ import yaml
 from whisklab.engine.artifacts import fetch, fetched_already
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.catalogue import ANY, Artifact, Catalogue
-from whisklab.errors import BadInput
+from whisklab.engine.helm.overlay import Overlay
+from whisklab.errors import BadInput, WhisklabError
 
 ARCHIVES = (".tgz", ".tar.gz")
 ARTIFACT = "chart"  # what the catalogue calls a product's chart
@@ -30,12 +31,21 @@ class Chart:
         digest: SHA-256 of the archive, or of a directory's files with their names.
         path: the directory or archive on the laptop; None for one of the catalogue.
         artifact: of the catalogue, None for one on the laptop.
+        overlay: what is changed in it.
     """
 
     title: str
     digest: str
     path: Path | None = None
     artifact: Artifact | None = None
+    overlay: Overlay = field(default_factory=Overlay)
+
+    def changed(self, overlay: Overlay) -> Chart:
+        """Return this chart with changes, and so with another digest."""
+        if not overlay:
+            return self
+        both = hashlib.sha256(f"{self.digest} {overlay.digest}".encode()).hexdigest()
+        return replace(self, digest=both, overlay=overlay)
 
     @property
     def lacks(self) -> bool:
@@ -54,21 +64,38 @@ class Chart:
     @property
     def argument(self) -> str:
         """What helm is given, where the `files` are."""
-        return DIRECTORY if self.path is not None and self.path.is_dir() else ARCHIVE
+        directory = self.path is not None and self.path.is_dir()
+        return DIRECTORY if directory or self.overlay else ARCHIVE
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield names and contents of what helm must have, fetching it if it lacks.
 
         Raises:
-            WhisklabError: it cannot be had.
+            WhisklabError: it cannot be had, or cannot be changed as it should.
         """
+        if self.overlay:
+            for name, data in self.overlay.applied(dict(self._members())).items():
+                yield f"{DIRECTORY}/{name}", data
+        elif self.path is not None and self.path.is_dir():
+            for name, data in self._members():
+                yield f"{DIRECTORY}/{name}", data
+        else:
+            yield ARCHIVE, self._archive().read_bytes()
+
+    def _archive(self) -> Path:
+        if self.artifact is not None:
+            return fetch(self.artifact)
+        if self.path is None:
+            raise WhisklabError(f"chart {self.title}: it is nowhere")
+        return self.path
+
+    def _members(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the files of the chart itself, by their path in it."""
         if self.path is not None and self.path.is_dir():
             for path in _files(self.path):
-                yield f"{DIRECTORY}/{path.relative_to(self.path).as_posix()}", path.read_bytes()
-        elif self.path is not None:
-            yield ARCHIVE, self.path.read_bytes()
-        elif self.artifact is not None:
-            yield ARCHIVE, fetch(self.artifact).read_bytes()
+                yield path.relative_to(self.path).as_posix(), path.read_bytes()
+        else:
+            yield from _unpacked(self._archive())
 
 
 def chart(wanted: str, version: str | None, catalogue: Catalogue) -> Chart:
@@ -128,6 +155,20 @@ def _metadata_of_archive(path: Path) -> Any:  # noqa: ANN401
     except (OSError, EOFError, tarfile.TarError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: is no chart archive: {error}") from error
     raise BadInput(f"{path}: is no chart archive: it has no Chart.yaml")
+
+
+def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of the chart in an archive; it may stand deep in a repository's archive."""
+    with tarfile.open(path) as archive:
+        files = {each.name: each for each in archive if each.isfile()}
+        tops = [PurePosixPath(name).parent for name in files if name.endswith("/Chart.yaml")]
+        if not tops:
+            raise WhisklabError(f"{path}: is no chart archive: it has no Chart.yaml")
+        top = min(tops, key=lambda each: len(each.parts))
+        for name, member in files.items():
+            content = archive.extractfile(member)
+            if PurePosixPath(name).is_relative_to(top) and content is not None:
+                yield PurePosixPath(name).relative_to(top).as_posix(), content.read()
 
 
 def _title(wanted: str, metadata: Any, version: str | None) -> str:  # noqa: ANN401

@@ -49,7 +49,7 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
     if answer.code == NOT_THERE:
         return Preview()
     if answer.code:
-        raise WhisklabError(f"release {release.name}: {answer.message}")
+        raise WhisklabError(release.hinted(answer.message))
     after = _objects(release, answer.stdout)
     if latest is None:
         return Preview(manifests.compare({}, after))

@@ -27,7 +27,7 @@ _SCRIPT = """
 umask 077; mkdir -p /run/whisklab
 case "$1" in
   change) work=/run/whisklab/helm; rm -rf "$work"; mkdir "$work" ;;
-  look) work=$(mktemp -d /run/whisklab/helm.XXXXXX) ;;
+  look) work=$(mktemp -d -p /run/whisklab --suffix .helm) ;;
 esac || exit
 trap 'rm -rf "$work"' EXIT; trap 'exit 130' HUP INT TERM
 tar -x -o -C "$work" && cd "$work" || exit

@@ -17,6 +17,7 @@ from whisklab.errors import WhisklabError
 MERGE = "application/merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 KEEP = {"helm.sh/resource-policy": "keep"}
+ALL_RECORDS = "/api/v1/secrets?labelSelector=owner%3Dhelm"
 IMMUTABLE = "field is immutable"
 NOT_FOUND, INVALID = 404, 422  # HTTP
 GONE_WITHIN = 120.0  # seconds
@@ -58,6 +59,23 @@ class Cluster:
         newest = max(found, key=lambda each: int(each["metadata"]["labels"]["version"]))
         secret = self.get(f"{secrets}/{newest['metadata']['name']}")
         return self.latest(release, status) if secret is None else decode(secret)
+
+    def releases(self) -> dict[tuple[str, str], Revision]:
+        """Return the newest revision of each release of the cluster, by namespace and name.
+
+        One small request, and one for each release.
+        """
+        newest: dict[tuple[str, str], tuple[int, str]] = {}
+        for each in self.call("GET", ALL_RECORDS, accept=NAMES_ONLY)["items"]:
+            meta = each["metadata"]
+            key = (meta["namespace"], meta["labels"]["name"])
+            number = int(meta["labels"]["version"])
+            newest[key] = max(newest.get(key, (0, "")), (number, meta["name"]))
+        found = {
+            key: self.get(f"/api/v1/namespaces/{key[0]}/secrets/{secret}")
+            for key, (_, secret) in newest.items()
+        }
+        return {key: decode(secret) for key, secret in found.items() if secret is not None}
 
     def write(self, release: Release, revision: Revision) -> None:
         """Put a changed revision in the place of the one it was."""

@@ -40,6 +40,7 @@ class Release:
         timeout: seconds for that.
         present: whether it should be there at all.
         keep_claims: leave PersistentVolumeClaims when it goes, and with them the data.
+        hints: what helm may say, and a sentence on what to do then.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Release:
     timeout: int = 300
     present: bool = True
     keep_claims: bool = True
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+    def hinted(self, message: str) -> str:
+        """Return what helm says, with what to do if that is known."""
+        found = [hint for words, hint in self.hints.items() if words in message]
+        return "\n".join([f"release {self.name}: {message}", *found])
 
     @property
     def wanted_chart(self) -> Chart:
@@ -117,6 +124,12 @@ class Revision:
     def hooks(self) -> list[tuple[str, str]]:
         """Kind and name of its hooks."""
         return [(hook["kind"], hook["name"]) for hook in self.document.get("hooks") or []]
+
+    @property
+    def tests(self) -> list[str]:
+        """The names of the pods that `helm test` makes."""
+        hooks = self.document.get("hooks") or []
+        return [each["name"] for each in hooks if "test" in each.get("events", [])]
 
     def changed(self, **info: str) -> Revision:
         """Return it with other entries of `info`."""

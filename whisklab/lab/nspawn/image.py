@@ -23,7 +23,7 @@ from whisklab.lab.nspawn.run import Report, run, run_long
 RECIPE = 1  # counts changes of how an image is made that the recipe below does not show
 _BUILDING = ".building-"
 # Whatever ends us ends the build and what it has mounted, so that a new one finds no one there.
-_ENDS_WITH_US = (
+ENDS_WITH_US = (
     "setpriv", "--pdeathsig", "KILL",
     "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
@@ -136,7 +136,7 @@ def _bootstrap(root: Path, release: Release, report: Report) -> None:
     temporary.chmod(0o1777)  # apt's own user writes there too
     include = ",".join(image_files.PACKAGES)
     argv = [
-        *_ENDS_WITH_US, "env", f"TMPDIR={temporary}",
+        *ENDS_WITH_US, "env", f"TMPDIR={temporary}",
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *keyrings,
         "--skip=cleanup/apt/lists", f"--include={include}", release.codename, str(root), "-",
     ]  # fmt: skip

@@ -16,6 +16,7 @@ PROGRAMS = {
     "umount": "mount",
     "sysctl": "procps",
 }
+PATIENCE = 300  # seconds for another apt
 FOR_UML = {"linux.uml": "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
 FOR_INTERNET = {"slirp4netns": "slirp4netns", "nft": "nftables"}
 
@@ -41,7 +42,9 @@ def ensure(report: Report, *, internet: bool, uml: bool) -> None:
     if not shutil.which("apt-get", path=path):
         raise WhisklabError(f"the embedded lab needs these packages, please install them: {wish}")
     report(f"installing {wish}")
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    # Another lab that comes up for the first time, or the machine itself, may be installing too.
+    patience = ["-o", f"DPkg::Lock::Timeout={PATIENCE}"]
+    install = ["apt-get", *patience, "install", "--yes", "--no-install-recommends", *packages]
     try:
         run_long(install, report)
     except WhisklabError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from whisklab.errors import WhisklabError
 from whisklab.lab.nspawn import image
 from whisklab.lab.nspawn.image import digest, root_of
-from whisklab.lab.nspawn.image_files import DIVERTED, WITHOUT_NFS_CLIENT
+from whisklab.lab.nspawn.image_files import DIVERTED, REPOSITORY_PACKAGES, WITHOUT_NFS_CLIENT
 from whisklab.lab.nspawn.removal import remove_tree
 from whisklab.lab.nspawn.run import Report, run
 from whisklab.lab.uml import image_files
@@ -40,6 +40,7 @@ def recipe(base: str, kernel: str) -> dict[str, object]:
         "links": image_files.LINKS,
         "alternatives": image_files.ALTERNATIVES,
         "removed": image_files.REMOVED,
+        "deployed": image_files.DEPLOYED,
     }
 
 
@@ -71,6 +72,7 @@ def _build(directory: Path, base: str, kernel: str) -> None:
     run(["chroot", str(tree), "depmod", kernel])
     for name, program in image_files.ALTERNATIVES.items():
         run(["chroot", str(tree), "update-alternatives", "--set", name, program])
+    _install_dependencies(tree)
     for where in (*image_files.REMOVED, *WITHOUT_NFS_CLIENT):  # this kernel has one
         (tree / where).unlink(missing_ok=True)
     for path in DIVERTED:
@@ -85,3 +87,23 @@ def _build(directory: Path, base: str, kernel: str) -> None:
         sparse.truncate(SIZE)
     run(["mkfs.ext4", "-q", "-F", "-d", str(tree), str(disk)])
     remove_tree(tree, directory)
+
+
+def _install_dependencies(tree: Path) -> None:
+    """Install what DEPLOYED need, but nothing that a deploy would install by name."""
+    apt = [
+        *image.ENDS_WITH_US, "chroot", str(tree), "env", "DEBIAN_FRONTEND=noninteractive",
+        "apt-get", "-qq", "--yes", "--no-install-recommends", "install",
+    ]  # fmt: skip
+    needed = dependencies(run([*apt, "--simulate", *image_files.DEPLOYED]))
+    no_service = tree / "usr/sbin/policy-rc.d"  # it would start on this machine
+    no_service.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    no_service.chmod(0o755)
+    run([*apt, *needed])
+    no_service.unlink()
+
+
+def dependencies(simulated: str) -> list[str]:
+    """The packages of a simulated installation that no deploy names. Pure."""
+    installed = [line.split()[1] for line in simulated.splitlines() if line.startswith("Inst ")]
+    return [name for name in installed if name not in REPOSITORY_PACKAGES]

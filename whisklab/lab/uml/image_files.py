@@ -63,3 +63,6 @@ REMOVED = (
     "etc/systemd/system/sysinit.target.wants/whisklab-lab-setup.service",
     "etc/systemd/system/modprobe@.service",
 )
+# Deploys install these; what they need besides is in the image: most machines have it anyway, and
+# with a kernel of its own a host needs seconds for each.
+DEPLOYED = ("nfs-kernel-server", "conntrack", "jq")

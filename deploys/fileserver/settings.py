@@ -1,0 +1,20 @@
+"""What `fileserver` reads from the data."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whisklab.engine.names import Port
+from whisklab.engine.settings import Settings
+
+
+class FileServerSettings(Settings):
+    """Files over HTTP for machines and pods without a way out, on the first host of `registry`.
+
+    Attributes:
+        port: where it listens, on the machine's address in the cluster's network.
+    """
+
+    prefix: ClassVar[str] = "fileserver_"
+
+    port: Port = 8003

@@ -1,0 +1,68 @@
+"""The nodes of the cluster as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.k3s import render, wanted
+from whisklab.engine import kube
+from whisklab.engine.capability import capability
+from whisklab.engine.machine import Machine
+from whisklab.engine.overview import Line, tell
+
+NODES = "nodes"
+ROLE = "node-role.kubernetes.io/"
+
+
+@capability("k3s", "status")
+def status() -> None:
+    """On the leader: tell each node's state, and where the API is."""
+    api, names = wanted.api(), [each.name for each in wanted.nodes()]
+
+    def nodes(leader: Host) -> list[Line]:
+        found = kube.request(leader, api, "GET", "/api/v1/nodes")["items"]
+        return lines(found, names)
+
+    def url(leader: Host) -> list[Line]:
+        there = render.url(Machine.of(leader).node_address, api.port)
+        return [Line("urls", "kubernetes", ok=True, detail=there, data={"url": there})]
+
+    tell(name="Nodes", topic=NODES, work=nodes)
+    tell(name="Kubernetes API", topic="urls", work=url)
+
+
+def lines(items: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Line]:
+    """Return a line for each node that is or should be there. Pure.
+
+    Args:
+        items: the nodes, as the API has them.
+        names: those that should be there.
+    """
+    there = {each["metadata"]["name"]: each for each in items}
+    missing = [
+        Line(NODES, name, ok=False, detail="not in the cluster")
+        for name in names
+        if name not in there
+    ]
+    return [*(_line(name, each) for name, each in there.items()), *missing]
+
+
+def _line(name: str, node: Mapping[str, Any]) -> Line:
+    conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+    ready, cordoned = conditions.get("Ready") == "True", bool(node["spec"].get("unschedulable"))
+    version = node["status"]["nodeInfo"]["kubeletVersion"]
+    labels = node["metadata"].get("labels") or {}
+    roles = sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))
+    ours = sorted(f"{key}={value}" for key, value in labels.items() if "/" not in key)
+    words = ["Ready" if ready else "not Ready", *(["cordoned"] if cordoned else []), version]
+    return Line(
+        NODES,
+        name,
+        ok=ready and not cordoned,
+        detail=" ".join([*words, *roles, *ours]),
+        data={"ready": ready, "cordoned": cordoned, "version": version, "roles": roles,
+              "labels": ours},
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The exports of the storage host as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyinfra import host
+from pyinfra.api.host import Host
+
+from deploys.nfs import disks, render
+from deploys.nfs.facts import Server, ServerState
+from deploys.nfs.settings import NfsSettings
+from whisklab.engine.capability import capability
+from whisklab.engine.overview import Line, tell
+
+STORAGE = "storage"
+
+
+@capability("nfs", "status")
+def status(cluster: Iterable[str]) -> None:
+    """On a storage host: tell whether it exports what the data say, from disks that take data.
+
+    Args:
+        cluster: the addresses that the client `cluster` of an export stands for.
+    """
+    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+
+    paths = sorted({entry.path for entry in exports})
+
+    def look(server: Host) -> list[Line]:
+        state: Server = server.get_fact(ServerState, paths=paths)
+        bad = [
+            *render.why_not_exported(exports, render.parse(state.now)),
+            *disks.why_not_written(server.name, exports, state.disks),
+        ]
+        if not state.active:
+            bad = [f"{render.SERVICE} does not run"]
+        detail = "; ".join(bad) or f"exports {', '.join(paths)}"
+        return [Line(STORAGE, server.name, ok=not bad, detail=detail, data={"exports": paths})]
+
+    tell(name="Exports", topic=STORAGE, work=look)

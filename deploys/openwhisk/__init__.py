@@ -1,0 +1,19 @@
+"""Apache OpenWhisk."""
+
+from deploys.openwhisk.deploy import api_host, check, fetch, keys_of, open_ports, openwhisk, served
+from deploys.openwhisk.render import Site
+from deploys.openwhisk.status import status
+from deploys.openwhisk.verify import verify
+
+__all__ = [
+    "Site",
+    "api_host",
+    "check",
+    "fetch",
+    "keys_of",
+    "open_ports",
+    "openwhisk",
+    "served",
+    "status",
+    "verify",
+]

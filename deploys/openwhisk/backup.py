@@ -1,0 +1,162 @@
+"""Packages, actions, triggers and rules of a namespace, out of OpenWhisk and into it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from deploys.openwhisk.answers import Refused
+from deploys.openwhisk.api import OpenWhisk
+from deploys.openwhisk.portable import (
+    COLLECTIONS,
+    FEED,
+    Document,
+    Entity,
+    full_name,
+    is_same,
+    portable,
+    without_inherited,
+)
+
+Report = Callable[[str], None]
+
+
+class Outcome(StrEnum):
+    """What becomes of an entity of a file."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    EQUAL = "equal"  # it was there already
+    LEFT = "left"  # it is there and differs, and was not to be replaced
+    REFUSED = "refused"
+
+
+@dataclass
+class Imported:
+    """What became of the entities of a file.
+
+    Attributes:
+        names: of them, such as `action hello`, by what became of them.
+        refusals: what OpenWhisk says of those that it refused, one sentence each.
+        notes: what is not restored, one sentence each.
+    """
+
+    names: dict[Outcome, list[str]] = field(default_factory=lambda: {each: [] for each in Outcome})
+    refusals: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def export(client: OpenWhisk, report: Report) -> Document:
+    """Return all that the key's namespace has; nothing is changed.
+
+    Args:
+        client: of the API.
+        report: hears what is read.
+
+    Raises:
+        WhisklabError: the API cannot be asked.
+    """
+    namespace = client.namespace()
+    found: dict[str, list[Entity]] = {}
+    for collection in COLLECTIONS:
+        found[collection] = []
+        for summary in client.listed(collection):
+            name = full_name(summary)
+            report(f"{_one(collection)} {name}")
+            if (entity := _there(client, collection, name, namespace)) is not None:
+                found[collection].append(entity)
+        found[collection].sort(key=lambda each: str(each["name"]))
+    return Document.model_validate({"namespace": namespace, **found})
+
+
+def restore(client: OpenWhisk, document: Document, report: Report, *, overwrite: bool) -> Imported:
+    """Have what a file holds in the key's namespace; nothing is deleted.
+
+    What is there and equal is left alone, so it may be interrupted and run again.
+
+    Args:
+        client: of the API.
+        document: what is wanted.
+        report: hears what is done.
+        overwrite: replace what is there and differs; else it is left.
+
+    Raises:
+        WhisklabError: the API cannot be asked. What it refuses is told by the result.
+    """
+    namespace, result = client.namespace(), Imported()
+    for collection in COLLECTIONS:
+        for each in document.of(collection):
+            name = f"{_one(collection)} {each['name']}"
+            report(name)
+            result.notes += _notes(collection, each)
+            try:
+                became = _have(client, collection, each, namespace, overwrite=overwrite)
+            except Refused as error:
+                became = Outcome.REFUSED
+                result.refusals.append(f"{name}: {error}")
+            result.names[became].append(name)
+    return result
+
+
+def _have(
+    client: OpenWhisk, collection: str, given: Entity, namespace: str, *, overwrite: bool
+) -> Outcome:
+    wanted, name = _unfed(collection, given), str(given["name"])
+    there = _there(client, collection, name, namespace)
+    if there is not None and is_same(wanted, _unfed(collection, there)):
+        return Outcome.EQUAL
+    if there is not None and not overwrite:
+        return Outcome.LEFT
+    body = {key: value for key, value in wanted.items() if key not in {"name", "status"}}
+    client.put(collection, name, body, overwrite=there is not None)
+    if collection == "rules":
+        _set_status(client, name, str(wanted["status"]))
+    return Outcome.CREATED if there is None else Outcome.REPLACED
+
+
+def _set_status(client: OpenWhisk, name: str, status: str) -> None:
+    found = client.get("rules", name) or {}
+    if found.get("status") != status:
+        client.ask("POST", client.entity("rules", name), {"status": status})
+
+
+def _there(client: OpenWhisk, collection: str, name: str, namespace: str) -> Entity | None:
+    found = client.get(collection, name)
+    if found is None:
+        return None
+    entity = portable(collection, found, namespace)
+    if binding := entity.get("binding"):
+        entity = without_inherited(entity, _provider(client, binding, namespace))
+    return entity
+
+
+def _provider(client: OpenWhisk, binding: dict[str, str], namespace: str) -> dict[str, Any]:
+    path = f"/namespaces/{binding['namespace']}/packages/{binding['name']}"
+    try:
+        return portable("packages", client.ask("GET", path), namespace)
+    except Refused:  # it may be private, or gone
+        return {}
+
+
+def _unfed(collection: str, entity: Entity) -> Entity:
+    """Return a trigger without the mark of its provider, which has not heard of it."""
+    if collection != "triggers":  # an action's says that it is such a provider
+        return entity
+    return {**entity, "annotations": [e for e in entity["annotations"] if e.get("key") != FEED]}
+
+
+def _notes(collection: str, entity: Entity) -> list[str]:
+    if collection != "triggers":
+        return []
+    feeds = [each["value"] for each in entity["annotations"] if each.get("key") == FEED]
+    return [
+        f"trigger {entity['name']} can be fired by hand, but its feed {feed} has not heard of it: "
+        "delete it, then `wsk trigger create` it with --feed"
+        for feed in feeds
+    ]
+
+
+def _one(collection: str) -> str:
+    return collection.removesuffix("s")

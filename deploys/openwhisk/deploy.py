@@ -1,0 +1,206 @@
+"""OpenWhisk: its release, and waiting until functions can be invoked."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pyinfra import host, logger
+from pyinfra.api.host import Host
+
+from deploys.openwhisk import operations, render
+from deploys.openwhisk.keys import Keys, keys
+from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine import helm
+from whisklab.engine.capability import capability
+from whisklab.engine.catalogue import ANY, Artifact, Catalogue
+from whisklab.engine.environment import current
+from whisklab.engine.kube import Endpoint
+from whisklab.engine.machine import Machine
+from whisklab.engine.secrets import SecretStore
+from whisklab.errors import BadInput
+
+HINTS = {
+    "policy/v1beta1": "this Kubernetes has no PodDisruptionBudget of policy/v1beta1 any more: "
+    "leave pdb.enable false in openwhisk_values",
+    "provided port is already allocated": "the port is taken: choose another openwhisk_api_port",
+}
+DIRECTORY = "openwhisk"  # on the file server
+
+
+def api_host(leader: Host) -> str:
+    """Return `host:port` of the API, as its users reach it.
+
+    Args:
+        leader: the first server.
+    """
+    return f"{_bracketed(_api_name(leader))}:{OpenWhiskSettings.of(leader).api_port}"
+
+
+def open_ports(leader: Host) -> dict[str, str]:
+    """Return what a firewall of a node must let in for it, and what for.
+
+    Args:
+        leader: the first server.
+    """
+    settings = OpenWhiskSettings.of(leader)
+    return {f"{settings.api_port}/tcp": "OpenWhisk's API"} if settings.enabled else {}
+
+
+def _api_name(leader: Host) -> str:
+    return OpenWhiskSettings.of(leader).api_host or Machine.of(leader).node_address
+
+
+def _bracketed(name: str) -> str:
+    try:
+        return f"[{ipaddress.IPv6Address(name)}]"
+    except ValueError:
+        return name
+
+
+def keys_of(leader: Host) -> Keys:
+    """Return the keys of the environment; made at the first call where they are not given.
+
+    Args:
+        leader: the first server.
+    """
+    return keys(OpenWhiskSettings.of(leader), SecretStore(current().secrets))
+
+
+def served(leader: Host) -> dict[str, Artifact]:
+    """Return what the file server must have for the chart's jobs: name below its URL to artifact.
+
+    Args:
+        leader: the first server.
+    """
+    settings = OpenWhiskSettings.of(leader)
+    if not (settings.enabled and settings.offline and settings.sources_url is None):
+        return {}
+    catalogue = _catalogue(leader)
+    return {
+        f"{DIRECTORY}/{name}": catalogue.artifact(render.PRODUCT, settings.version, artifact, ANY)
+        for name, artifact in render.sources().items()
+    }
+
+
+def _catalogue(leader: Host) -> Catalogue:
+    machine = Machine.of(leader)
+    return Catalogue(Path(machine.catalogue), machine.mirror)
+
+
+def check(leader: Host, roles: Mapping[str, str | None], files_url: str | None) -> None:
+    """Check what concerns several hosts at once.
+
+    Args:
+        leader: the first server.
+        roles: node to its label openwhisk-role in the data.
+        files_url: of the file server, None for none.
+
+    Raises:
+        BadInput: no node may run an invoker, or there is no file server for a closed network.
+    """
+    settings = OpenWhiskSettings.of(leader)
+    if not settings.enabled:
+        return
+    if settings.offline and settings.metrics:
+        raise BadInput(
+            "openwhisk_metrics: Grafana's pod downloads its dashboards when it starts, which a "
+            "network without a way out (openwhisk_offline) does not let it"
+        )
+    invokers = [name for name, role in roles.items() if role == "invoker"]
+    if len(roles) > 1 and len(invokers) < settings.invokers:
+        raise BadInput(
+            f"openwhisk_invokers is {settings.invokers}, and {len(invokers)} of the nodes "
+            f"{', '.join(roles)} have the label openwhisk-role=invoker: each invoker needs a node "
+            "of its own, see node_labels in group_data/workers.py"
+        )
+    if settings.offline and settings.sources_url is None and files_url is None:
+        raise BadInput(
+            "openwhisk_offline: nothing serves what the chart's jobs need: put a host into the "
+            "group registry, or name openwhisk_sources_url"
+        )
+
+
+@cache
+def _read(path: str, key: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise BadInput(f"{key}: {path} cannot be read: {error.strerror}") from error
+
+
+def _given(settings: OpenWhiskSettings) -> render.Given:
+    certificate, key = settings.certificate, settings.certificate_key
+    return render.Given(
+        files={
+            name: _read(path, "openwhisk_chart_files")
+            for name, path in settings.chart_files.items()
+        },
+        certificate=_read(certificate, "openwhisk_certificate") if certificate else None,
+        certificate_key=_read(key, "openwhisk_certificate_key") if key else None,
+    )
+
+
+def _place(site: render.Site) -> render.Place:
+    settings = OpenWhiskSettings.of(host)
+    ours = f"{site.files_url}/{DIRECTORY}" if site.files_url else None
+    sources = settings.sources_url or (ours if settings.offline else None)
+    return render.Place(
+        api_name=_api_name(host),
+        storage_class=settings.storage_class or site.storage_class,
+        single_node=site.single_node,
+        sources=sources.rstrip("/") if sources else None,
+    )
+
+
+def _release(place: render.Place) -> helm.Release:
+    settings = OpenWhiskSettings.of(host)
+    if not settings.enabled:
+        return helm.Release(settings.release, None, settings.namespace, present=False)
+    chart = helm.chart(render.PRODUCT, settings.version, _catalogue(host))
+    return helm.Release(
+        name=settings.release,
+        chart=chart.changed(render.overlay(settings, place, _given(settings))),
+        namespace=settings.namespace,
+        values=render.values(settings, keys_of(host), place),
+        wait=False,  # its stages are waited for, which can say more
+        timeout=settings.timeout,
+        hints=HINTS,
+    )
+
+
+@capability("openwhisk", "fetch")
+def fetch(site: render.Site, api: Endpoint) -> None:
+    """On the leader: have the chart on the laptop before any host is changed.
+
+    Args:
+        site: what the rest of the platform tells.
+        api: of this server.
+
+    Raises:
+        BadInput: there is no such chart, or a file of the user's cannot be read.
+    """
+    release = _release(_place(site))
+    helm.chart_fetched(name="Chart of OpenWhisk in the cache", release=release, api=api)
+
+
+@capability("openwhisk")
+def openwhisk(site: render.Site, api: Endpoint) -> None:
+    """On the leader: have OpenWhisk installed and ready. Arguments as for `fetch`."""
+    settings, place = OpenWhiskSettings.of(host), _place(site)
+    release = _release(place)
+    if not settings.enabled:
+        helm.released(name=f"Release {release.name}", release=release, api=api)
+        return
+    logger.info("%sOpenWhisk: %s", host.print_prefix, render.capacity(settings))
+    operations.fit(
+        name="The cluster can take OpenWhisk",
+        release=release,
+        settings=settings,
+        place=place,
+        api=api,
+    )
+    helm.released(name=f"Release {release.name}", release=release, api=api)
+    operations.ready(name="Functions can be invoked", release=release, settings=settings, api=api)

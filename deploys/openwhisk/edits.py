@@ -1,0 +1,106 @@
+"""Changes of the chart's scripts, tied to its lines (commit 108f3275). Pure data.
+
+`${NAME}` is filled in by render.py; everything else with a dollar is the script's own.
+"""
+
+from __future__ import annotations
+
+from whisklab.engine.helm.overlay import Edit
+
+INITDB = "configMapFiles/initCouchDB/initdb.sh"
+PACKAGES = "configMapFiles/installPackages/myTask.sh"
+CLONE_FOR_INIT = "git clone https://github.com/apache/openwhisk /openwhisk"
+
+# A Job that is made anew (an upgrade that changes its template, a repair) runs this script again,
+# and it would recreate the databases with every action in them. The marker is its own last word.
+DATA_SAFETY = (
+    Edit(
+        INITDB,
+        CLONE_FOR_INIT,
+        """\
+database=$DB_PROTOCOL://$DB_HOST:$DB_PORT
+until curl --silent --output /dev/null "$database"; do
+    echo "whisklab: waiting for CouchDB"
+    sleep 1
+done
+answer=$(printf 'user = "%s:%s"\\n' "$COUCHDB_USER" "$COUCHDB_PASSWORD" |
+    curl --silent --config - --output /dev/null --write-out '%{http_code}' \\
+    "$database/ow_kube_couchdb_initialized_marker")
+case "$answer" in
+    200) echo "whisklab: the databases are there, they stay as they are"; exit 0 ;;
+    404) echo "whisklab: no databases yet" ;;
+    401) echo "whisklab: CouchDB refuses the password: its data were made with another one"
+         exit 1 ;;
+    *) echo "whisklab: CouchDB answers $answer, so nothing is touched"; exit 1 ;;
+esac""",
+        "before",
+    ),
+)
+
+
+def _fetched(name: str, tag: str, directory: str) -> str:
+    return (
+        f"mkdir -p {directory}\n"
+        f"curl --silent --show-error --fail --location --retry 5 --retry-connrefused "
+        f'"${{SOURCES}}/{name}-${tag}.tar.gz" |\n'
+        f"    tar -xz --strip-components=1 -C {directory}"
+    )
+
+
+def _instead_of_cloning(file: str, clone: str, name: str, tag: str, directory: str) -> list[Edit]:
+    return [
+        Edit(file, clone, _fetched(name, tag, directory)),
+        Edit(file, f"git checkout ${tag}", ":  # whisklab: the archive is of this commit"),
+    ]
+
+
+HOST = "https://github.com/apache"
+OPENWHISK, CATALOG = "OW_GIT_TAG_OPENWHISK", "OW_GIT_TAG_OPENWHISK_CATALOG"
+ALARMS, KAFKA = "OW_GIT_TAG_OPENWHISK_PACKAGE_ALARMS", "OW_GIT_TAG_OPENWHISK_PACKAGE_KAFKA"
+# What the jobs clone: repository, the value of the chart below whisk.versions, and its commit.
+SOURCES = (
+    ("openwhisk", "openwhisk", "ef725a653ab112391f79c274d8e3dcfb915d59a3"),
+    ("openwhisk-catalog", "openwhiskCatalog", "1.0.0"),
+    ("openwhisk-package-alarms", "openwhiskPackageAlarms", "2.3.0"),
+    ("openwhisk-package-kafka", "openwhiskPackageKafka", "2.1.0"),
+)
+OFFLINE = (
+    *_instead_of_cloning(INITDB, CLONE_FOR_INIT, "openwhisk", OPENWHISK, "/openwhisk"),
+    *_instead_of_cloning(
+        PACKAGES, f"git clone {HOST}/openwhisk openwhisk", "openwhisk", OPENWHISK, "openwhisk"
+    ),
+    *_instead_of_cloning(
+        PACKAGES,
+        f"git clone {HOST}/openwhisk-catalog openwhisk-catalog",
+        "openwhisk-catalog",
+        CATALOG,
+        "openwhisk-catalog",
+    ),
+    *_instead_of_cloning(
+        PACKAGES,
+        f"git clone {HOST}/openwhisk-package-alarms.git",
+        "openwhisk-package-alarms",
+        ALARMS,
+        "/openwhisk-package-alarms",
+    ),
+    *_instead_of_cloning(
+        PACKAGES,
+        f"git clone {HOST}/openwhisk-package-kafka.git",
+        "openwhisk-package-kafka",
+        KAFKA,
+        "/openwhisk-package-kafka",
+    ),
+    # The packages of the providers run `npm install`.
+    Edit(
+        PACKAGES,
+        "export OPENWHISK_HOME=/openwhisk",
+        """\
+npm_cache=${SOURCES}/npm-cache.tar.gz
+if curl --silent --fail --location --output /tmp/npm-cache.tar.gz "$npm_cache"; then
+    mkdir -p /tmp/npm-cache
+    tar -xzf /tmp/npm-cache.tar.gz --strip-components=1 -C /tmp/npm-cache
+    export npm_config_cache=/tmp/npm-cache npm_config_prefer_offline=true
+fi""",
+        "before",
+    ),
+)

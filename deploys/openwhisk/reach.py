@@ -1,0 +1,80 @@
+"""Reaching OpenWhisk's API from the laptop, through the SSH connection of the first server."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+
+from pyinfra.api.host import Host
+
+from deploys.openwhisk.answers import NOT_FOUND, NotReady
+from deploys.openwhisk.api import OpenWhisk
+from deploys.openwhisk.keys import keys
+from deploys.openwhisk.pace import Pace
+from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine import http, kube
+from whisklab.engine.environment import current
+from whisklab.engine.machine import Machine
+from whisklab.engine.secrets import SecretStore
+
+
+def connect(
+    leader: Host, api: kube.Endpoint, key: str | None = None, source: str = ""
+) -> OpenWhisk:
+    """Return the API for the guests, or for another key.
+
+    The certificate of the API is for no address, so it is read through the Kubernetes API, and no
+    other one is accepted.
+
+    Args:
+        leader: the first server, connected.
+        api: of this server.
+        key: None for the guests'.
+        source: where that key comes from, for sentences.
+
+    Raises:
+        NotReady: OpenWhisk has no certificate yet.
+        WhisklabError: the Kubernetes API cannot be asked.
+    """
+    settings = OpenWhiskSettings.of(leader)
+    address = Machine.of(leader).node_address
+    options = http.trusting_only(_certificate(leader, api, settings))
+    server = http.Server(
+        name=f"OpenWhisk's API at {address}, port {settings.api_port},",
+        url=f"https://{_in_url(address)}:{settings.api_port}",
+        pool=http.tunnelled(leader, address, settings.api_port, **options),
+        host=leader,
+    )
+    if key is None:
+        key, source = _guest(settings)
+    return OpenWhisk(server, key, source, Pace(settings.invocations_per_minute))
+
+
+def _guest(settings: OpenWhiskSettings) -> tuple[str, str]:
+    store = SecretStore(current().secrets)
+    found = keys(settings, store).guest
+    if settings.public_credentials:
+        return found, "the chart (openwhisk_public_credentials)"
+    given = settings.guest_auth is not None
+    return found, "openwhisk_guest_auth" if given else str(store.path("openwhisk_guest_auth"))
+
+
+def _certificate(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> str:
+    name = f"{settings.release}-nginx"
+    path = f"/api/v1/namespaces/{settings.namespace}/secrets/{name}"
+    try:
+        data = kube.request(leader, api, "GET", path).get("data") or {}
+    except kube.Refused as error:
+        if error.status != NOT_FOUND:
+            raise
+        data = {}
+    if "tls.crt" not in data:
+        raise NotReady(
+            f"OpenWhisk has no certificate: the Secret {name} is not in the namespace "
+            f"{settings.namespace}: deploy it, its Job gen-certs makes it"
+        )
+    return base64.b64decode(data["tls.crt"]).decode()
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address  # noqa: PLR2004

@@ -1,0 +1,202 @@
+"""Values of the chart, and what is changed in the chart itself, as pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploys.openwhisk import edits, runtimes
+from deploys.openwhisk.keys import Keys
+from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.helm.overlay import Edit, Overlay, filled
+from whisklab.engine.helm.values import merged
+
+PRODUCT = "openwhisk"  # in the catalogue
+RUNTIMES_FILE = "runtimes.json"  # in the chart; it takes a file's name, no content
+CERTIFICATE, CERTIFICATE_KEY = "whisklab-tls.crt", "whisklab-tls.key"  # in the chart
+DB_USER = "whisk_admin"
+# The chart's `latest` has no pull policy in one place (redis-init): it would be pulled each time,
+# and where there is nothing to pull from, Redis would never start.
+BUSYBOX = "1.36.1"
+# On one node there are no labels to go by (facts: "One node only").
+ANYWHERE = "-Dwhisk.kubernetes.user-pod-node-affinity.enabled=false"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the rest of the platform tells.
+
+    Attributes:
+        single_node: whether the cluster is one machine.
+        storage_class: of claims, unless the data say another.
+        files_url: of the file server; None for none.
+    """
+
+    single_node: bool
+    storage_class: str
+    files_url: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where OpenWhisk is to run.
+
+    Attributes:
+        api_name: name or address of the API.
+        storage_class: of the claims.
+        single_node: there is no node but one, so that components may stand anywhere.
+        sources: URL below which the archives of what the jobs clone are; None: they clone.
+    """
+
+    api_name: str
+    storage_class: str
+    single_node: bool = False
+    sources: str | None = None
+
+
+def values(settings: OpenWhiskSettings, keys: Keys, place: Place) -> dict[str, Any]:
+    """Return the values of the chart.
+
+    Args:
+        settings: of the leader.
+        keys: of the environment.
+        place: where it is to run.
+    """
+    ours: dict[str, Any] = {
+        "whisk": {
+            "ingress": {
+                "type": "NodePort",
+                "apiHostName": place.api_name,
+                "apiHostPort": settings.api_port,
+            },
+            "auth": {"system": keys.system, "guest": keys.guest},
+            "limits": _limits(settings),
+            "containerPool": {"userMemory": f"{settings.user_memory_mb}m"},
+            "runtimes": RUNTIMES_FILE,
+            "versions": {value: {"gitTag": tag} for _, value, tag in edits.SOURCES},
+        },
+        "k8s": {
+            "persistence": {
+                "hasDefaultStorageClass": False,
+                "explicitStorageClass": place.storage_class,
+            }
+        },
+        "docker": {"registry": {"name": settings.image_prefix}},
+        "busybox": {"imageTag": BUSYBOX},
+        "db": {"auth": {"username": DB_USER, "password": keys.db_password}},
+        "kafka": _image(settings.kafka_image),
+        "nginx": {"httpsNodePort": settings.api_port, **_certificate(settings)},
+        "controller": _heap(settings.controller_heap_mb),
+        "invoker": {
+            "containerFactory": {
+                "impl": "kubernetes",
+                "kubernetes": {"replicaCount": settings.invokers},
+            },
+            **_heap(settings.invoker_heap_mb),
+        },
+        "scheduler": {"enabled": settings.scheduler},
+        "providers": {
+            "alarm": {"enabled": settings.alarms},
+            "kafka": {"enabled": settings.kafka_provider},
+        },
+        "metrics": {
+            "prometheusEnabled": settings.metrics,
+            "userMetricsEnabled": settings.metrics,
+        },
+    }
+    return merged(merged(ours, _single_node() if place.single_node else {}), settings.values)
+
+
+def _limits(settings: OpenWhiskSettings) -> dict[str, Any]:
+    return {
+        "actionsInvokesPerminute": settings.invocations_per_minute,
+        "actionsInvokesConcurrent": settings.invocations_concurrent,
+        "triggersFiresPerminute": settings.triggers_per_minute,
+        "actions": {
+            "memory": {
+                "std": f"{settings.action_memory_mb}m",
+                "max": f"{settings.action_memory_max_mb}m",
+            }
+        },
+    }
+
+
+def _image(image: str) -> dict[str, str]:
+    name, _, tag = image.rpartition(":")
+    return {"imageName": name, "imageTag": tag}
+
+
+def _heap(megabytes: int | None) -> dict[str, str]:
+    return {} if megabytes is None else {"jvmHeapMB": str(megabytes)}
+
+
+def _certificate(settings: OpenWhiskSettings) -> dict[str, Any]:
+    if settings.certificate is None:
+        return {}
+    given = {"external": True, "cert_file": CERTIFICATE, "key_file": CERTIFICATE_KEY}
+    return {"certificate": given}
+
+
+def _single_node() -> dict[str, Any]:
+    return {
+        "affinity": {"enabled": False},
+        "toleration": {"enabled": False},
+        "invoker": {"options": ANYWHERE},
+    }
+
+
+@dataclass(frozen=True)
+class Given:
+    """Contents of the user's files on the laptop.
+
+    Attributes:
+        files: for the chart, by their path in it.
+        certificate: for the API, PEM; None for none.
+        certificate_key: its key.
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    certificate: bytes | None = field(default=None, repr=False)
+    certificate_key: bytes | None = field(default=None, repr=False)
+
+
+def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
+    """Return what is changed in the chart; the user's own changes come last.
+
+    Raises:
+        BadInput: a text has a placeholder without a value.
+    """
+    known = {"RELEASE": settings.release, "NAMESPACE": settings.namespace}
+    if place.sources is not None:
+        known["SOURCES"] = place.sources
+    wanted = [*edits.DATA_SAFETY, *(edits.OFFLINE if place.sources is not None else ())]
+    wanted += [Edit(each.file, each.anchor, each.text, each.where) for each in settings.chart_edits]
+    files = {RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode()}
+    if given.certificate is not None and given.certificate_key is not None:
+        files |= {CERTIFICATE: given.certificate, CERTIFICATE_KEY: given.certificate_key}
+    return Overlay(
+        tuple(
+            Edit(each.file, each.anchor, filled(each.text, known, _where(each)), each.where)
+            for each in wanted
+        ),
+        {**files, **given.files},
+    )
+
+
+def _where(edit: Edit) -> str:
+    return f"openwhisk_chart_edits: {edit.file}"
+
+
+def sources() -> dict[str, str]:
+    """Return what the jobs need instead of cloning: file name to artifact of the catalogue."""
+    return {f"{name}-{tag}.tar.gz": f"sources-{name}" for name, _, tag in edits.SOURCES}
+
+
+def capacity(settings: OpenWhiskSettings) -> str:
+    """Return how many actions of the usual size run at one time, and why that many."""
+    each = settings.user_memory_mb // settings.action_memory_mb
+    return (
+        f"{settings.invokers * each} actions of {settings.action_memory_mb} MB at once "
+        f"(invokers: {settings.invokers}, with {settings.user_memory_mb} MB each)"
+    )

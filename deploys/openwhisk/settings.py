@@ -1,0 +1,150 @@
+"""What `openwhisk` reads from the data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from deploys.openwhisk.runtimes import RUNTIMES, Runtime
+from whisklab.engine.names import Name, ReleaseName
+from whisklab.engine.settings import Settings
+
+Positive = Annotated[int, Field(ge=1)]
+Image = Annotated[str, Field(pattern=r"^.+:[^/:]+$")]
+Key = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}:\w{64}$")]  # as wsk knows it: UUID:letters
+
+
+class ChartEdit(BaseModel):
+    """A change of one file of the chart, tied to lines that must be there.
+
+    Attributes:
+        file: its path inside the chart.
+        anchor: whole lines, as the chart has them; their indentation does not count.
+        text: what takes their place, or stands before or after them; `${NAME}` is ours.
+        where: which of the three.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    file: str
+    anchor: Annotated[str, Field(min_length=1)]
+    text: str
+    where: Literal["replace", "before", "after"] = "replace"
+
+
+class OpenWhiskSettings(Settings):
+    """Apache OpenWhisk, from its chart for Kubernetes.
+
+    Attributes:
+        enabled: whether it is installed; False uninstalls it, its claims and their data stay.
+        version: of the chart, a git commit; None takes the catalogue's default.
+        release: the name of the Helm release, and the prefix of all its objects.
+        namespace: of the release.
+        api_host: the name or address by which users reach the API; None: the first server's.
+        api_port: where it is, on each node.
+        storage_class: of its claims; None: the class of the provisioner.
+        image_prefix: before each image's name, such as "10.0.0.14:5000/"; "" for Docker Hub.
+        kafka_image: of Kafka; the one that the chart names is gone from Docker Hub.
+        runtimes: kinds of actions by language; one of each language is its default.
+        invokers: how many, each on a node of its own with the label openwhisk-role=invoker.
+        user_memory_mb: memory that one invoker gives to actions.
+        action_memory_mb: of an action that does not ask for more or less.
+        action_memory_max_mb: what an action may ask for.
+        invocations_per_minute: of one namespace; more are refused (429).
+        invocations_concurrent: of one namespace at one time.
+        triggers_per_minute: of one namespace.
+        alarms: whether there is the provider of timed triggers.
+        kafka_provider: whether there is the provider of triggers from Kafka.
+        scheduler: the newer scheduler, which brings etcd.
+        metrics: Prometheus, Grafana and user events.
+        controller_heap_mb: Java heap of the controller; None: the chart's.
+        invoker_heap_mb: Java heap of an invoker; None: the chart's.
+        certificate: path of a PEM file on the laptop for the API; None: one is made, for no name.
+        certificate_key: path of its key.
+        public_credentials: use the keys and the password that the chart publishes, as laboratories
+            do; False: the ones below, generated where they are None.
+        guest_auth: key of the namespace `guest`.
+        system_auth: key of the namespace `whisk.system`.
+        db_password: of CouchDB.
+        architectures: of the nodes that its images run on; all of upstream's are for amd64.
+        offline: the cluster has no way out: what the chart's jobs clone comes from the file server.
+        sources_url: where those archives are, instead of our file server.
+        chart_edits: changes of the chart's files.
+        chart_files: files put into the chart, path in the chart to path on the laptop.
+        values: further values of the chart, over all of ours.
+        timeout: seconds until it must be ready.
+    """
+
+    prefix: ClassVar[str] = "openwhisk_"
+
+    enabled: bool = True
+    version: str | None = None
+    release: ReleaseName = "owdev"
+    namespace: Name = "openwhisk"
+    api_host: str | None = None
+    api_port: Annotated[int, Field(ge=30000, le=32767)] = 31001
+    storage_class: str | None = None
+    image_prefix: Annotated[str, Field(pattern=r"^(.+/)?$")] = ""
+    kafka_image: Image = "fatal69100/kafka:2.8.1"
+    runtimes: dict[str, list[Runtime]] = RUNTIMES
+    invokers: Positive = 1
+    user_memory_mb: Positive = 2048
+    action_memory_mb: Positive = 256
+    action_memory_max_mb: Positive = 512
+    invocations_per_minute: Positive = 60
+    invocations_concurrent: Positive = 30
+    triggers_per_minute: Positive = 60
+    alarms: bool = True
+    kafka_provider: bool = True
+    scheduler: bool = False
+    metrics: bool = False
+    controller_heap_mb: Positive | None = None
+    invoker_heap_mb: Positive | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+    public_credentials: bool = False
+    guest_auth: Annotated[Key | None, Field(repr=False)] = None
+    system_auth: Annotated[Key | None, Field(repr=False)] = None
+    db_password: Annotated[str | None, Field(repr=False, min_length=1)] = None
+    architectures: list[str] = ["amd64"]
+    offline: bool = False
+    sources_url: Annotated[str | None, Field(pattern=r"^https?://[^\s'\"]+$")] = None
+    chart_edits: list[ChartEdit] = []
+    chart_files: dict[str, str] = {}
+    values: Annotated[dict[str, Any], Field(repr=False)] = {}
+    timeout: Positive = 900
+
+    @model_validator(mode="after")
+    def _memory_fits(self) -> Self:
+        if not self.action_memory_mb <= self.action_memory_max_mb <= self.user_memory_mb:
+            raise ValueError(
+                "openwhisk_action_memory_mb, openwhisk_action_memory_max_mb, "
+                f"openwhisk_user_memory_mb: expected them in rising order, not "
+                f"{self.action_memory_mb}, {self.action_memory_max_mb}, {self.user_memory_mb}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_default_each(self) -> Self:
+        for language, kinds in self.runtimes.items():
+            defaults = [each.kind for each in kinds if each.default]
+            if len(defaults) != 1:
+                raise ValueError(
+                    f"openwhisk_runtimes: {language}: expected one default kind, "
+                    f"there are {', '.join(defaults) or 'none'}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _given_together(self) -> Self:
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("openwhisk_certificate and openwhisk_certificate_key go together")
+        given = self.guest_auth or self.system_auth or self.db_password
+        if self.public_credentials and given:
+            raise ValueError(
+                "openwhisk_public_credentials: expected False where a key or password is given"
+            )
+        if self.guest_auth is not None and self.guest_auth == self.system_auth:
+            raise ValueError("openwhisk_guest_auth and openwhisk_system_auth: expected two keys")
+        return self

@@ -1,0 +1,1 @@
+"""The role controller: OpenWhisk's REST API."""

@@ -1,0 +1,1 @@
+"""The role invoker: takes activations from its topic and runs them in containers."""

@@ -1,0 +1,1 @@
+"""Programs that the jobs of the chart run."""

@@ -1,0 +1,3 @@
+function main({ name = 'stranger', place = 'somewhere' }) {
+  return { payload: `Hello, ${name} from ${place}!` };
+}

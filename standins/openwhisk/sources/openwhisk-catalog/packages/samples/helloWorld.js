@@ -1,0 +1,4 @@
+function main({ payload = 'world' }) {
+  console.log(`hello ${payload}!`);
+  return {};
+}

@@ -1,0 +1,3 @@
+function main({ lines = [] }) {
+  return { payload: lines.join('\n') };
+}

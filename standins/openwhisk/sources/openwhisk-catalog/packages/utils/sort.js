@@ -1,0 +1,4 @@
+function main({ lines = [] }) {
+  const sorted = [...lines].sort();
+  return { lines: sorted, length: sorted.length };
+}

@@ -1,0 +1,4 @@
+function main({ payload = '', separator = /\r?\n/ }) {
+  const lines = payload.split(separator);
+  return { lines, payload };
+}

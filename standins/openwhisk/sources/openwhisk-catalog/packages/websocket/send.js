@@ -1,0 +1,3 @@
+function main() {
+  return { error: 'this stand-in has no client for WebSockets' };
+}

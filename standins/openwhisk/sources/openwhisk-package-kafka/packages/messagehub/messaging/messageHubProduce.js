@@ -1,0 +1,3 @@
+function main() {
+  return { error: 'this stand-in has no producer for Message Hub' };
+}

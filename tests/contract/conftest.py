@@ -1,0 +1,28 @@
+"""What several of these tests need built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whisklab.engine.artifacts import member
+from whisklab.engine.catalogue import Catalogue
+from whisklab.lab.standin_cache import architecture, built
+from whisklab.lab.standin_helm import helm as helm_standin
+from whisklab.lab.standin_openwhisk import openwhisk
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """The program; built once, then from the cache."""
+    catalogue = Catalogue(built(helm_standin(), print))
+    program = member(catalogue.artifact("helm", None, "helm", architecture()))
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.fixture(scope="session")
+def openwhisk_catalogue() -> Path:
+    """The catalogue of OpenWhisk's stand-in alone; built once, then from the cache."""
+    return built(openwhisk(), print)

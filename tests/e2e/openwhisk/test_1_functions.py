@@ -1,0 +1,241 @@
+"""OpenWhisk after `make lab`: functions answer, and stay, whatever the deploy does."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.cluster.background import background
+from tests.e2e.cluster.site import Run, Site
+from tests.e2e.openwhisk.asking import (
+    ECHO,
+    HELLO,
+    READY,
+    RELEASE,
+    SPACE,
+    components,
+    create,
+    invoke,
+    rest,
+    revisions,
+    url,
+    wsk,
+)
+
+pytestmark = pytest.mark.e2e
+
+Changed = Callable[..., AbstractContextManager[None]]
+
+
+def test_a_new_lab_ends_with_what_was_tried(made: Run) -> None:
+    rows = [line for line in made.output.splitlines() if " ok " in line]
+    for check in ("hello.js by wsk", "hello.js by the REST API", "hello.py by its URL",
+                  "7 in /whisk.system", "cold ", "the stand-in, not OpenWhisk itself"):  # fmt: skip
+        assert any(check in row for row in rows), made.output[-4000:]
+
+
+@pytest.fixture(scope="module")
+def hello(site: Site) -> Iterator[str]:
+    """An action that a user created."""
+    create(site, "mine", HELLO, ".js", "--param", "since", "the-first-day")
+    yield "mine"
+    wsk(site, "action", "delete", "mine")
+
+
+def test_a_function_by_cli(site: Site, hello: str) -> None:
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    named = invoke(site, hello, "--param", "name", "JavaScript")
+    assert named == {"payload": "Hello, JavaScript!"}
+    assert hello in wsk(site, "activation", "list")
+
+
+def test_a_web_action_by_url(site: Site) -> None:
+    create(site, "web", ECHO, ".py", "--web", "true")
+    try:
+        said = wsk(site, "action", "get", "web", "--url").split()[-1]
+        assert said == url(site, "/api/v1/web/guest/default/web")
+        answer = site.ssh(
+            "master", "curl", "-ksS", "-w", "\n%{http_code} %{content_type}", f"{said}?name=Python"
+        )
+    finally:
+        wsk(site, "action", "delete", "web")
+    body, _, head = answer.rpartition("\n")
+    assert head.split() == ["200", "application/json"]
+    found = json.loads(body)
+    assert (found["__ow_method"], found["name"]) == ("get", "Python")
+
+
+def test_the_shared_packages_are_there(site: Site) -> None:
+    listed = wsk(site, "package", "list", "/whisk.system")
+    found = {line.split()[0].rpartition("/")[2] for line in listed.splitlines()[1:]}
+    expected = {"alarms", "github", "messaging", "samples", "slack", "utils", "websocket"}
+    assert found == expected
+
+
+def test_claims_are_bound_on_the_storage_class(site: Site) -> None:
+    claims = site.objects("pvc", "-n", SPACE)
+    assert "owdev-couchdb-pvc" in {each["metadata"]["name"] for each in claims}
+    assert {each["spec"]["storageClassName"] for each in claims} == {"nfs-client"}
+    assert {each["status"]["phase"] for each in claims} == {"Bound"}
+
+
+def test_actions_run_on_nodes_of_invokers_only(site: Site, hello: str) -> None:
+    invoke(site, hello)
+    pods = site.objects("pods", "-n", SPACE, "-l", "user-action-pod=true")
+    assert pods
+    assert {each["spec"]["nodeName"] for each in pods} <= {"worker1", "worker2"}
+
+
+def test_a_second_run_changes_nothing_and_restarts_no_pod(site: Site) -> None:
+    before, count = components(site), revisions(site)
+    assert site.converge() == set()
+    assert components(site) == before
+    assert revisions(site) == count
+
+
+def test_verify_tells_latencies_and_runs_the_charts_own_tests(site: Site) -> None:
+    before = wsk(site, "action", "list")
+    done = site.whisklab("verify", site.name, "--helm-test", "--json")
+    assert done.code == 0, done.output
+    checks = {each["check"]: each for each in json.loads(done.stdout)["checks"]}
+    assert "owdev-tests-package-checker" in checks["helm test passes"]["detail"]
+    for name in ("hello.js by the REST API", "hello.py by its URL"):
+        measured = checks[name]["measured"]
+        assert measured["warm_ms"] > 0
+        assert measured["cold_ms"] > 0
+    assert wsk(site, "action", "list") == before  # nothing is left behind
+
+
+def test_status_is_one_screen(site: Site) -> None:
+    shown = site.whisklab("status", site.name)
+    assert shown.code == 0, shown.output
+    for words in ("/var/nfs/kubedata", "openwhisk-nfs", "owdev", url(site, ""), "worker2"):
+        assert words in shown.output
+    assert len(shown.output.splitlines()) < 50
+    site.kubectl("-n", SPACE, "scale", "deployment", "owdev-redis", "--replicas=0")
+    try:
+        site.kubectl("-n", SPACE, "delete", "job", "owdev-gen-certs")
+        told = site.whisklab("status", site.name, "--json")
+    finally:
+        assert site.converge() == {READY}
+    assert told.code == 1
+    assert json.loads(told.stdout)["ok"] is False
+    assert "gen-certs" in told.stdout
+
+
+def test_its_port_is_opened_for_the_laptop(site: Site) -> None:
+    with background(site, ".venv/bin/whisklab", "forward", site.name, "--json") as run:
+        told = json.loads((run.stdout or io.StringIO()).readline())
+        port = next(each["port"] for each in told["forwards"] if each["name"] == "openwhisk")
+        there = f"https://127.0.0.1:{port}/api/v1"
+        answer = httpx.get(there, verify=False)  # noqa: S501  its certificate fits no address
+        assert answer.status_code == 200
+        assert "stand-in" in answer.json()["description"]
+
+
+def test_actions_come_back_from_their_export(site: Site, hello: str, tmp_path: Path) -> None:
+    file = tmp_path / "actions.json"
+    rest(site, "PUT", "packages/tools", {})
+    create(site, "tools/echo", ECHO, ".py", "--web", "true")
+    rest(site, "PUT", "triggers/bell", {})
+    rule = {"trigger": "/_/bell", "action": "/_/tools/echo", "status": "active"}
+    rest(site, "PUT", "rules/ring", rule)
+    export = site.whisklab("actions", "export", site.name, str(file))
+    assert export.code == 0, export.output
+    assert file.stat().st_mode & 0o777 == 0o600
+    things = ("rules/ring", "triggers/bell", "actions/tools/echo", "packages/tools")
+    for thing in (*things, f"actions/{hello}"):
+        rest(site, "DELETE", thing)
+    assert hello not in wsk(site, "action", "list")
+    back = site.whisklab("actions", "import", site.name, str(file))
+    assert back.code == 0, back.output
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    given = rest(site, "GET", f"actions/{hello}")["parameters"]
+    assert [(each["key"], each["value"]) for each in given] == [("since", "the-first-day")]
+    assert invoke(site, "tools/echo", "--param", "a", "b")["body"]["a"] == "b"
+    assert rest(site, "GET", "rules/ring")["status"] == "active"
+    again = site.whisklab("actions", "import", site.name, str(file))
+    assert again.code == 0, again.output
+    for thing in things:
+        rest(site, "DELETE", thing)
+
+
+@pytest.fixture
+def changed(site: Site) -> Changed:
+    """Give a context in which the data say something else; what was is deployed afterwards."""
+    path = site.directory / f"group_data/{site.name}.py"
+
+    @contextmanager
+    def change(**settings: object) -> Iterator[None]:
+        original = path.read_text()
+        lines = [f"openwhisk_{key} = {value!r}" for key, value in settings.items()]
+        path.write_text("\n".join([original, *lines, ""]))
+        try:
+            yield
+        finally:
+            path.write_text(original)
+            site.converge()
+
+    return change
+
+
+def test_one_limit_is_one_revision_and_restarts_only_who_reads_it(
+    site: Site, hello: str, changed: Changed
+) -> None:
+    before, count = components(site), revisions(site)
+    with changed(invocations_per_minute=77):
+        assert site.converge() <= {RELEASE, READY}
+        after = components(site)
+        limits = json.loads(site.ssh("master", "curl", "-ksS", url(site, "/")))["limits"]
+        assert limits["actions_per_minute"] == 77
+        assert invoke(site, hello) == {"payload": "Hello, World!"}
+        assert revisions(site) == count + 1
+        assert site.converge() == set()
+    assert set(after) == set(before)
+    restarted = {name for name in before if before[name] != after[name]}
+    assert restarted == {"owdev-controller-0", "owdev-invoker-0"}
+
+
+def test_an_action_survives_a_provider_that_goes_and_comes(
+    site: Site, hello: str, changed: Changed
+) -> None:
+    claims = {each["metadata"]["uid"] for each in site.objects("pvc", "-n", SPACE)}
+    with changed(alarms=False):
+        assert RELEASE in site.converge()
+        assert not any(name.startswith("owdev-alarmprovider") for name in components(site))
+        assert invoke(site, hello) == {"payload": "Hello, World!"}
+    assert any(name.startswith("owdev-alarmprovider") for name in components(site))
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    assert claims <= {each["metadata"]["uid"] for each in site.objects("pvc", "-n", SPACE)}
+
+
+def test_an_action_survives_jobs_that_run_again(site: Site, hello: str) -> None:
+    jobs = ("owdev-init-couchdb", "owdev-install-packages")
+    site.kubectl("-n", SPACE, "delete", "job", *jobs)
+    assert site.converge() == {READY}
+    for job in jobs:
+        done = site.kubectl("-n", SPACE, "get", "job", job, "-o", "jsonpath={.status.succeeded}")
+        assert done == "1"
+    log = site.kubectl("-n", SPACE, "logs", "job/owdev-init-couchdb")
+    assert "they stay as they are" in log
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    assert site.converge() == set()
+
+
+def test_an_action_survives_a_repair(site: Site, hello: str) -> None:
+    before = components(site)
+    site.kubectl("-n", SPACE, "delete", "statefulset", "owdev-controller")
+    site.kubectl("-n", SPACE, "wait", "--for=delete", "pod/owdev-controller-0", "--timeout=60s")
+    plan = site.whisklab("plan", site.name)
+    assert plan.code == 3
+    assert "controller (it is not there)" in plan.output
+    assert site.converge() == {READY}
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    restarted = {name for name, was in components(site).items() if before.get(name) != was}
+    assert restarted == {"owdev-controller-0"}

@@ -1,0 +1,194 @@
+"""The values of OpenWhisk's chart for the settings that people use, written out from the facts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from deploys.openwhisk import render, runtimes
+from deploys.openwhisk.keys import Keys
+from deploys.openwhisk.render import Place
+from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.helm.values import merged
+from whisklab.errors import BadInput
+
+KEYS = Keys(guest="GUEST", system="SYSTEM", db_password="PASSWORD")  # noqa: S106
+LAB = Place("10.77.0.11", "nfs-client")
+DEFAULT: dict[str, Any] = {
+    "whisk": {
+        "ingress": {"type": "NodePort", "apiHostName": "10.77.0.11", "apiHostPort": 31001},
+        "auth": {"system": "SYSTEM", "guest": "GUEST"},
+        "limits": {
+            "actionsInvokesPerminute": 60,
+            "actionsInvokesConcurrent": 30,
+            "triggersFiresPerminute": 60,
+            "actions": {"memory": {"std": "256m", "max": "512m"}},
+        },
+        "containerPool": {"userMemory": "2048m"},
+        "runtimes": "runtimes.json",
+        "versions": {
+            "openwhisk": {"gitTag": "ef725a653ab112391f79c274d8e3dcfb915d59a3"},
+            "openwhiskCatalog": {"gitTag": "1.0.0"},
+            "openwhiskPackageAlarms": {"gitTag": "2.3.0"},
+            "openwhiskPackageKafka": {"gitTag": "2.1.0"},
+        },
+    },
+    "k8s": {"persistence": {"hasDefaultStorageClass": False, "explicitStorageClass": "nfs-client"}},
+    "docker": {"registry": {"name": ""}},
+    "busybox": {"imageTag": "1.36.1"},
+    "db": {"auth": {"username": "whisk_admin", "password": "PASSWORD"}},
+    "kafka": {"imageName": "fatal69100/kafka", "imageTag": "2.8.1"},
+    "nginx": {"httpsNodePort": 31001},
+    "controller": {},
+    "invoker": {"containerFactory": {"impl": "kubernetes", "kubernetes": {"replicaCount": 1}}},
+    "scheduler": {"enabled": False},
+    "providers": {"alarm": {"enabled": True}, "kafka": {"enabled": True}},
+    "metrics": {"prometheusEnabled": False, "userMetricsEnabled": False},
+}
+SINGLE = {
+    "affinity": {"enabled": False},
+    "toleration": {"enabled": False},
+    "invoker": {"options": "-Dwhisk.kubernetes.user-pod-node-affinity.enabled=false"},
+}
+LOAD = {
+    "whisk": {
+        "limits": {
+            "actionsInvokesPerminute": 100000,
+            "actionsInvokesConcurrent": 100000,
+            "triggersFiresPerminute": 100000,
+        }
+    }
+}
+
+
+def _settings(**given: Any) -> OpenWhiskSettings:
+    return OpenWhiskSettings.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place", "expected"),
+    [
+        pytest.param({}, LAB, {}, id="default lab"),
+        pytest.param({}, Place("10.77.0.11", "nfs-client", single_node=True), SINGLE,
+                     id="single node"),
+        pytest.param(
+            {"offline": True, "image_prefix": "10.0.0.14:5000/"},
+            Place("10.77.0.11", "nfs-client", sources="http://10.0.0.14:8003/openwhisk"),
+            {"docker": {"registry": {"name": "10.0.0.14:5000/"}}},
+            id="off-line",
+        ),
+        pytest.param(
+            {
+                "invocations_per_minute": 100000,
+                "invocations_concurrent": 100000,
+                "triggers_per_minute": 100000,
+            },
+            LAB,
+            LOAD,
+            id="load test",
+        ),
+        pytest.param(
+            {"alarms": False, "kafka_provider": False},
+            LAB,
+            {"providers": {"alarm": {"enabled": False}, "kafka": {"enabled": False}}},
+            id="no providers",
+        ),
+        pytest.param(
+            {"scheduler": True, "metrics": True},
+            LAB,
+            {
+                "scheduler": {"enabled": True},
+                "metrics": {"prometheusEnabled": True, "userMetricsEnabled": True},
+            },
+            id="scheduler and metrics",
+        ),
+    ],
+)  # fmt: skip
+def test_values(settings: dict[str, Any], place: Place, expected: dict[str, Any]) -> None:
+    assert render.values(_settings(**settings), KEYS, place) == merged(DEFAULT, expected)
+
+
+def test_the_users_values_are_merged_last() -> None:
+    settings = _settings(values={"kafka": {"imageTag": "3"}, "pdb": {"enable": True}})
+    found = render.values(settings, KEYS, LAB)
+    assert found["kafka"] == {"imageName": "fatal69100/kafka", "imageTag": "3"}
+    assert found["pdb"] == {"enable": True}
+
+
+def test_heaps_memory_port_and_certificate() -> None:
+    settings = _settings(
+        controller_heap_mb=2048, invoker_heap_mb=256, invokers=3, user_memory_mb=4096,
+        action_memory_mb=512, action_memory_max_mb=1024, api_port=31443, certificate="a",
+        certificate_key="b",
+    )  # fmt: skip
+    found = render.values(settings, KEYS, LAB)
+    assert found["controller"] == {"jvmHeapMB": "2048"}
+    assert found["invoker"]["jvmHeapMB"] == "256"
+    assert found["invoker"]["containerFactory"]["kubernetes"] == {"replicaCount": 3}
+    assert found["whisk"]["containerPool"] == {"userMemory": "4096m"}
+    assert found["whisk"]["ingress"]["apiHostPort"] == 31443
+    assert found["nginx"]["httpsNodePort"] == 31443
+    assert found["nginx"]["certificate"]["external"] is True
+    assert render.capacity(settings).startswith("24 actions of 512 MB at once")
+
+
+def test_as_many_actions_at_once_as_the_memory_gives() -> None:
+    expected = "8 actions of 256 MB at once (invokers: 1, with 2048 MB each)"
+    assert render.capacity(_settings()) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"action_memory_mb": 1024}, "in rising order, not 1024, 512, 2048"),
+        ({"certificate": "a.pem"}, "go together"),
+        ({"api_port": 80}, "greater than or equal to 30000"),
+        ({"image_prefix": "registry:5000"}, "pattern"),
+        ({"public_credentials": True, "db_password": "x"}, "expected False where a key"),
+        (
+            {"runtimes": {"nodejs": [{"kind": "nodejs:14", "image": "a/b:1"}]}},
+            "nodejs: expected one default kind, there are none",
+        ),
+    ],
+)
+def test_bad_settings(given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        _settings(**given)
+
+
+def test_runtimes_are_as_the_chart_wants_them() -> None:
+    manifest = json.loads(runtimes.manifest(_settings().runtimes))
+    nodejs = manifest["runtimes"]["nodejs"][0]
+    assert nodejs["kind"] == "nodejs:14"
+    assert nodejs["default"] is True
+    assert nodejs["image"] == {"prefix": "openwhisk", "name": "action-nodejs-v14", "tag": "1.20.0"}
+    assert nodejs["stemCells"] == [{"initialCount": 2, "memory": "256 MB"}]
+    java = manifest["runtimes"]["java"][0]
+    assert java["attached"]["attachmentName"] == "jarfile"
+    assert java["requireMain"] is True
+    assert "stemCells" not in java
+    for kinds in manifest["runtimes"].values():
+        assert [each["default"] for each in kinds].count(True) == 1
+
+
+def test_an_image_of_a_registry_of_ones_own() -> None:
+    own = {"kind": "nodejs:20", "image": "registry.lab/team/node:20.1", "default": True}
+    manifest = json.loads(runtimes.manifest(_settings(runtimes={"nodejs": [own]}).runtimes))
+    found = manifest["runtimes"]["nodejs"][0]["image"]
+    assert found == {"prefix": "registry.lab/team", "name": "node", "tag": "20.1"}
+
+
+def test_the_users_edits_come_last_and_know_our_names_only() -> None:
+    edit = {"file": "a.sh", "anchor": "x", "text": "${RELEASE} $HOME $${HOME}"}
+    overlay = render.overlay(_settings(chart_edits=[edit]), LAB, render.Given())
+    assert overlay.edits[-1].text == "owdev $HOME ${HOME}"
+    wrong = _settings(chart_edits=[{**edit, "text": "${SOURCES}"}])
+    with pytest.raises(BadInput, match=r"openwhisk_chart_edits: a.sh: \$\{SOURCES\} has no value"):
+        render.overlay(wrong, LAB, render.Given())
+    given = render.Given(files={"runtimes.json": b"{}"}, certificate=b"C", certificate_key=b"K")
+    files = render.overlay(_settings(), LAB, given).files
+    assert files["runtimes.json"] == b"{}"  # the user's own wins
+    assert files[render.CERTIFICATE] == b"C"

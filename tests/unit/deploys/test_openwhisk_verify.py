@@ -1,0 +1,193 @@
+"""What verify expects of OpenWhisk, and how it says that it was something else."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploys.openwhisk import cli, functions, reach
+from deploys.openwhisk.answers import NotReady, Throttled
+from deploys.openwhisk.settings import OpenWhiskSettings
+from deploys.openwhisk.verify import (
+    Trial,
+    expected_packages,
+    init_ms,
+    is_stale,
+    latencies,
+    what_answers,
+)
+from tests.unit.deploys.openwhisk_server import Platform, serving
+from whisklab.engine import kube
+from whisklab.engine.http import Answer
+from whisklab.errors import WhisklabError
+
+BARE = OpenWhiskSettings(alarms=False, kafka_provider=False)
+HOST: Any = None  # these checks do not look at it
+JSON = {"content-type": "application/json"}
+BODY = {"__ow_method": "get", "__ow_headers": {}, "__ow_path": "", "name": "Python"}
+
+
+def test_greetings() -> None:
+    functions.greets({"payload": "Hello, World!"}, "World")
+    with pytest.raises(WhisklabError, match='hello.js answers {"payload": "Hello!"}, expected'):
+        functions.greets({"payload": "Hello!"}, "World")
+
+
+def test_the_echo() -> None:
+    functions.echoes(
+        Answer(200, {"content-type": "application/json; charset=UTF-8"}, json.dumps(BODY))
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Answer(404, JSON, '{"error": "no"}'), "answers 404, application/json"),
+        (Answer(200, {}, json.dumps(BODY)), "answers 200, none"),
+        (Answer(200, {"content-type": "text/html"}, "x"), "answers 200, text/html: x"),
+        (Answer(200, JSON, "[1]"), "answers no JSON object: "),
+        (Answer(200, JSON, "x"), "answers no JSON object: x"),
+        (Answer(200, JSON, json.dumps({**BODY, "name": "x"})), 'answers name x, expected "Python"'),
+        (Answer(200, JSON, '{"name": "Python"}'), 'answers __ow_method null, expected "get"'),
+    ],
+)
+def test_another_echo(answer: Answer, sentence: str) -> None:
+    with pytest.raises(WhisklabError, match="the URL of hello.py") as raised:
+        functions.echoes(answer)
+    assert sentence in str(raised.value)
+
+
+def test_too_many_calls_of_a_url() -> None:
+    with pytest.raises(Throttled, match="too many calls"):
+        functions.echoes(Answer(429, JSON, "{}"))
+
+
+def test_a_kind_that_is_not_there_is_told() -> None:
+    kinds = {name: each for name, each in OpenWhiskSettings().runtimes.items() if name != "python"}
+    functions.JAVASCRIPT.require_kind(OpenWhiskSettings(runtimes=kinds))
+    with pytest.raises(WhisklabError, match="openwhisk_runtimes has no python, which hello.py"):
+        functions.PYTHON.require_kind(OpenWhiskSettings(runtimes=kinds))
+
+
+def test_the_functions_are_actions() -> None:
+    action = functions.PYTHON.action(web=True)
+    assert action["exec"]["kind"] == "python:default"
+    assert "def main(" in action["exec"]["code"]
+    assert {"key": "web-export", "value": True} in action["annotations"]
+    assert functions.JAVASCRIPT.action(web=False)["exec"]["kind"] == "nodejs:default"
+
+
+def test_hello_js_runs_in_a_real_node() -> None:
+    calls = "[main({}), main({name: 'JavaScript'})]"
+    program = f"{functions.JAVASCRIPT.code()}\nconsole.log(JSON.stringify({calls}))"
+    done = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
+    first, second = json.loads(done.stdout)
+    functions.greets(first, "World")
+    functions.greets(second, "JavaScript")
+
+
+def test_hello_py_answers_its_arguments() -> None:
+    space: dict[str, Any] = {}
+    exec(compile(functions.PYTHON.code(), "hello.py", "exec"), space)  # noqa: S102  ours
+    found = space["main"](BODY)
+    headers = {name.lower(): value for name, value in found["headers"].items()}
+    functions.echoes(Answer(found["statusCode"], headers, json.dumps(found["body"])))
+
+
+@pytest.mark.parametrize(
+    ("alarms", "kafka", "number"), [(True, True, 7), (True, False, 6), (False, False, 5)]
+)
+def test_packages(alarms: bool, kafka: bool, number: int) -> None:
+    settings = OpenWhiskSettings(alarms=alarms, kafka_provider=kafka)
+    found = expected_packages(settings)
+    assert len(found) == number
+    assert ("alarms" in found, "messaging" in found) == (alarms, kafka)
+
+
+def test_the_packages_that_lack_are_named() -> None:
+    shared = [{"name": name} for name in ("github", "samples", "slack", "utils")]
+    with serving(Platform()) as platform:
+        path = "/namespaces/whisk.system/packages"
+        platform.faults["GET", path] = [(200, shared), (200, [*shared, {"name": "websocket"}])]
+        trial = Trial(BARE, kube.Endpoint("", 0), platform.client())
+        with pytest.raises(WhisklabError, match=r"^/whisk.system lacks websocket: see the log of"):
+            trial.packages(HOST)
+        assert trial.packages(HOST).startswith("5 in /whisk.system: github, samples")
+
+
+def test_what_a_killed_verify_left_is_deleted_and_nothing_else() -> None:
+    names = ("whisklab-verify-1", "whisklab-verify-2", "mine")
+    now = int(time.time() * 1000)
+    actions = {name: {"name": name, "updated": 0} for name in names}
+    actions["whisklab-verify-2"]["updated"] = now  # of one that is at work
+    with serving(Platform(kept={"actions": actions})) as platform:
+        trial = Trial(BARE, kube.Endpoint("", 0), platform.client())
+        assert trial.cleaned(HOST) == "deleted whisklab-verify-1"
+        assert set(actions) == {"whisklab-verify-2", "mine"}
+        assert trial.cleaned(HOST) == "nothing is left"
+
+
+def test_a_function_is_deleted_when_it_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "1")
+    record = {"response": {"success": True, "result": {"payload": "Hi!"}}}
+    with serving(Platform()) as platform:
+        platform.faults["POST", "/namespaces/_/actions/whisklab-verify-1"] = [(200, record)]
+        trial = Trial(BARE, kube.Endpoint("", 0), platform.client())
+        with pytest.raises(WhisklabError, match=r'hello.js answers {"payload": "Hi!"}'):
+            trial.by_rest(HOST)
+        assert platform.kept["actions"] == {}
+        assert platform.requests[-1][0] == "DELETE"
+
+
+def test_openwhisk_without_a_certificate_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Any:
+        raise kube.Refused(404, "not found")
+
+    monkeypatch.setattr(kube, "request", refuse)
+    with pytest.raises(NotReady, match="the Secret owdev-nginx is not in the namespace openwhisk"):
+        reach._certificate(HOST, kube.Endpoint("", 0), BARE)
+
+
+def test_the_standin_is_named() -> None:
+    assert what_answers({"description": "OpenWhisk API"}) == "OpenWhisk"
+    said = what_answers({"description": "OpenWhisk API (whisklab stand-in, not the real)"})
+    assert said == "the stand-in, not OpenWhisk itself"
+
+
+def test_what_a_killed_verify_left_is_known_by_its_name_and_age() -> None:
+    mine, hour = {"name": "whisklab-verify-1", "updated": 1_000_000}, 3600
+    assert is_stale(mine, 1000 + hour + 1)
+    assert not is_stale(mine, 1000 + hour - 1)
+    assert not is_stale({"name": "whisklab-verify-1"}, 1e9)
+    assert not is_stale({"name": "hello", "updated": 0}, 1e9)
+
+
+def test_latencies() -> None:
+    record = {"annotations": [{"key": "initTime", "value": 41}, {"key": "kind", "value": "x"}]}
+    seen = latencies(812.34, init_ms(record), 13.6)
+    assert seen.detail == "cold 812 ms (of which init 41), warm 14 ms"
+    assert seen.measured == {"cold_ms": 812.3, "warm_ms": 13.6, "init_ms": 41}
+    assert "init" not in latencies(5, init_ms({}), 4).detail
+
+
+def test_what_wsk_prints() -> None:
+    text = '{\n    "payload": "Hello, World!"\n}\n{\n    "payload": "Hello, JavaScript!"\n}\n'
+    first, second = cli.documents(text)
+    functions.greets(first, "World")
+    functions.greets(second, "JavaScript")
+    for wrong in ("", "{}", "{} x", "{} {} {}"):
+        with pytest.raises(WhisklabError, match="wsk printed no two results"):
+            cli.documents(wrong)
+
+
+def test_what_wsk_reads_is_for_root_alone(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(cli.bundle({"wskprops": "AUTH=x\n"}))) as archive:
+        entry = archive.getmember("wskprops")
+        assert (entry.mode, entry.size) == (0o600, 7)

@@ -1,0 +1,28 @@
+"""Types of settings that several capabilities have: ports, and names as Kubernetes wants them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+LONGEST, LONGEST_RELEASE = 63, 53  # of a DNS label, and what Helm allows for a release
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+def _name(value: str) -> str:
+    if not _LABEL.fullmatch(value) or len(value) > LONGEST:
+        raise ValueError("expected a Kubernetes name such as nfs-client: lower case, digits, -")
+    return value
+
+
+def _release_name(value: str) -> str:
+    if not _LABEL.fullmatch(value) or len(value) > LONGEST_RELEASE:
+        raise ValueError("expected a name such as my-app: lower case, digits, -, at most 53")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+ReleaseName = Annotated[str, AfterValidator(_release_name)]
+Port = Annotated[int, Field(ge=1, le=65535)]
