@@ -81,6 +81,8 @@ class Answer:
 class MachineAnswer(FactBase[Answer | None]):
     """What the machine says of itself and of `peers` (addresses); None if that is unreadable."""
 
+    momentary = True  # its clock is compared with the laptop's
+
     def command(self, peers: list[str]) -> StringCommand:
         """One shell script; root sees all processes and all firewalls."""
         lines = _SCRIPT.read_text().splitlines()

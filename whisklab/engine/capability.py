@@ -37,6 +37,11 @@ def selected(name: str) -> bool:
     return not _only or name in _only
 
 
+def selection() -> list[str]:
+    """Return the capabilities that the run is limited to, sorted; none for all."""
+    return sorted(_only)
+
+
 def select(names: Iterable[str]) -> None:
     """Limit the run to these capabilities; none means all."""
     _only.clear()

@@ -18,7 +18,7 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import alive, locks, refusals
+from whisklab.engine import alive, foresight, locks, refusals
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
@@ -68,6 +68,11 @@ class WhiskSSH(SSHConnector):
         sock = self.transport.sock
         if isinstance(sock, socket.socket):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def disconnect(self) -> None:
+        """Disconnect, and remember what the host was asked."""
+        super().disconnect()
+        foresight.remember(self.host)
 
     @property
     def transport(self) -> paramiko.Transport:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyinfra.api.host as api_host
 import pyinfra.api.inventory as api_inventory
 import pyinfra.api.operations as api_operations
 import pyinfra.api.state as api_state
@@ -20,13 +21,13 @@ import pyinfra_cli.cli as pyinfra_cli
 import pyinfra_cli.inventory as cli_inventory
 import pyinfra_cli.util as cli_util
 from pyinfra import logger
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment, locks
+from whisklab.engine import environment, foresight, locks
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import Settings
@@ -78,6 +79,7 @@ def install(models: Iterable[type[Settings]]) -> None:
     _hide_values()
     _quiet_paramiko()
     _lock_changes()
+    _ask_ahead()
     _fail_hosts()
     _replace_inventory(list(models))
     _refuse_no_hosts()
@@ -105,10 +107,34 @@ def _lock_changes() -> None:
     stock = StringCommand.execute
 
     def execute(self: StringCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        foresight.forget()
         with locks.changing():
             return stock(self, *args, **kwargs)
 
     _replace(StringCommand, "execute", execute)
+
+
+def _ask_ahead() -> None:
+    ask, call = api_host.get_fact, FunctionCommand.execute
+
+    def get_fact(
+        state: api_state.State,
+        host: Host,
+        fact: Any,  # noqa: ANN401  a fact, or a short one of pyinfra's own
+        args: Any = None,  # noqa: ANN401
+        kwargs: Any = None,  # noqa: ANN401
+        **rest: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        asked = None if args else foresight.question(host, fact, kwargs or {})
+        found = asked and foresight.take(host, asked)
+        return found[0] if found else ask(state, host, fact, args=args, kwargs=kwargs, **rest)
+
+    def execute(self: FunctionCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        foresight.forget()  # it may do anything
+        return call(self, *args, **kwargs)
+
+    _replace(api_host, "get_fact", get_fact)
+    _replace(FunctionCommand, "execute", execute)
 
 
 def _fail_hosts() -> None:

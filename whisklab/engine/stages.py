@@ -12,10 +12,11 @@ from pyinfra import host
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import operation
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_host, ctx_state
 
-from whisklab.engine import hooks
+from whisklab.engine import capability, foresight, hooks
 from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.environment import current
 from whisklab.engine.remote import fail
 from whisklab.errors import WhisklabError
 
@@ -31,11 +32,15 @@ def _barrier() -> Generator[FunctionCommand]:
 
 @operation()
 def _exclusive() -> Generator[FunctionCommand]:
-    if ctx_state.get().is_executing and isinstance(host.connector, WhiskSSH):
+    if not isinstance(host.connector, WhiskSSH):
+        return
+    if ctx_state.get().is_executing:
         yield from _hold(host.connector)
+    foresight.ahead(ctx_host.get(), [str(current().secrets), *capability.selection()])
 
 
 def _hold(connector: WhiskSSH) -> Generator[FunctionCommand]:
+    foresight.forget()  # another run may have been at work until now
     try:
         connector.hold_run_lock()
     except WhisklabError as error:
@@ -45,7 +50,8 @@ def _hold(connector: WhiskSSH) -> Generator[FunctionCommand]:
 def exclusive() -> None:
     """Hold each host's run lock from here to the end of the run; a plan needs none.
 
-    It changes nothing. While another run holds a lock, this one stops, naming it.
+    It changes nothing. While another run holds a lock, this one stops, naming it. Then each host
+    is asked at once what it was asked in the last run.
     """
     _exclusive(name="Nobody else is at work")
 

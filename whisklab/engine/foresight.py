@@ -1,0 +1,177 @@
+"""What a host was asked in the last run, asked again at the beginning of the next, in one command.
+
+So a run that changes nothing asks each host a few times instead of twenty. Questions are kept on
+the laptop as the names of facts and their arguments, never as commands. An answer is used
+
+- for one question: whoever asks again, because something may happen by itself, asks the host;
+- until the first command of the run that may change any host, and for a minute at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pyinfra.api import FactBase, FactProcessError
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+from whisklab.engine.cache import writing
+from whisklab.errors import WhisklabError
+from whisklab.paths import cache_dir
+
+LASTS = 60  # seconds
+# These arguments of an operation make its facts those of another user or place.
+_ELSEWHERE = ("_sudo_user", "_su_user", "_doas", "_dzdo", "_chdir", "_env", "_stdin")
+# Two lines around each answer; the empty one before the second ends a line without an end.
+_ASK = (
+    'for each; do echo "$0"; sh -c "$each" 2>/dev/null </dev/null; code=$?; echo; '
+    'echo "$0 $code"; done'
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: the fact as `module:class`, its arguments as JSON."""
+
+    fact: str
+    arguments: str
+
+    def known(self) -> tuple[type[FactBase[Any]], QuoteString] | None:
+        """Return the fact and its command; None for what this program does not have (any more).
+
+        Nothing is imported because a file says so.
+        """
+        module, _, name = self.fact.partition(":")
+        fact = getattr(sys.modules.get(module), name, None)
+        if not (isinstance(fact, type) and issubclass(fact, FactBase)):
+            return None
+        try:
+            return fact, QuoteString(StringCommand(fact().command(**json.loads(self.arguments))))
+        except (TypeError, ValueError):  # it takes other arguments now
+            return None
+
+
+@dataclass
+class _Session:
+    """One host in one run; `path` remembers its questions, from the time it was asked ahead."""
+
+    asked: dict[Asked, None] = field(default_factory=dict)
+    answers: dict[Asked, Any] = field(default_factory=dict)
+    since: float = 0.0
+    path: Path | None = None
+
+
+_sessions: WeakKeyDictionary[Host, _Session] = WeakKeyDictionary()
+
+
+def _session(host: Host) -> _Session:
+    return _sessions.setdefault(host, _Session())
+
+
+def question(host: Host, fact: object, arguments: Mapping[str, Any]) -> Asked | None:
+    """Return what is asked; None when it cannot be asked ahead, as root and by one command."""
+    given: Mapping[str, Any] = host.current_op_global_arguments or {}
+    if any(given.get(key) for key in _ELSEWHERE) or not given.get("_sudo", host.data.get("_sudo")):
+        return None
+    if not (isinstance(fact, type) and issubclass(fact, FactBase)) or not _is_plain(fact):
+        return None
+    try:
+        return Asked(f"{fact.__module__}:{fact.__qualname__}", json.dumps(arguments))
+    except TypeError:  # an argument that is no plain value
+        return None
+
+
+def _is_plain(fact: type[FactBase[Any]]) -> bool:
+    # An answer of a `momentary` fact holds for the time when it was given, such as a clock's.
+    return not getattr(fact, "momentary", False) and (
+        fact.requires_command is FactBase.requires_command
+        and fact.check_preconditions is FactBase.check_preconditions
+        and fact.shell_executable is None
+    )
+
+
+def take(host: Host, asked: Asked) -> tuple[Any] | None:
+    """Return the answer that came before the question, once; None when it must be asked."""
+    session = _session(host)
+    session.asked[asked] = None
+    if time.monotonic() - session.since > LASTS or asked not in session.answers:
+        return None
+    return (session.answers.pop(asked),)
+
+
+def forget() -> None:
+    """Throw away the answers of all hosts: something may have changed one of them."""
+    for session in _sessions.values():
+        session.answers.clear()
+
+
+def ahead(host: Host, kind: Iterable[str]) -> None:
+    """Ask a host what it was asked in the last run of the same kind, by one command.
+
+    Args:
+        host: connected.
+        kind: what the questions depend on: the environment, the capabilities of the run.
+    """
+    session = _session(host)
+    key = hashlib.sha256("\0".join([host.name, *kind]).encode()).hexdigest()
+    session.path = cache_dir() / "asked" / f"{key}.json"
+    session.asked.clear()
+    session.answers.clear()
+    known = [(each, found) for each in _read(session.path) if (found := each.known())]
+    if not known:
+        return
+    session.since = time.monotonic()
+    mark = secrets.token_hex(8)
+    commands = (command for _, (_, command) in known)
+    command = StringCommand("sh", "-c", QuoteString(_ASK), mark, *commands)
+    ok, output = host.run_shell_command(command, print_output=False, print_input=False, _sudo=True)
+    lines = output.stdout_lines if ok else []
+    for (asked, (fact, _)), answer in zip(known, parts(lines, mark), strict=False):
+        if answer is not None:
+            with suppress(FactProcessError):  # it is asked again, and then the run says so
+                session.answers[asked] = fact().process(answer) if answer else fact.default()
+
+
+def parts(lines: Iterable[str], mark: str) -> Iterator[list[str] | None]:
+    """Yield the lines of each answer, None for a command that failed. Pure."""
+    answer: list[str] = []
+    for line in lines:
+        if line == mark:
+            answer = []
+        elif line.startswith(f"{mark} "):
+            ended = answer[:-1] if answer and answer[-1] == "" else answer
+            yield ended if line == f"{mark} 0" else None
+        else:
+            answer.append(line)
+
+
+def remember(host: Host) -> None:
+    """Keep the questions of a run that came to its end, for the next one."""
+    session = _session(host)
+    if session.path is None or host.state.failed_hosts:
+        return
+    text = json.dumps([[each.fact, each.arguments] for each in session.asked], indent=1)
+    # The next run is slower without it, nothing else.
+    with suppress(WhisklabError), writing(session.path.parent):
+        session.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = session.path.with_suffix(f".{secrets.token_hex(4)}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(session.path)
+
+
+def _read(path: Path) -> list[Asked]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [Asked(str(fact), str(arguments)) for fact, arguments in rows]
+    except (OSError, ValueError, TypeError):  # there is none, or it is no list of ours
+        return []
