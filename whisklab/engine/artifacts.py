@@ -15,11 +15,12 @@ from typing import IO
 from urllib.parse import unquote, urlparse
 
 from gevent.lock import BoundedSemaphore
-from pyinfra import host, logger
+from pyinfra import logger
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.host import Host
 
+from whisklab.engine import looks
 from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
@@ -144,7 +145,7 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
 
     Its own operation, so that a run can fetch everything before it changes any host.
     """
-    if artifact.source.sha256 not in host.get_fact(Digests, path=path):
+    if artifact.source.sha256 not in looks.once(Digests, path=path):
         because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
@@ -164,7 +165,7 @@ def pushed(artifact: Artifact, path: str, mode: str = "755") -> Generator[Functi
         path: absolute; missing directories are made.
         mode: octal.
     """
-    if artifact.source.sha256 not in host.get_fact(Digests, path=path):
+    if artifact.source.sha256 not in looks.once(Digests, path=path):
         because(f"it is not {artifact}")
 
         def push_to_host(target: Host) -> None:
