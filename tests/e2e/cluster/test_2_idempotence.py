@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.cluster.site import Site
 
-COMMANDS_AT_MOST = 30  # with sudo, on one host, for all that is deployed now
+COMMANDS_AT_MOST = 10  # with sudo, on one host, for all that is deployed now
 
 pytestmark = pytest.mark.e2e
 

@@ -33,7 +33,7 @@ from pyinfra import host
 from pyinfra.connectors.ssh import SSHConnector
 
 from whisklab.cli import main
-from whisklab.engine import locks
+from whisklab.engine import foresight, locks
 from whisklab.engine.connector import WhiskSSH
 
 
@@ -105,6 +105,11 @@ def sending(size: int, gets: int) -> Iterator[None]:
         yield
     finally:
         _sent.reset(token)
+
+
+def know_nothing() -> None:
+    """Ask no host ahead: then its commands have the same numbers as those of the first run."""
+    _put(foresight, ahead=lambda _host, _kind: None)
 
 
 def watch_connector() -> None:
@@ -183,6 +188,7 @@ def watch_api(driver: Driver) -> None:
 if __name__ == "__main__":
     notes, point, *arguments = sys.argv[1:]
     chosen = Driver(Path(notes), point)
+    know_nothing()
     watch_connector()
     watch_channels(chosen)
     watch_api(chosen)
