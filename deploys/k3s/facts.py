@@ -16,6 +16,8 @@ class OtherVersion(FactBase[str | None]):
     before an upgrade.
     """
 
+    momentary = True  # it runs what is at the path: nothing to ask because a file says so
+
     def command(self, path: str, sha256: str) -> StringCommand:
         """Print the first line of `k3s --version` of another file."""
         return script(

@@ -53,7 +53,10 @@ def make(lab: str, catalogue: str | None) -> None:
     """Bring up LAB, deploy the platform on it and try it; run again, it does what is missing."""
     inventory = Path("inventories") / f"{check_lab_name(lab)}.py"
     if not inventory.is_file():
-        raise WhisklabError(f"{inventory}: not there: copy inventories/lab.py to it")
+        raise WhisklabError(
+            f"{inventory}: not there: copy inventories/lab.py to it, and group_data/lab.py to "
+            f"group_data/{lab}.py"
+        )
     clock = Clock()
     with Progress() as progress:
         topology = inventory.with_suffix(".yaml")

@@ -33,7 +33,8 @@ class WhiskSSH(SSHConnector):
 
     Attributes:
         secrets: the environment's store, where a sudo password may be; set before connecting.
-        changes: how many commands that change the host were sent.
+        changes: how often the host may have been changed in this run: the commands for it that were
+            sent, and whatever another run did before this one had the lock.
     """
 
     data_meta = {
@@ -246,6 +247,7 @@ class WhiskSSH(SSHConnector):
                 "wait for it, or end it"
             )
         self._lock = channel
+        self.changes += 1  # until now another run may have been at work
 
     @property
     def lost_run_lock(self) -> bool:

@@ -5,6 +5,8 @@ the laptop as the names of facts and their arguments, never as commands. An answ
 
 - for one question: whoever asks again, because something may happen by itself, asks the host;
 - until the first command of the run that may change any host, and for a minute at most.
+
+Whatever is wrong with all this, each question is then asked by itself.
 """
 
 from __future__ import annotations
@@ -21,15 +23,20 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pyinfra.api import FactBase, FactProcessError
+from paramiko import SSHException
+from pyinfra.api import FactBase
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
+from pyinfra.api.state import StateStage
 
 from whisklab.engine.cache import writing
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 LASTS = 60  # seconds
+# Whose facts a file may name. Most of pyinfra's are as good, but `server.Command` runs anything.
+OURS = ("whisklab.", "deploys.")
+THEIRS = tuple(f"pyinfra.facts.server:{name}" for name in ("Arch", "Hostname", "Which"))
 # These arguments of an operation make its facts those of another user or place.
 _ELSEWHERE = ("_sudo_user", "_su_user", "_doas", "_dzdo", "_chdir", "_env", "_stdin")
 # Two lines around each answer; the empty one before the second ends a line without an end.
@@ -51,13 +58,15 @@ class Asked:
 
         Nothing is imported because a file says so.
         """
+        if not (self.fact in THEIRS or self.fact.startswith(OURS)):
+            return None
         module, _, name = self.fact.partition(":")
         fact = getattr(sys.modules.get(module), name, None)
-        if not (isinstance(fact, type) and issubclass(fact, FactBase)):
+        if not (isinstance(fact, type) and issubclass(fact, FactBase) and _is_plain(fact)):
             return None
         try:
             return fact, QuoteString(StringCommand(fact().command(**json.loads(self.arguments))))
-        except (TypeError, ValueError):  # it takes other arguments now
+        except Exception:  # noqa: BLE001  it takes other arguments now
             return None
 
 
@@ -72,6 +81,7 @@ class _Session:
 
 
 _sessions: WeakKeyDictionary[Host, _Session] = WeakKeyDictionary()
+_times_forgotten = [0]
 
 
 def _session(host: Host) -> _Session:
@@ -92,7 +102,7 @@ def question(host: Host, fact: object, arguments: Mapping[str, Any]) -> Asked | 
 
 
 def _is_plain(fact: type[FactBase[Any]]) -> bool:
-    # An answer of a `momentary` fact holds for the time when it was given, such as a clock's.
+    # A `momentary` fact is asked when its answer is needed and not before, such as a clock.
     return not getattr(fact, "momentary", False) and (
         fact.requires_command is FactBase.requires_command
         and fact.check_preconditions is FactBase.check_preconditions
@@ -104,13 +114,15 @@ def take(host: Host, asked: Asked) -> tuple[Any] | None:
     """Return the answer that came before the question, once; None when it must be asked."""
     session = _session(host)
     session.asked[asked] = None
-    if time.monotonic() - session.since > LASTS or asked not in session.answers:
+    # (Of time.monotonic a laptop that sleeps knows nothing.)
+    if not 0 <= time.time() - session.since <= LASTS or asked not in session.answers:
         return None
     return (session.answers.pop(asked),)
 
 
 def forget() -> None:
     """Throw away the answers of all hosts: something may have changed one of them."""
+    _times_forgotten[0] += 1
     for session in _sessions.values():
         session.answers.clear()
 
@@ -127,19 +139,26 @@ def ahead(host: Host, kind: Iterable[str]) -> None:
     session.path = cache_dir() / "asked" / f"{key}.json"
     session.asked.clear()
     session.answers.clear()
+    session.since, before = time.time(), _times_forgotten[0]
     known = [(each, found) for each in _read(session.path) if (found := each.known())]
-    if not known:
-        return
-    session.since = time.monotonic()
-    mark = secrets.token_hex(8)
-    commands = (command for _, (_, command) in known)
-    command = StringCommand("sh", "-c", QuoteString(_ASK), mark, *commands)
-    ok, output = host.run_shell_command(command, print_output=False, print_input=False, _sudo=True)
-    lines = output.stdout_lines if ok else []
-    for (asked, (fact, _)), answer in zip(known, parts(lines, mark), strict=False):
-        if answer is not None:
-            with suppress(FactProcessError):  # it is asked again, and then the run says so
+    lines = _run(host, [command for _, (_, command) in known]) if known else []
+    for (asked, (fact, _)), answer in zip(known, lines, strict=False):
+        if answer is not None and before == _times_forgotten[0]:
+            # What is wrong with it, the run says when it asks again.
+            with suppress(Exception):
                 session.answers[asked] = fact().process(answer) if answer else fact.default()
+
+
+def _run(host: Host, commands: list[QuoteString]) -> list[list[str] | None]:
+    mark = secrets.token_hex(8)
+    command = StringCommand("sh", "-c", QuoteString(_ASK), mark, *commands)
+    try:
+        ok, output = host.run_shell_command(
+            command, print_output=False, print_input=False, _sudo=True, _timeout=LASTS
+        )
+    except (OSError, EOFError, SSHException):
+        return []
+    return list(parts(output.stdout_lines, mark)) if ok else []
 
 
 def parts(lines: Iterable[str], mark: str) -> Iterator[list[str] | None]:
@@ -158,7 +177,8 @@ def parts(lines: Iterable[str], mark: str) -> Iterator[list[str] | None]:
 def remember(host: Host) -> None:
     """Keep the questions of a run that came to its end, for the next one."""
     session = _session(host)
-    if session.path is None or host.state.failed_hosts:
+    broken_off = host.state.current_stage == StateStage.Execute
+    if session.path is None or host.state.failed_hosts or broken_off:
         return
     text = json.dumps([[each.fact, each.arguments] for each in session.asked], indent=1)
     # The next run is slower without it, nothing else.

@@ -21,7 +21,13 @@ import pyinfra_cli.cli as pyinfra_cli
 import pyinfra_cli.inventory as cli_inventory
 import pyinfra_cli.util as cli_util
 from pyinfra import logger
-from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.command import (
+    FileUploadCommand,
+    FunctionCommand,
+    PyinfraCommand,
+    RsyncCommand,
+    StringCommand,
+)
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
@@ -107,7 +113,6 @@ def _lock_changes() -> None:
     stock = StringCommand.execute
 
     def execute(self: StringCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        foresight.forget()
         with locks.changing():
             return stock(self, *args, **kwargs)
 
@@ -115,7 +120,7 @@ def _lock_changes() -> None:
 
 
 def _ask_ahead() -> None:
-    ask, call = api_host.get_fact, FunctionCommand.execute
+    ask = api_host.get_fact
 
     def get_fact(
         state: api_state.State,
@@ -129,12 +134,22 @@ def _ask_ahead() -> None:
         found = asked and foresight.take(host, asked)
         return found[0] if found else ask(state, host, fact, args=args, kwargs=kwargs, **rest)
 
-    def execute(self: FunctionCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        foresight.forget()  # it may do anything
-        return call(self, *args, **kwargs)
-
     _replace(api_host, "get_fact", get_fact)
-    _replace(FunctionCommand, "execute", execute)
+    for kind in (StringCommand, FunctionCommand, FileUploadCommand, RsyncCommand):
+        _forget_at(kind)
+
+
+def _forget_at(kind: type[PyinfraCommand]) -> None:
+    stock = kind.execute
+
+    def execute(self: PyinfraCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        foresight.forget()  # it may do anything
+        try:
+            return stock(self, *args, **kwargs)
+        finally:
+            foresight.forget()  # what was asked meanwhile is as old
+
+    _replace(kind, "execute", execute)
 
 
 def _fail_hosts() -> None:

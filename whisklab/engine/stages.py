@@ -32,11 +32,15 @@ def _barrier() -> Generator[FunctionCommand]:
 
 @operation()
 def _exclusive() -> Generator[FunctionCommand]:
-    if not isinstance(host.connector, WhiskSSH):
-        return
-    if ctx_state.get().is_executing:
+    if isinstance(host.connector, WhiskSSH) and ctx_state.get().is_executing:
         yield from _hold(host.connector)
-    foresight.ahead(ctx_host.get(), [str(current().secrets), *capability.selection()])
+
+
+@operation()
+def _asked_ahead() -> Generator[FunctionCommand]:
+    if isinstance(host.connector, WhiskSSH):
+        foresight.ahead(ctx_host.get(), [str(current().secrets), *capability.selection()])
+    yield from ()
 
 
 def _hold(connector: WhiskSSH) -> Generator[FunctionCommand]:
@@ -54,6 +58,7 @@ def exclusive() -> None:
     is asked at once what it was asked in the last run.
     """
     _exclusive(name="Nobody else is at work")
+    _asked_ahead(name="What was asked in the last run")  # once nobody is at work on any host
 
 
 def stage(name: str) -> None:

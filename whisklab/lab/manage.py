@@ -40,7 +40,9 @@ def up(
     wish = load(topology) if topology else _remembered(name, paths)
     with user_lock(name, report):
         # First: stand-ins that cannot be built are told before any host is made.
-        chosen = choose(catalogue or wish.catalogue, _catalogue_before(name), report)
+        chosen = choose(
+            catalogue or wish.catalogue, _catalogue_before(name), report, internet=wish.internet
+        )
         result = ask("up", {**_request(name, wish, paths, report), "prune": prune}, report)
         first = state.load(name) is None
         return {**_finish(name, wish, paths, result, chosen), "first": first}
@@ -55,7 +57,8 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> dict[str, Any]:
     paths = state.paths(name)
     wish = _remembered(name, paths)
     with user_lock(name, report):
-        chosen = choose(wish.catalogue, _catalogue_before(name), report)
+        before = _catalogue_before(name)
+        chosen = choose(wish.catalogue, before, report, internet=wish.internet)
         result = ask("rebuild", {**_request(name, wish, paths, report), "only": list(only)}, report)
         return _finish(name, wish, paths, result, chosen)
 

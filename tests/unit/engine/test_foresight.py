@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from paramiko import SSHException
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
+from pyinfra.api.state import StateStage
 
+from deploys.k3s import facts
 from whisklab.engine import files, foresight
 from whisklab.engine.files import script
 
@@ -54,7 +58,7 @@ class Machine:
         self.name = name
         self.data = {"_sudo": True}
         self.current_op_global_arguments: dict[str, Any] | None = None
-        self.state = SimpleNamespace(failed_hosts=set())
+        self.state = SimpleNamespace(failed_hosts=set(), current_stage=StateStage.Disconnect)
         self.sent: list[str] = []
         self.ok = True
 
@@ -72,6 +76,7 @@ class Machine:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(foresight, "OURS", (*foresight.OURS, __name__))
     return tmp_path
 
 
@@ -179,6 +184,41 @@ def test_a_run_with_a_failed_host_is_not_remembered(cache: Path) -> None:
     assert not list(cache.rglob("*.json"))
 
 
+def test_a_run_that_was_broken_off_is_not_remembered(cache: Path) -> None:
+    machine: Any = Machine()
+    foresight.ahead(machine, KIND)
+    machine.state.current_stage = StateStage.Execute
+    foresight.remember(machine)
+    assert not list(cache.rglob("*.json"))
+
+
+def test_what_changes_while_a_host_is_asked_makes_its_answers_old() -> None:
+    run_before((files.Stat, {"path": "/"}))
+    machine: Any = Machine()
+    run = machine.run_shell_command
+
+    def meanwhile(*args: Any, **arguments: Any) -> Any:
+        foresight.forget()
+        return run(*args, **arguments)
+
+    machine.run_shell_command = meanwhile
+    foresight.ahead(machine, KIND)
+    assert machine.sent
+    assert foresight.take(machine, asked(machine, files.Stat, path="/")) is None
+
+
+def test_a_connection_that_breaks_is_left_to_the_questions() -> None:
+    run_before((files.Stat, {"path": "/"}))
+    machine: Any = Machine()
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise SSHException("Channel closed.")
+
+    machine.run_shell_command = broken
+    foresight.ahead(machine, KIND)
+    assert foresight.take(machine, asked(machine, files.Stat, path="/")) is None
+
+
 def test_a_run_that_asked_nobody_ahead_is_not_remembered(cache: Path) -> None:
     machine: Any = Machine()  # of `status`, say
     foresight.remember(machine)
@@ -188,12 +228,15 @@ def test_a_run_that_asked_nobody_ahead_is_not_remembered(cache: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[1]", "null", '[["os:system", "{}"]]', '[["no.such:Fact", "{}"]]',
+     '[["pyinfra.facts.server:Command", "{\\"command\\": \\"id\\"}"]]',
+     '[["deploys.k3s.facts:OtherVersion", "{\\"path\\": \\"/x\\", \\"sha256\\": \\"\\"}"]]',
      '[["whisklab.engine.files:Stat", "{"]]', '[["whisklab.engine.files:Stat", "{\\"x\\": 1}"]]'],
 )  # fmt: skip
 def test_a_memory_that_is_none_of_ours_is_passed_over(cache: Path, text: str) -> None:
     run_before((files.Stat, {"path": "/"}))
     (memory,) = cache.rglob("*.json")
     memory.write_text(text)
+    assert facts.__name__ in sys.modules
     machine: Any = Machine()
     foresight.ahead(machine, KIND)
     assert machine.sent == []
