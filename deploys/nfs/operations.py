@@ -80,7 +80,9 @@ def exported(exports: render.Entries) -> Generator[StringCommand | FunctionComma
     if sentences := render.conflicts(exports, foreign):
         yield fail(*sentences)
         return
-    left = render.left(exports, before, now)
+    # exportfs does not know who has asked for what it unexports.
+    theirs = {entry for entries in foreign.values() for entry in entries}
+    left = [each for each in render.left(exports, before, now) if each not in theirs]
     wanted = written(render.exports_file(exports))
     lines = render.why_lines_differ(state.file, wanted)
     lacking = render.why_not_exported(exports, now) if state.active else []
@@ -92,7 +94,7 @@ def exported(exports: render.Entries) -> Generator[StringCommand | FunctionComma
         yield StringCommand("exportfs", "-u", QuoteString(str(entry)))
     if lines:
         yield write_command(render.FILE, wanted, "644", "root:root")
-    if lacking:
+    if lacking or (lines and state.active):
         yield StringCommand("exportfs", "-a")
 
 

@@ -13,6 +13,8 @@ FILE = "/etc/exports.d/whisklab.exports"
 OWNER = "nobody:nogroup"
 OPEN_PORTS = {"2049/tcp": "NFS", "111/tcp": "NFS version 3"}
 HEADER = "# Written by whisklab (deploys/nfs); changes are undone by the next run."
+# What etab says although nobody has said it, of the options with a value.
+_UNSAID = frozenset({"anonuid=65534", "anongid=65534", "sec=sys"})
 _PAIR = {word: pair for pair in PAIRS for word in pair}
 
 
@@ -75,13 +77,19 @@ def parse(text: str) -> dict[Entry, tuple[str, ...]]:
 
 def effective(options: Iterable[str]) -> frozenset[str]:
     """Return what options mean: each pair's word, said or by default, and those with values."""
-    said = list(options)
+    said = [_as_in_etab(option) for option in options]
     words = {pair: pair[0] for pair in PAIRS}
     for option in said:
         if option in _PAIR:
             words[_PAIR[option]] = option
-    valued = [option for option in said if "=" in option and option != "sec=sys"]
+    valued = [option for option in said if "=" in option and option not in _UNSAID]
     return frozenset([*words.values(), *valued])
+
+
+def _as_in_etab(option: str) -> str:
+    if option == "fsid=root":
+        return "fsid=0"
+    return f"mountpoint={option[3:]}" if option.startswith("mp=") else option
 
 
 def why_not_exported(wish: Entries, now: Entries) -> list[str]:
@@ -90,7 +98,7 @@ def why_not_exported(wish: Entries, now: Entries) -> list[str]:
     for entry, options in wish.items():
         if entry not in now:
             reasons.append(f"{entry.path} is not exported to {entry.client}")
-        elif not effective(options) <= effective(now[entry]):
+        elif effective(options) != effective(now[entry]):
             reasons.append(f"{entry.path} is exported to {entry.client} with other options")
     return reasons
 

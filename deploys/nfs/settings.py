@@ -14,6 +14,7 @@ CLUSTER = "cluster"  # as a client: the addresses of all nodes
 # exports(5) would need quoting for other characters.
 PATH = re.compile(r"/[\w.,:+/@-]*")
 CLIENT = re.compile(r"[\w.:*?@/\[\]-]+")
+NAME = re.compile(r"[\w.-]+")
 VALUED = ("anonuid", "anongid", "fsid", "sec", "mountpoint", "mp", "refer", "replicas", "xprtsec")
 # Options that exclude one another, the default first.
 PAIRS = (
@@ -34,6 +35,11 @@ def _path(value: str) -> str:
 def _client(value: str) -> str:
     if not CLIENT.fullmatch(value):
         raise ValueError("expected a client as in exports(5), such as 10.0.0.0/24, *, or cluster")
+    if value != CLUSTER and NAME.fullmatch(value) and not re.fullmatch(r"[\d.]+", value):
+        raise ValueError(
+            "expected an address, a network, *.example.org, @netgroup, * or cluster: exportfs "
+            "keeps a plain name under another one"
+        )
     return value
 
 

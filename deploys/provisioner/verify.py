@@ -70,7 +70,8 @@ def leaving_nothing(ours: dict[str, Any], name: str) -> dict[str, Any]:
         "kind": "StorageClass",
         "metadata": {"name": name},
         "provisioner": ours["provisioner"],
-        "parameters": {**(ours.get("parameters") or {}), "archiveOnDelete": "false"},
+        # None of ours: a pathPattern may name a directory that other claims share.
+        "parameters": {"archiveOnDelete": "false"},
         "mountOptions": ours.get("mountOptions"),
         "reclaimPolicy": "Delete",
     }

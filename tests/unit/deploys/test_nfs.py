@@ -63,6 +63,8 @@ def test_the_cluster_is_each_of_its_machines() -> None:
         ({"path": "/a", "clients": []}, "at least 1 item"),
         ({"path": "/a", "clients": ["a b"]}, "a client as in exports(5)"),
         ({"path": "/a", "clients": ["a(rw)"]}, "a client as in exports(5)"),
+        ({"path": "/a", "clients": ["worker1"]}, "keeps a plain name under another one"),
+        ({"path": "/a", "clients": ["worker1.lab.example"]}, "keeps a plain name"),
         ({"path": "/a", "options": ["no_root_sqash"]}, "one option of exports(5)"),
         ({"path": "/a", "options": ["fsid="]}, "one option of exports(5)"),
         ({"path": "/a", "options": ["fsid=0) *(rw"]}, "one option of exports(5)"),
@@ -77,7 +79,7 @@ def test_what_is_wrong_is_told(export: dict[str, Any], expected: str) -> None:
 
 def test_a_directory_is_exported_once() -> None:
     with pytest.raises(ValidationError, match="each path once"):
-        settings({"path": "/a"}, {"path": "/a", "clients": ["b"]})
+        settings({"path": "/a"}, {"path": "/a", "clients": ["cluster"]})
 
 
 def test_what_is_exported_as_wished_is_left_alone() -> None:
@@ -87,6 +89,22 @@ def test_what_is_exported_as_wished_is_left_alone() -> None:
         "/var/nfs/kubedata is exported to * with other options"
     ]
     assert render.why_not_exported(DEFAULT, {}) == ["/var/nfs/kubedata is not exported to *"]
+
+
+def test_clients_that_exportfs_keeps_as_they_are_written() -> None:
+    clients = ["10.0.0.11", "10.9.0.0/16", "*.lab.example", "@hosts", "*", "fd00::1", "cluster"]
+    assert settings({"path": "/a", "clients": clients}).exports[0].clients == clients
+
+
+def test_an_option_that_left_the_data_is_seen_and_one_under_another_name_is_not() -> None:
+    now = render.parse("/a *(rw,sync,anonuid=1000,anongid=65534,sec=sys,fsid=0,mountpoint=/m)")
+    wish = {"path": "/a", "options": ["rw", "anonuid=1000", "fsid=root", "mp=/m"]}
+    assert render.why_not_exported(entries(wish), now) == []
+    for option in wish["options"][1:]:
+        fewer = {"path": "/a", "options": [each for each in wish["options"] if each != option]}
+        assert render.why_not_exported(entries(fewer), now) == [
+            "/a is exported to * with other options"
+        ]
 
 
 @pytest.mark.parametrize("drifted", [("rw,", "ro,"), ("no_root_squash", "root_squash")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploys.provisioner.render import DEFAULT, TAKEN, default_patches, values
 from deploys.provisioner.settings import ProvisionerSettings
+from deploys.provisioner.verify import leaving_nothing
 
 
 def test_values_of_the_chart() -> None:
@@ -15,6 +16,15 @@ def test_values_of_the_chart() -> None:
     assert found["nfs"] == {
         "server": "10.0.0.1", "path": "/export", "mountOptions": [], "volumeName": "x"}  # fmt: skip
     assert found["storageClass"]["defaultClass"] is True
+
+
+def test_the_class_of_a_check_points_to_a_directory_of_its_own() -> None:
+    """With the pathPattern of ours it would, and remove, a directory of other claims."""
+    ours = {"provisioner": "p", "reclaimPolicy": "Retain",
+            "parameters": {"pathPattern": "${.PVC.namespace}", "onDelete": "retain"}}  # fmt: skip
+    found = leaving_nothing(ours, "check")
+    assert found["parameters"] == {"archiveOnDelete": "false"}
+    assert (found["provisioner"], found["reclaimPolicy"]) == ("p", "Delete")
 
 
 def test_there_is_one_default_class() -> None:

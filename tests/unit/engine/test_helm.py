@@ -153,6 +153,18 @@ def test_values_files_are_merged_as_helm_does(tmp_path: Path) -> None:
         "a": {"b": 3, "c": 2}, "list": [2], "nothing": None}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("22:30", "22:30"), ("1e3", 1000.0), ("0644", 420), ("0o17", 15), ("=", "="), ("1.5", 1.5),
+     ("2024-01-01", "2024-01-01"), ("1.2.3", "1.2.3"), ("-7", -7), ("0x1f", 31), ("yes", True)],
+)  # fmt: skip
+def test_values_are_read_as_helm_reads_them(tmp_path: Path, text: str, value: object) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(f"a: {text}\n")
+    assert repr(values.read([path])["a"]) == repr(value)
+    assert repr(manifests.objects(f"kind: A\na: {text}")[Id("A", "", "")]["a"]) == repr(value)
+
+
 @pytest.mark.parametrize("text", ["- a", "password: [s3cret", "s3cret"])
 def test_a_bad_values_file_is_named_and_not_shown(tmp_path: Path, text: str) -> None:
     path = tmp_path / "values.yaml"
@@ -176,6 +188,19 @@ def test_secrets_are_found_by_their_keys() -> None:
     )
     assert found == {"key-one", "pw-two"}
     assert values.masked("a key-one b pw-two", found) == "a *** b ***"
+
+
+def test_an_environment_variable_says_by_its_name_that_it_is_secret() -> None:
+    was, wanted = ({"env": [{"name": "DB_PASSWORD", "value": each}]} for each in ("old1", "new1"))
+    assert values.difference(was, wanted) == ["value env[0].value (secret) differs"]
+    assert values.secrets_in(was) == {"old1"}
+    assert values.secrets_in({"env": [{"name": "COLOUR", "value": "blue"}]}) == set()
+
+
+def test_what_helm_quotes_of_a_secret_is_not_shown() -> None:
+    wish = Release("r", None, "n", values={"password": "hunter2"}, present=False)
+    assert wish.hinted("at '/password': 'hunter2' does not match") == (
+        "release r: at '/password': '***' does not match")  # fmt: skip
 
 
 MANIFEST = """\
@@ -214,6 +239,14 @@ def test_claims_are_taken_out_of_a_manifest_and_nothing_else() -> None:
     claim = Id("PersistentVolumeClaim", "", "data")
     assert after == {key: value for key, value in before.items() if key != claim}
     assert manifests.without_claims("kind: A\n") == "kind: A\n"
+
+
+def test_a_namespace_stays_with_the_claims_in_it() -> None:
+    text = "kind: Namespace\nmetadata: {name: app}\n---\nkind: A\nmetadata: {name: a}\n"
+    before = manifests.objects(text)
+    assert list(map(str, manifests.objects(manifests.without_claims(text)))) == ["A/a"]
+    found = manifests.compare(before, {})
+    assert (list(map(str, found.gone)), list(map(str, found.kept))) == (["A/a"], ["Namespace/app"])
 
 
 def test_a_comparison_never_deletes_a_claim() -> None:

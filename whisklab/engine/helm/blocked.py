@@ -110,8 +110,8 @@ def _log(cluster: Cluster, path: str, container: Object) -> list[str]:
     query = f"?container={name}&tailLines={LINES_TOLD}&previous={previous}"
     try:
         text = cluster.call("GET", path + query, accept="*/*")
-    except kube.Refused:
-        return []  # it has not run yet, so it has said nothing
+    except (kube.Refused, kube.Unreachable):
+        return []  # it has not run yet, so it has said nothing; or its node is away
     return _last((f"log of {name}: {line}" for line in text.splitlines() if line), LINES_TOLD)
 
 

@@ -65,9 +65,15 @@ def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found:
     with _progress(cluster, release):
         answer = _helm(cluster, release, program.upgrade_arguments(release))
     if answer.code:
-        raise WhisklabError("\n".join([
-            release.hinted(f"helm: {answer.message}"), *blocking(cluster, release)
-        ]))  # fmt: skip
+        said = release.hinted(f"helm: {answer.message}")
+        raise WhisklabError("\n".join([said, *_blocking(cluster, release)]))
+
+
+def _blocking(cluster: Cluster, release: Release) -> list[str]:
+    try:
+        return blocking(cluster, release)
+    except WhisklabError as error:  # what helm said must not be lost
+        return [str(error)]
 
 
 def _uninstall(cluster: Cluster, release: Release, latest: Revision | None) -> None:
@@ -93,10 +99,7 @@ def _progress(cluster: Cluster, release: Release) -> Iterator[None]:
         start = time.monotonic()
         while True:
             gevent.sleep(TOLD_EVERY)
-            try:
-                waiting = blocking(cluster, release)
-            except WhisklabError as error:
-                waiting = [str(error)]
+            waiting = _blocking(cluster, release)
             pods = [line for line in waiting if line.startswith(("pod ", "claim "))]
             after = f"{cluster.server.name}: release {release.name}, {time.monotonic() - start:.0f}"
             tell(f"{after} s: {'; '.join(pods) or 'helm is at work'}")

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from whisklab.engine.helm.values import HIDDEN, masked
+from whisklab.engine.helm.values import HIDDEN, Loader, masked
 
-CLAIM, JOB, SECRET = "PersistentVolumeClaim", "Job", "Secret"
+CLAIM, JOB, SECRET, NAMESPACE = "PersistentVolumeClaim", "Job", "Secret", "Namespace"
+KEPT = (CLAIM, NAMESPACE)  # a namespace takes its claims with it
 
 Object = dict[str, Any]
 
@@ -28,19 +29,9 @@ class Id(NamedTuple):
         return f"{self.kind}/{self.name}"
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML as Kubernetes reads it: there are no dates."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 @dataclass(frozen=True)
 class Comparison:
-    """What an upgrade does to objects; claims are never deleted."""
+    """What an upgrade does to objects; claims, and what they are in, are never deleted."""
 
     new: list[Id]
     changed: list[Id]
@@ -55,7 +46,7 @@ def objects(manifest: str) -> dict[Id, Object]:
         yaml.YAMLError: it is no YAML.
     """
     found: dict[Id, Object] = {}
-    for each in yaml.load_all(manifest, Loader=_Loader):
+    for each in yaml.load_all(manifest, Loader=Loader):
         for item in _items(each):
             metadata = item.get("metadata") or {}
             name = Id(item.get("kind", ""), metadata.get("namespace", ""), metadata.get("name", ""))
@@ -75,8 +66,8 @@ def compare(before: Mapping[Id, Object], after: Mapping[Id, Object]) -> Comparis
     return Comparison(
         new=sorted(after.keys() - before.keys()),
         changed=sorted(i for i in before.keys() & after.keys() if before[i] != after[i]),
-        gone=[i for i in left if i.kind != CLAIM],
-        kept=[i for i in left if i.kind == CLAIM],
+        gone=[i for i in left if i.kind not in KEPT],
+        kept=[i for i in left if i.kind in KEPT],
     )
 
 
@@ -106,10 +97,10 @@ def shown(found: Object | None, secrets: Collection[str]) -> str:
 
 
 def without_claims(manifest: str) -> str:
-    """Return a manifest without its PersistentVolumeClaims; the rest stays as it is. Pure."""
+    """Return a manifest without its claims and namespaces; the rest stays as it is. Pure."""
     documents = re.split(r"^---[ \t]*$", manifest, flags=re.MULTILINE)
     kept = [each for each in documents
-            if all(name.kind != CLAIM for name in objects(each))]  # fmt: skip
+            if all(name.kind not in KEPT for name in objects(each))]  # fmt: skip
     return "---".join(kept)
 
 

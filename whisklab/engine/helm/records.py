@@ -10,7 +10,7 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from whisklab.engine import kube
-from whisklab.engine.helm.manifests import CLAIM, Id, Object, job_patch
+from whisklab.engine.helm.manifests import CLAIM, KEPT, Id, Object, job_patch
 from whisklab.engine.helm.release import Release, Revision, decode, encode
 from whisklab.errors import WhisklabError
 
@@ -114,14 +114,20 @@ class Cluster:
                 time.sleep(POLL)
 
     def keep_claims(self, release: Release, names: Iterable[Id]) -> None:
-        """Mark claims so that Helm leaves them."""
+        """Mark claims, and namespaces with what is in them, so that Helm leaves them."""
         for name in names:
-            if name.kind == CLAIM:
-                space = name.namespace or release.namespace
-                path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name.name}"
+            if name.kind in KEPT:
+                path = _kept(release, name)
                 if self.get(path) is not None:
                     body = {"metadata": {"annotations": KEEP}}
                     self.call("PATCH", path, body, content_type=MERGE)
+
+
+def _kept(release: Release, name: Id) -> str:
+    if name.kind != CLAIM:
+        return f"/api/v1/namespaces/{name.name}"
+    space = name.namespace or release.namespace
+    return f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name.name}"
 
 
 def _job(release: Release, name: Id) -> str:

@@ -54,7 +54,8 @@ class Release:
     hints: Mapping[str, str] = field(default_factory=dict)
 
     def hinted(self, message: str) -> str:
-        """Return what helm says, with what to do if that is known."""
+        """Return what helm says, with what to do if that is known; a schema may quote a secret."""
+        message = helm_values.masked(message, helm_values.secrets_in(self.values))
         found = [hint for words, hint in self.hints.items() if words in message]
         return "\n".join([f"release {self.name}: {message}", *found])
 

@@ -20,6 +20,29 @@ HIDDEN = "***"
 
 Values = Mapping[str, Any]
 
+_NOT_HELMS = {f"tag:yaml.org,2002:{each}" for each in ("timestamp", "value", "int", "float")}
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as Helm and Kubernetes read it: no dates, 22:30 and = are text, 1e3 is a number."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in found if tag not in _NOT_HELMS]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*)$"),
+    list("-+0123456789"),
+)
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
+               r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"),
+    list("-+0123456789."),
+)  # fmt: skip
+
 
 def merged(base: Values, over: Values) -> dict[str, Any]:
     """Return `base` with `over` laid over it, as `helm -f base -f over` does. Pure."""
@@ -40,7 +63,7 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for path in paths:
         try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            found = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506  a safe one
         except OSError as error:
             raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
         except (ValueError, yaml.YAMLError) as error:
@@ -106,7 +129,10 @@ def _short(shown: str) -> str:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     if isinstance(value, Mapping) and (value or not path):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+            # An environment variable says by its name what it is.
+            secret = key == "value" and SECRET.search(str(value.get("name", "")))
+            named = f"{key} (secret)" if secret else str(key)
+            yield from _leaves(inner, f"{path}.{named}" if path else named)
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
             yield from _leaves(inner, f"{path}[{index}]")
