@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.helm import charts, manifests, program, release, values
+from whisklab.engine.helm import charts, manifests, preview, program, release, values
 from whisklab.engine.helm.blocked import ready, state
 from whisklab.engine.helm.charts import Chart, chart
 from whisklab.engine.helm.manifests import Id
@@ -110,7 +111,7 @@ def test_a_secret_that_is_no_record(data: dict[str, str]) -> None:
 
 word = st.text(max_size=5)
 tree = st.recursive(
-    st.none() | st.booleans() | st.integers() | word,
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | word,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(word, inner, max_size=3),
     max_leaves=6,
 )
@@ -182,6 +183,13 @@ def test_values_that_are_no_json() -> None:
             values.text({"a": value})
 
 
+def test_a_number_that_helm_would_round_is_refused() -> None:
+    assert values.text({"a": 2**53}) == '{"a": 9007199254740992}'
+    with pytest.raises(BadInput, match=r"value a\.b is a number too long") as caught:
+        values.text({"a": {"b": 12345678901234567890}})
+    assert "1234" not in str(caught.value)
+
+
 def test_secrets_are_found_by_their_keys() -> None:
     found = values.secrets_in(
         {"auth": {"guest": "key-one"}, "db": {"password": "pw-two", "name": "couch"}, "pin_key": 1}
@@ -201,6 +209,24 @@ def test_what_helm_quotes_of_a_secret_is_not_shown() -> None:
     wish = Release("r", None, "n", values={"password": "hunter2"}, present=False)
     assert wish.hinted("at '/password': 'hunter2' does not match") == (
         "release r: at '/password': '***' does not match")  # fmt: skip
+
+
+def test_kinds_that_a_chart_brings_itself_are_no_reason_to_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = program.Answer(1, "", f"Error: no matches for kind X\n{preview.NO_KIND}")
+    monkeypatch.setattr(preview, "helm", lambda *_, **__: answer)
+    cluster: Any = SimpleNamespace(server=None, api=SimpleNamespace(kubeconfig="/k"))
+    (tmp_path / "Chart.yaml").write_text("{name: a, version: 1.0.0}")
+    wish = Release("a", chart(str(tmp_path), None, catalogue(tmp_path)), "n")
+    with pytest.raises(WhisklabError, match="no matches for kind X"):
+        preview.preview(cluster, wish, None)
+    (tmp_path / "crds").mkdir()
+    (tmp_path / "crds/x.yaml").write_text("kind: CustomResourceDefinition")
+    assert preview.preview(cluster, wish, None).comparison == manifests.compare({}, {})
+    failed = Revision("s", {"version": 1, "info": {"status": "failed"}})
+    with pytest.raises(WhisklabError, match="no matches for kind X"):
+        preview.preview(cluster, wish, failed)
 
 
 MANIFEST = """\

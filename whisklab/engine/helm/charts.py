@@ -62,6 +62,11 @@ class Chart:
             fetch(self.artifact)
 
     @property
+    def brings_kinds(self) -> bool:
+        """Whether it has definitions of kinds (CRDs) that Helm installs before all else."""
+        return any("crds" in PurePosixPath(name).parts[:-1] for name, _ in self._members())
+
+    @property
     def argument(self) -> str:
         """What helm is given, where the `files` are."""
         directory = self.path is not None and self.path.is_dir()

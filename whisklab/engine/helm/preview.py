@@ -15,6 +15,8 @@ from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
 from whisklab.errors import WhisklabError
 
+NO_KIND = "ensure CRDs are installed first"  # Helm's words
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -48,6 +50,10 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
                   changing=False)  # fmt: skip
     if answer.code == NOT_THERE:
         return Preview()
+    unknown_kind = answer.code and not installed and NO_KIND in answer.message
+    if unknown_kind and release.wanted_chart.brings_kinds:
+        # A dry run installs no CRDs. Helm's install does, and refuses before it makes the rest.
+        return Preview(manifests.compare({}, {}))
     if answer.code:
         raise WhisklabError(release.hinted(answer.message))
     after = _objects(release, answer.stdout)

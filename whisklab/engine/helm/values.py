@@ -17,6 +17,7 @@ SECRET = re.compile(r"pass|secret|token|credential|auth|private|(^|[a-z_.-])key$
 SHORTEST = 4  # characters; hiding "1" wherever it occurs would hide everything
 SHOWN = 60  # characters of a value
 HIDDEN = "***"
+LARGEST = 2**53  # Helm reads numbers as 64-bit floating point
 
 Values = Mapping[str, Any]
 
@@ -81,8 +82,12 @@ def text(values: Values) -> str:
     """Return values as JSON, always the same for the same values.
 
     Raises:
-        BadInput: something in it is no JSON, such as a date; the sentence does not show it.
+        BadInput: something in it is no JSON, such as a date, or a number that Helm would round; the
+            sentence does not show it.
     """
+    for path, value in _leaves(_plain(values)):
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise BadInput(f"value {path} is a number too long for Helm: write it in quotes")
     try:
         return json.dumps(_plain(values), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
