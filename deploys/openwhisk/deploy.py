@@ -99,7 +99,8 @@ def check(leader: Host, roles: Mapping[str, str | None], files_url: str | None) 
         files_url: of the file server, None for none.
 
     Raises:
-        BadInput: no node may run an invoker, or there is no file server for a closed network.
+        BadInput: no node may run an invoker, or for a closed network there is no file server or
+            no cache of npm.
     """
     settings = OpenWhiskSettings.of(leader)
     if not settings.enabled:
@@ -120,6 +121,27 @@ def check(leader: Host, roles: Mapping[str, str | None], files_url: str | None) 
         raise BadInput(
             "openwhisk_offline: nothing serves what the chart's jobs need: put a host into the "
             "group registry, or name openwhisk_sources_url"
+        )
+    if settings.offline and settings.sources_url is None:
+        check_npm_cache(_catalogue(leader), settings.version)
+
+
+def check_npm_cache(catalogue: Catalogue, version: str | None) -> None:
+    """Check that an off-line cluster can be given what npm would download.
+
+    Args:
+        catalogue: in use.
+        version: of the chart, None for the default.
+
+    Raises:
+        BadInput: the catalogue has no cache of npm.
+    """
+    if not catalogue.has(render.PRODUCT, version, render.NPM_CACHE, ANY):
+        raise BadInput(
+            f"openwhisk_offline: {catalogue.path} has no {render.NPM_CACHE} of {render.PRODUCT}, "
+            "and the Job install-packages runs `npm install`: fill a directory by its installs "
+            "once where there is a network (npm_config_cache), pack it as a tar.gz, enter that "
+            "and run `whisklab lock`; or say False where the cluster has a way out"
         )
 
 

@@ -9,6 +9,7 @@ from whisklab.engine.helm.overlay import Edit
 
 INITDB = "configMapFiles/initCouchDB/initdb.sh"
 PACKAGES = "configMapFiles/installPackages/myTask.sh"
+PACKAGES_BEGIN = "export OPENWHISK_HOME=/openwhisk"
 CLONE_FOR_INIT = "git clone https://github.com/apache/openwhisk /openwhisk"
 
 # A Job that is made anew (an upgrade that changes its template, a repair) runs this script again,
@@ -90,17 +91,25 @@ OFFLINE = (
         KAFKA,
         "/openwhisk-package-kafka",
     ),
-    # The packages of the providers run `npm install`.
+)
+# Route management runs `npm install`, and so do the catalogue's websocket and both providers: where
+# npm has no way out the Job cannot end well, whichever providers there are.
+NPM_CACHE = "npm-cache.tar.gz"  # beside the archives; one directory, which npm has filled
+NPM_OFFLINE = (
     Edit(
         PACKAGES,
-        "export OPENWHISK_HOME=/openwhisk",
-        """\
-npm_cache=${SOURCES}/npm-cache.tar.gz
-if curl --silent --fail --location --output /tmp/npm-cache.tar.gz "$npm_cache"; then
-    mkdir -p /tmp/npm-cache
-    tar -xzf /tmp/npm-cache.tar.gz --strip-components=1 -C /tmp/npm-cache
-    export npm_config_cache=/tmp/npm-cache npm_config_prefer_offline=true
-fi""",
+        PACKAGES_BEGIN,
+        "npm_cache=${SOURCES}/"
+        + NPM_CACHE
+        + """
+curl --silent --show-error --fail --location --retry 5 --retry-connrefused \\
+    --output /tmp/npm-cache.tar.gz "$npm_cache" || {
+    echo "whisklab: $npm_cache cannot be fetched, and off-line npm has nothing else"
+    exit 1
+}
+mkdir -p /tmp/npm-cache
+tar -xzf /tmp/npm-cache.tar.gz --strip-components=1 -C /tmp/npm-cache
+export npm_config_cache=/tmp/npm-cache npm_config_offline=true""",
         "before",
     ),
 )

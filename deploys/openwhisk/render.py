@@ -13,6 +13,7 @@ from whisklab.engine.helm.overlay import Edit, Overlay, filled
 from whisklab.engine.helm.values import merged
 
 PRODUCT = "openwhisk"  # in the catalogue
+NPM_CACHE = "npm-cache"  # its artifact that only an off-line cluster needs, and nobody publishes
 RUNTIMES_FILE = "runtimes.json"  # in the chart; it takes a file's name, no content
 CERTIFICATE, CERTIFICATE_KEY = "whisklab-tls.crt", "whisklab-tls.key"  # in the chart
 DB_USER = "whisk_admin"
@@ -170,7 +171,9 @@ def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
     known = {"RELEASE": settings.release, "NAMESPACE": settings.namespace}
     if place.sources is not None:
         known["SOURCES"] = place.sources
-    wanted = [*edits.DATA_SAFETY, *(edits.OFFLINE if place.sources is not None else ())]
+    wanted = [*edits.DATA_SAFETY]
+    if place.sources is not None:
+        wanted += [*edits.OFFLINE, *(edits.NPM_OFFLINE if settings.offline else ())]
     wanted += [Edit(each.file, each.anchor, each.text, each.where) for each in settings.chart_edits]
     files = {RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode()}
     if given.certificate is not None and given.certificate_key is not None:
@@ -189,8 +192,9 @@ def _where(edit: Edit) -> str:
 
 
 def sources() -> dict[str, str]:
-    """Return what the jobs need instead of cloning: file name to artifact of the catalogue."""
-    return {f"{name}-{tag}.tar.gz": f"sources-{name}" for name, _, tag in edits.SOURCES}
+    """Return what the jobs need instead of a way out: file name to artifact of the catalogue."""
+    cloned = {f"{name}-{tag}.tar.gz": f"sources-{name}" for name, _, tag in edits.SOURCES}
+    return {**cloned, edits.NPM_CACHE: NPM_CACHE}
 
 
 def capacity(settings: OpenWhiskSettings) -> str:

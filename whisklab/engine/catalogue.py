@@ -171,6 +171,11 @@ class Catalogue:
             if architecture in found.versions.get(found.default, {}).get(name, {}):
                 yield product
 
+    def has(self, product: str, wanted: str | None, name: str, architecture: str) -> bool:
+        """Tell whether there is such an artifact; arguments and errors as for `artifact`."""
+        version = self.version(product, wanted)
+        return architecture in self._products[product].versions[version].get(name, {})
+
     def artifact(self, product: str, wanted: str | None, name: str, architecture: str) -> Artifact:
         """Return one artifact.
 
@@ -185,10 +190,9 @@ class Catalogue:
             BadInput: the catalogue does not have it, or there is no checksum for it.
         """
         version = self.version(product, wanted)
-        entries = self._products[product].versions[version].get(name, {})
-        if architecture not in entries:
+        if not self.has(product, version, name, architecture):
             raise BadInput(f"{self.path}: {product} {version} has no {name} for {architecture}")
-        entry = entries[architecture]
+        entry = self._products[product].versions[version][name][architecture]
         sha256 = self._sha256(Key(product, version, name, architecture), entry)
         source = Source(url=entry.url_at(self._mirror), sha256=sha256)
         return Artifact(product=product, version=version, source=source, member=entry.member)

@@ -36,6 +36,8 @@ _SOURCES = {
     "openwhisk-package-alarms": "openwhiskPackageAlarms",
     "openwhisk-package-kafka": "openwhiskPackageKafka",
 }
+# Empty: its scripts run no npm, and its chart is changed as the real one is.
+_NPM_CACHE = "npm-cache.tar.gz"
 
 
 def openwhisk() -> Standin:
@@ -55,6 +57,8 @@ def openwhisk() -> Standin:
             top = f"{name}-{versions[key]['gitTag']}"
             pack(_files(sources / "sources" / name, top), target / f"{top}.tar.gz")
             artifacts[f"sources-{name}"] = File(f"{top}.tar.gz", "all")
+        pack({}, target / _NPM_CACHE)
+        artifacts["npm-cache"] = File(_NPM_CACHE, "all")
         return artifacts
 
     modules = (debian, layers, standin_debian, standin_images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from deploys.openwhisk import render
+from deploys.openwhisk import edits, render
 from deploys.openwhisk.edits import DATA_SAFETY
 from deploys.openwhisk.render import Given, Place
 from deploys.openwhisk.settings import OpenWhiskSettings
@@ -105,6 +105,18 @@ def test_the_packages_are_made_from_the_archives(
         json={"payload": "a,b", "separator": ","},
     )
     assert answer.json() == {"lines": ["a", "b"], "payload": "a,b"}
+
+
+def test_the_packages_ask_for_the_cache_of_npm_and_say_when_there_is_none(
+    container: Container, sources: str
+) -> None:
+    script = scripts(sources)[SCRIPTS[1]]
+    begin = script[: script.index(edits.PACKAGES_BEGIN.encode())] + b"export -p"
+    assert 'npm_config_offline="true"' in container.bash(place(container, begin))
+    nowhere = begin.replace(b"/npm-cache.tar.gz\n", b"/no-cache.tar.gz\n")
+    done = container.run("/bin/bash", "-c", place(container, nowhere))
+    assert done.returncode == 1
+    assert "no-cache.tar.gz cannot be fetched" in done.stdout
 
 
 def test_helm_s_tests_pass(container: Container, platform: Platform) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from deploys.openwhisk import render, runtimes
+from deploys.openwhisk import edits, render, runtimes
+from deploys.openwhisk.deploy import check_npm_cache
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.render import Place
 from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm.values import merged
 from whisklab.errors import BadInput
+from whisklab.lab.standin_cache import SOURCES
 
 KEYS = Keys(guest="GUEST", system="SYSTEM", db_password="PASSWORD")  # noqa: S106
 LAB = Place("10.77.0.11", "nfs-client")
+SERVED = Place("10.77.0.11", "nfs-client", sources="http://10.0.0.14:8003/openwhisk")
+CHART = SOURCES / "openwhisk" / "chart"
 DEFAULT: dict[str, Any] = {
     "whisk": {
         "ingress": {"type": "NodePort", "apiHostName": "10.77.0.11", "apiHostPort": 31001},
@@ -192,3 +198,34 @@ def test_the_users_edits_come_last_and_know_our_names_only() -> None:
     files = render.overlay(_settings(), LAB, given).files
     assert files["runtimes.json"] == b"{}"  # the user's own wins
     assert files[render.CERTIFICATE] == b"C"
+
+
+def _script(place: Place, **given: Any) -> str:
+    """The script of install-packages, as it is changed in the chart."""
+    names = [path for path in CHART.rglob("*") if path.is_file()]
+    files = {path.relative_to(CHART).as_posix(): path.read_bytes() for path in names}
+    changed = render.overlay(_settings(**given), place, render.Given()).applied(files)
+    return changed[edits.PACKAGES].decode()
+
+
+def test_off_line_npm_has_its_cache_or_the_job_says_so() -> None:
+    script = _script(SERVED, offline=True)
+    url = "npm_cache=http://10.0.0.14:8003/openwhisk/npm-cache.tar.gz\n"
+    assert script.index(url) < script.index("npm_config_offline=true")
+    assert script.index("npm_config_offline=true") < script.index("installRouteMgmt.sh")
+    assert "cannot be fetched" in script
+    # Archives from elsewhere are no sign that there is no way out.
+    assert "npm_config" not in _script(SERVED)
+    assert "npm_config" not in _script(LAB)
+    assert render.sources()["npm-cache.tar.gz"] == "npm-cache"
+
+
+def test_off_line_without_a_cache_of_npm_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.yaml"
+    entry = "{all: {url: 'https://x.test/c.tar.gz', sha256: " + "a" * 64 + "}}"
+    product = "openwhisk: {default: '1', versions: {'1': {NAME: " + entry + "}}}"
+    path.write_text(product.replace("NAME", "chart"))
+    with pytest.raises(BadInput, match=r"has no npm-cache of openwhisk.*`whisklab lock`"):
+        check_npm_cache(Catalogue(path), None)
+    path.write_text(product.replace("NAME", "npm-cache"))
+    check_npm_cache(Catalogue(path), None)
