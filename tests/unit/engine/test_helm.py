@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm import charts, manifests, preview, program, release, values
-from whisklab.engine.helm.blocked import ready, state
+from whisklab.engine.helm.blocked import WIDEST, pod_lines, ready, state
 from whisklab.engine.helm.charts import Chart, chart
 from whisklab.engine.helm.manifests import Id
 from whisklab.engine.helm.release import Release, Revision, why
@@ -229,6 +230,51 @@ def test_kinds_that_a_chart_brings_itself_are_no_reason_to_refuse_it(
         preview.preview(cluster, wish, failed)
 
 
+def test_what_basic_authentication_makes_of_a_password_is_hidden_too() -> None:
+    found = values.secrets_in({"db": {"auth": {"username": "whisk_admin", "password": "pw-two"}}})
+    header = base64.b64encode(b"whisk_admin:pw-two").decode()
+    digest = hashlib.sha256(b"pw-two").hexdigest()
+    shown = values.masked(f"wget --header='Authorization: Basic {header}' {digest}", found)
+    assert shown == "wget --header='Authorization: Basic ***' ***"
+    assert values.secrets_in({"password": "pw-two", "username": 7}) == {
+        "pw-two", base64.b64encode(b"7:pw-two").decode()}  # fmt: skip
+    assert values.secrets_in({"password": "pw-two"}) == {"pw-two"}
+
+
+WSK_KEY = "789c46b1-71f6-4ed5-8c54-816aa4f8c502:" + "aB3" * 21 + "x"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (f"+ wsk -i --auth {WSK_KEY} list", "+ wsk -i --auth *** list"),
+        (f"AUTH={WSK_KEY.upper()};x", "AUTH=***;x"),
+        ("+ PUT http://whisk_admin:p:w/o@r@d@couchdb:5984/db", "+ PUT http://***@couchdb:5984/db"),
+        ("https://token@git.test/a", "https://***@git.test/a"),
+        ("GET http://couchdb:5984/_up by a@b", "GET http://couchdb:5984/_up by a@b"),
+        (f"pod {WSK_KEY[:36]}: x", f"pod {WSK_KEY[:36]}: x"),
+    ],
+)
+def test_what_scripts_say_is_shown_without_secrets(line: str, shown: str) -> None:
+    assert values.unspoken(line) == shown
+
+
+class Saying:
+    """A cluster whose containers have said this."""
+
+    def call(self, _: str, path: str, **__: str) -> Any:
+        if "/log?" not in path:
+            return {"items": []}
+        return f"{'x' * (WIDEST - 60)} --auth {WSK_KEY}\nhttp://u:pw-two@h/\n"
+
+
+def test_a_key_in_a_log_is_hidden_before_the_line_is_cut() -> None:
+    found = pod("Running", containerStatuses=[container("main", running={})])
+    lines = pod_lines(Saying(), "/api/v1/namespaces/x", found)  # type: ignore[arg-type]
+    assert lines[1].endswith("x --auth ***")
+    assert lines[2] == "log of main: http://***@h/"
+
+
 MANIFEST = """\
 ---
 # Source: hello/templates/a.yaml
@@ -255,6 +301,11 @@ def test_objects_of_a_manifest() -> None:
     assert "c2VjcmV0" not in manifests.shown(found[Id("Secret", "", "s")], ())
     assert "a --- b" not in manifests.shown(found[Id("ConfigMap", "other", "c")], {"a --- b"})
     assert manifests.shown(None, ()) == ""
+    pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIE"
+    files = {"tls.key": "MIIE", "both.pem": pem, "tls.crt": "yes"}
+    private = manifests.shown({"kind": "ConfigMap", "data": files}, ())
+    assert "MIIE" not in private
+    assert "tls.crt: 'yes'" in private
     listed = manifests.objects("kind: List\nitems: [{kind: A, metadata: {name: x}}]")
     assert list(listed) == [Id("A", "", "x")]
 

@@ -9,6 +9,7 @@ from whisklab.engine import kube
 from whisklab.engine.helm.manifests import CLAIM, Id, objects
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
+from whisklab.engine.helm.values import unspoken
 
 PODS_TOLD, EVENTS_TOLD, LINES_TOLD = 3, 3, 5
 WIDEST = 300  # characters of an event or a log line
@@ -116,5 +117,5 @@ def _log(cluster: Cluster, path: str, container: Object) -> list[str]:
 
 
 def _last(lines: Iterable[str], count: int) -> list[str]:
-    distinct = list(dict.fromkeys(" ".join(line.split())[:WIDEST] for line in lines))
+    distinct = list(dict.fromkeys(unspoken(" ".join(line.split()))[:WIDEST] for line in lines))
     return distinct[-count:]

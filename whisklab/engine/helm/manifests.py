@@ -85,15 +85,24 @@ def describe(comparison: Comparison, recreated: Collection[Id] = ()) -> list[str
 
 
 def shown(found: Object | None, secrets: Collection[str]) -> str:
-    """Return an object as YAML for people, without the data of Secrets and without `secrets`."""
+    """Return an object as YAML for people, without the data of Secrets, private keys elsewhere, and
+    `secrets`.
+    """  # noqa: D205
     if found is None:
         return ""
     hidden = {
-        key: dict.fromkeys(found[key], HIDDEN)
-        for key in ("data", "stringData")
-        if found.get("kind") == SECRET and isinstance(found.get(key), dict)
+        part: {
+            key: HIDDEN if found.get("kind") == SECRET or _private(key, value) else value
+            for key, value in found[part].items()
+        }
+        for part in ("data", "stringData")
+        if isinstance(found.get(part), dict)
     }
     return masked(yaml.safe_dump({**found, **hidden}, sort_keys=True), secrets)
+
+
+def _private(key: str, value: object) -> bool:
+    return str(key).endswith(".key") or "PRIVATE KEY" in str(value)
 
 
 def without_claims(manifest: str) -> str:

@@ -10,6 +10,7 @@ from whisklab.engine import kube
 from whisklab.engine.helm import program
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
+from whisklab.engine.helm.values import unspoken
 from whisklab.errors import WhisklabError
 
 HELM_TEST = "helm-test"  # as a check on request
@@ -56,7 +57,8 @@ def _said(cluster: Cluster, release: Release, pods: list[str]) -> Iterator[str]:
         found = cluster.get(_path(release, pod))
         if found and found["status"].get("phase") == "Failed":
             path = f"{_path(release, pod)}/log?tailLines={LOG_LINES}"
-            yield f"{pod} says {' '.join(cluster.call('GET', path, accept='*/*').split())}"
+            said = " ".join(cluster.call("GET", path, accept="*/*").split())
+            yield f"{pod} says {unspoken(said)}"
 
 
 def _remove(cluster: Cluster, release: Release, pods: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,6 +16,9 @@ from whisklab.errors import BadInput
 
 # What a key is called whose value must not be shown.
 SECRET = re.compile(r"pass|secret|token|credential|auth|private|(^|[a-z_.-])key$", re.IGNORECASE)
+# What scripts that trace themselves (`set -x`) say: a key of OpenWhisk, credentials in a URL.
+# Rather too much is taken than the end of a password left.
+SPOKEN = re.compile(r"[0-9a-f-]{36}:\w{64}|(?<=://)(?:[^\s:/@]*:\S*|[^\s/@]+)(?=@)", re.IGNORECASE)
 SHORTEST = 4  # characters; hiding "1" wherever it occurs would hide everything
 SHOWN = 60  # characters of a value
 HIDDEN = "***"
@@ -107,20 +112,36 @@ def difference(before: Values, after: Values) -> list[str]:
 
 
 def secrets_in(*all_values: Values) -> set[str]:
-    """Return the texts that stand under keys that sound secret. Pure."""
-    return {
+    """Return the texts that stand under keys that sound secret, and what HTTP's basic
+    authentication makes of a `username` and a `password` that stand together. Pure.
+    """  # noqa: D205
+    leaves = [dict(_leaves(_plain(values))) for values in all_values]
+    plain = {
         str(value)
-        for values in all_values
-        for path, value in _leaves(_plain(values))
+        for found in leaves
+        for path, value in found.items()
         if SECRET.search(path) and isinstance(value, str | int) and len(str(value)) >= SHORTEST
+    }
+    return plain | {
+        base64.b64encode(f"{found[user]}:{value}".encode()).decode()
+        for found in leaves
+        for path, value in found.items()
+        if path.endswith("password")
+        and (user := f"{path.removesuffix('password')}username") in found
     }
 
 
 def masked(text: str, secrets: Collection[str]) -> str:
-    """Return `text` without these secrets. Pure."""
+    """Return `text` without these secrets and their SHA-256. Pure."""
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        for form in (secret, hashlib.sha256(secret.encode()).hexdigest()):
+            text = text.replace(form, HIDDEN)
     return text
+
+
+def unspoken(line: str) -> str:
+    """Return what a program said without OpenWhisk's keys and credentials in URLs. Pure."""
+    return SPOKEN.sub(HIDDEN, line)
 
 
 def _json(leaves: Mapping[str, Any], path: str) -> str:
