@@ -30,12 +30,32 @@ answer=$(printf 'user = "%s:%s"\\n' "$COUCHDB_USER" "$COUCHDB_PASSWORD" |
 case "$answer" in
     200) echo "whisklab: the databases are there, they stay as they are"; exit 0 ;;
     404) echo "whisklab: no databases yet" ;;
-    401) echo "whisklab: CouchDB refuses the password: its data were made with another one"
+    401) echo "whisklab: CouchDB refuses the password: it was started with another one"
          exit 1 ;;
     *) echo "whisklab: CouchDB answers $answer, so nothing is touched"; exit 1 ;;
 esac""",
         "before",
     ),
+)
+
+# CouchDB takes its password when it starts, and keeps none with its data; the others ask with the
+# one that they have started with. All are given it by reference, so a new one would restart nobody
+# but the controller, which then waits for ever.
+NEW_PASSWORD = tuple(
+    Edit(
+        f"templates/{file}",
+        f'- name: "{anchor}"',
+        """\
+- name: "WHISKLAB_PASSWORD"
+  value: {{ .Values.db.auth.password | sha256sum | quote }}""",
+        "before",
+    )
+    for file, anchor in (
+        ("couchdb-pod.yaml", "NODENAME"),
+        ("_helpers.tpl", "CONFIG_whisk_couchdb_username"),  # of controller, invoker, scheduler
+        ("provider-alarm-pod.yaml", "DB_PREFIX"),
+        ("provider-kafka-pod.yaml", "DB_PREFIX"),
+    )
 )
 
 

@@ -156,6 +156,25 @@ def test_a_changed_limit_restarts_what_reads_it_and_nothing_else(helm: str, tmp_
         assert env["LIMITS_ACTIONS_INVOKES_PERMINUTE"] == "100000"
 
 
+def test_a_new_password_restarts_all_that_use_it(
+    helm: str, tmp_path: Path, openwhisk_catalogue: Path
+) -> None:
+    chart = tmp_path / "chart"
+    for name, data in edited(openwhisk_catalogue, LAB, {}).items():
+        path = chart / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    before = dict(pods(rendered(helm, tmp_path, chart, values(), "owdev")))
+    wish = merged(values(), {"db": {"auth": {"password": "another"}}})
+    after = dict(pods(template(helm, tmp_path, chart, wish, "owdev")))
+    assert {name for name in before if before[name] != after[name]} == {
+        "Deployment/owdev-alarmprovider", "Deployment/owdev-couchdb",
+        "Deployment/owdev-kafkaprovider", "StatefulSet/owdev-controller",
+        "StatefulSet/owdev-invoker",
+    }  # fmt: skip
+    assert "another" not in str(after)
+
+
 def test_budgets_have_the_version_that_kubernetes_removed(helm: str, tmp_path: Path) -> None:
     wish = {"pdb": {"enable": True}, "controller": {"replicaCount": 2}}
     found = template(helm, tmp_path, CHART, merged(values(), wish), "owdev")
@@ -182,18 +201,28 @@ def test_refusals(helm: str, tmp_path: Path, wrong: dict[str, Any], sentence: st
     assert sentence in refused(helm, tmp_path, CHART, merged(values(), wrong))
 
 
-def test_our_edits_fit_its_scripts(openwhisk_catalogue: Path) -> None:
-    chart = fetch(Catalogue(openwhisk_catalogue).artifact("openwhisk", None, "chart", ANY))
+def edited(catalogue: Path, place: Place, given: dict[str, Any]) -> dict[str, bytes]:
+    """The files of the packed chart, as our deploy changes them."""
+    inside = packed(catalogue)
+    return render.overlay(OpenWhiskSettings.model_validate(given), place, Given()).applied(inside)
+
+
+def packed(catalogue: Path) -> dict[str, bytes]:
+    """The files of the packed chart."""
+    chart = fetch(Catalogue(catalogue).artifact("openwhisk", None, "chart", ANY))
     with tarfile.open(chart) as archive:
         files = {m.name: f.read() for m in archive if (f := archive.extractfile(m)) is not None}
     top = {name.split("/")[0] for name in files}
     assert top == {"openwhisk-deploy-kube-108f327580f04c51dc4b29ac0beff024cfd6f2f9"}
-    inside = {name.split("/", 3)[3]: data for name, data in files.items()}
+    return {name.split("/", 3)[3]: data for name, data in files.items()}
+
+
+def test_our_edits_fit_its_scripts(openwhisk_catalogue: Path) -> None:
+    inside = packed(openwhisk_catalogue)
     assert b"git clone https://" in inside["configMapFiles/initCouchDB/initdb.sh"]
-    settings = OpenWhiskSettings.model_validate({"offline": True})
-    edited = render.overlay(settings, OFFLINE, Given()).applied(inside)
+    files = edited(openwhisk_catalogue, OFFLINE, {"offline": True})
     for name in ("initCouchDB/initdb.sh", "installPackages/myTask.sh"):
-        script = edited[f"configMapFiles/{name}"]
+        script = files[f"configMapFiles/{name}"]
         assert b"git clone" not in script
         assert b"http://10.77.0.14:8003/openwhisk/openwhisk-$OW_GIT_TAG_OPENWHISK" in script
         subprocess.run(["bash", "-n"], input=script, check=True)

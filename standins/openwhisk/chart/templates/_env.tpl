@@ -26,8 +26,8 @@
     "CONFIG_whisk_couchdb_databases_WhiskActivation" "db_whisk_activations"
     "CONFIG_whisk_couchdb_databases_WhiskEntity" "db_whisk_actions"
     "CONFIG_whisk_couchdb_databases_WhiskAuth" "db_whisk_auths" }}
-{{- $secret := dict "CONFIG_whisk_couchdb_username" "db_username" "CONFIG_whisk_couchdb_password" "db_password" }}
-{{- include "openwhisk.env.database" (dict "root" . "config" $config "secret" $secret) }}
+{{- include "openwhisk.env.database" (dict "root" . "config" $config "secret" dict) }}
+{{- include "openwhisk.env.couchdb.user" . }}
 {{- include "openwhisk.env.plain" (dict "CONFIG_whisk_couchdb_host" (include "openwhisk.db_host" .)) }}
 {{- end }}
 
