@@ -17,11 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whisklab.engine import kube
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm import charts, manifests, preview, program, release, values
 from whisklab.engine.helm.blocked import WIDEST, pod_lines, ready, state
 from whisklab.engine.helm.charts import Chart, chart
 from whisklab.engine.helm.manifests import Id
+from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release, Revision, why
 from whisklab.errors import BadInput, WhisklabError
 
@@ -333,11 +335,12 @@ def test_a_comparison_never_deletes_a_claim() -> None:
     found = manifests.compare(before, after)
     assert (found.changed, found.gone, list(map(str, found.kept))) == (
         [secret], [config], ["PersistentVolumeClaim/data"])  # fmt: skip
-    assert manifests.describe(found, [Id("Job", "", "k")]) == [
+    assert manifests.describe(found, [Id("Pod", "", "p"), Id("Job", "", "k")]) == [
         "changes Secret/s",
         "adds Job/j",
         "removes ConfigMap/c",
         "recreates, because its template cannot be changed, Job/k",
+        "recreates, because a pod cannot be changed so, Pod/p",
         "leaves, although the chart has it no more, PersistentVolumeClaim/data",
     ]
     assert manifests.describe(manifests.compare(before, before)) == []
@@ -366,6 +369,87 @@ def test_a_patch_leads_from_one_spec_to_the_other(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     assert merge(before, manifests.job_patch(before, after)) == after
+
+
+def test_a_pod_s_patch_has_what_differs_and_leaves_what_the_api_has_added() -> None:
+    env = [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"x": 1}}, {"name": "C"}]
+    old = {"restartPolicy": "Always", "gone": 1, "containers": [{"name": "c", "env": env}]}
+    new = {
+        "restartPolicy": "Always",
+        "imagePullSecrets": [{"name": "registry"}],
+        "containers": [
+            {"name": "c", "env": [env[0], {"name": "B", "value": "2"}], "command": ["x"]}
+        ],
+    }
+    assert manifests.pod_patch(old, new) == {
+        "gone": None,
+        "imagePullSecrets": [{"name": "registry"}],
+        "containers": [
+            {
+                "name": "c",
+                "command": ["x"],
+                "env": [
+                    {"name": "B", "value": "2", "valueFrom": None},
+                    {"name": "C", "$patch": "delete"},
+                ],
+            }
+        ],
+    }
+    assert manifests.pod_patch(new, new) == {}
+    assert manifests.pod_patch(new, {"containers": new["containers"]}) == {
+        "restartPolicy": None, "imagePullSecrets": None}  # fmt: skip
+
+
+class Api:
+    """The API of a cluster with one bare pod, which changes no pod's spec; and helm's rendering."""
+
+    path = "/api/v1/namespaces/apps/pods/admin"
+
+    def __init__(self, wanted: Mapping[str, Any]) -> None:
+        self.wanted, self.there = wanted, True
+        self.asked: list[tuple[str, str]] = []
+
+    def call(self, method: str, path: str, body: Any = None, **_: str) -> Any:
+        self.asked.append((method, path))
+        if not path.startswith(self.path) or not self.there:
+            raise kube.Refused(404, "not found")
+        if method == "PATCH" and body["spec"]:
+            raise kube.Refused(422, 'Pod "admin" is invalid: spec: Forbidden: pod updates may not '
+                               "change fields other than `spec.containers[*].image`")  # fmt: skip
+        self.there = method != "DELETE"
+        return {}
+
+    def helm(self, *_: Any, **__: Any) -> program.Answer:
+        return program.Answer(0, values.text(self.wanted), "")
+
+
+def bare_pod(**spec: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "metadata": {"name": "admin"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "recreated"),
+    [
+        (bare_pod(imagePullSecrets=[{"name": "registry"}]), ["Pod/admin"]),
+        ({**bare_pod(), "metadata": {"name": "admin", "labels": {"a": "b"}}}, []),
+        (bare_pod(), []),
+    ],
+)
+def test_a_pod_that_cannot_be_changed_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any], recreated: list[str]
+) -> None:
+    api = Api(wanted)
+    monkeypatch.setattr(preview, "helm", api.helm)
+    monkeypatch.setattr(Cluster, "call", api.call)
+    server: Any = None
+    cluster = Cluster(server, kube.Endpoint("", 0))
+    latest = revision(manifest=values.text(bare_pod()))
+    found = preview.preview(cluster, WISH, latest)
+    assert list(map(str, found.recreated)) == recreated
+    assert {method for method, _ in api.asked} <= {"PATCH"}
+    assert all(path == f"{api.path}?dryRun=All" for _, path in api.asked)
+    cluster.delete(WISH, found.recreated)
+    assert api.there is not bool(recreated)
 
 
 def catalogue(tmp_path: Path) -> Catalogue:
@@ -437,6 +521,7 @@ def test_what_goes_to_the_server_is_private() -> None:
     ):
         assert "x1y2" not in " ".join(arguments)
         assert "--atomic" not in arguments
+    assert "--no-hooks" in program.render_arguments(WISH, upgrade=True)  # they are made anew anyway
 
 
 @pytest.mark.parametrize(

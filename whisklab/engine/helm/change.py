@@ -61,7 +61,7 @@ def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found:
         note = f"interrupted ({latest.status}), cleared by whisklab"
         cluster.write(release, latest.changed(status=FAILED, description=note))
     cluster.keep_claims(release, found.comparison.kept if found.comparison else [])
-    cluster.delete_jobs(release, found.recreated)
+    cluster.delete(release, found.recreated)
     with _progress(cluster, release):
         answer = _helm(cluster, release, program.upgrade_arguments(release))
     if answer.code:

@@ -11,7 +11,8 @@ import yaml
 
 from whisklab.engine.helm.values import HIDDEN, Loader, masked
 
-CLAIM, JOB, SECRET, NAMESPACE = "PersistentVolumeClaim", "Job", "Secret", "Namespace"
+CLAIM, JOB, POD = "PersistentVolumeClaim", "Job", "Pod"
+NAMESPACE, SECRET = "Namespace", "Secret"
 KEPT = (CLAIM, NAMESPACE)  # a namespace takes its claims with it
 
 Object = dict[str, Any]
@@ -78,9 +79,12 @@ def describe(comparison: Comparison, recreated: Collection[Id] = ()) -> list[str
         ("changes", changed),
         ("adds", comparison.new),
         ("removes", comparison.gone),
-        ("recreates, because its template cannot be changed,", sorted(recreated)),
+        ("recreates, because its template cannot be changed,",
+         sorted(each for each in recreated if each.kind != POD)),
+        ("recreates, because a pod cannot be changed so,",
+         sorted(each for each in recreated if each.kind == POD)),
         ("leaves, although the chart has it no more,", comparison.kept),
-    )
+    )  # fmt: skip
     return [f"{verb} {', '.join(map(str, ids))}" for verb, ids in parts if ids]
 
 
@@ -123,3 +127,34 @@ def job_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(below, Mapping)
         patch[key] = job_patch(below, value) if both else value  # type: ignore[arg-type]
     return patch
+
+
+def pod_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the strategic merge patch from one pod's spec to another, with what differs only; the
+    entries of a list are known by their names. Pure.
+    """  # noqa: D205
+    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
+    for key, value in new.items():
+        below = old.get(key)
+        if below == value:
+            continue
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            patch[key] = pod_patch(below, value)
+        else:
+            patch[key] = _entries(below, value) if _named(below) and _named(value) else value
+    return patch
+
+
+def _named(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(x, Mapping) and "name" in x for x in value)
+
+
+def _entries(old: Iterable[Any], new: Iterable[Any]) -> list[dict[str, Any]]:
+    before, after = ({each["name"]: each for each in entries} for entries in (old, new))
+    changed = [
+        {"name": name, **pod_patch(before.get(name, {}), each)}
+        for name, each in after.items()
+        if before.get(name) != each
+    ]
+    gone = [{"name": name, "$patch": "delete"} for name in before if name not in after]
+    return [*changed, *gone]

@@ -56,8 +56,9 @@ def released(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]
     """Have a release as it should be, or gone; yields nothing when it is so.
 
     The newest revision must be ours, complete, of this chart and these values. What an interrupted
-    or failed run left is upgraded, never uninstalled. A Job that cannot be changed is made anew.
-    PersistentVolumeClaims are never deleted but by `present=False` with `keep_claims=False`.
+    or failed run left is upgraded, never uninstalled. A Job or a bare Pod that cannot be changed is
+    made anew. PersistentVolumeClaims are never deleted but by `present=False` with
+    `keep_claims=False`.
 
     Args:
         release: as it should be.

@@ -11,7 +11,7 @@ from whisklab.engine.helm import manifests
 from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.manifests import Comparison, Id, Object
 from whisklab.engine.helm.program import NOT_THERE, bundle, helm, render_arguments
-from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.records import FIXED, Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
 from whisklab.errors import WhisklabError
 
@@ -24,7 +24,7 @@ class Preview:
 
     Attributes:
         comparison: of the objects; None when it cannot be known yet.
-        recreated: Jobs that must be deleted first.
+        recreated: Jobs and Pods that must be deleted first.
         lines: half sentences for a plan.
         texts: name, and YAML before and after, of each object that changes; without secrets.
     """
@@ -78,16 +78,16 @@ def _base(cluster: Cluster, release: Release, latest: Revision) -> Revision:
 def _immutable(
     cluster: Cluster, release: Release, before: list[Revision], after: Mapping[Id, Object]
 ) -> list[Id]:
-    """Return the Jobs that must be deleted first.
+    """Return the Jobs and Pods that must be deleted first; a chart's hooks are not among them.
 
-    After an interruption a Job may be as the last good revision had it, or as the next one.
+    After an interruption one may be as the last good revision had it, or as the next one.
     """
     known = [_objects(release, each.manifest) for each in before]
     good = before[-1].status == DEPLOYED
     return [
         name
         for name, wanted in after.items()
-        if name.kind == manifests.JOB
+        if name.kind in FIXED
         and not (good and known[-1].get(name) == wanted)
         and any(cluster.refuses(release, name, each.get(name, {}), wanted) for each in known)
     ]

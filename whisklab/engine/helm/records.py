@@ -10,15 +10,21 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from whisklab.engine import kube
-from whisklab.engine.helm.manifests import CLAIM, KEPT, Id, Object, job_patch
+from whisklab.engine.helm.manifests import CLAIM, JOB, KEPT, POD, Id, Object, job_patch, pod_patch
 from whisklab.engine.helm.release import Release, Revision, decode, encode
 from whisklab.errors import WhisklabError
 
 MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 KEEP = {"helm.sh/resource-policy": "keep"}
 ALL_RECORDS = "/api/v1/secrets?labelSelector=owner%3Dhelm"
-IMMUTABLE = "field is immutable"
+IMMUTABLE = ("field is immutable", "pod updates may not")  # the API's own words
+# What is deleted first where the API refuses to change it.
+FIXED = {
+    JOB: "/apis/batch/v1/namespaces/{space}/jobs/{name}",
+    POD: "/api/v1/namespaces/{space}/pods/{name}",
+}
 NOT_FOUND, INVALID = 404, 422  # HTTP
 GONE_WITHIN = 120.0  # seconds
 POLL = 0.5
@@ -83,29 +89,36 @@ class Cluster:
         self.call("PATCH", path, encode(revision), content_type=MERGE)
 
     def refuses(self, release: Release, name: Id, before: Object, wanted: Object) -> bool:
-        """Tell whether the API refuses to change the Job there, because a field is immutable.
+        """Tell whether the API refuses to change what is there, because a field is immutable.
 
-        It is asked (a dry run), so that defaults and quantities are compared as it does.
+        It is asked (a dry run), so that defaults and quantities are compared as it does. The lists
+        of a pod hold what the API has added, so they are not replaced by ours.
+
+        Args:
+            release: it is of.
+            name: of a Job or a Pod.
+            before: as it may have been made.
+            wanted: as it should be.
         """
-        patch = {"spec": job_patch(before.get("spec") or {}, wanted.get("spec") or {})}
-        path = _job(release, name) + "?dryRun=All"
+        make, kind = (pod_patch, STRATEGIC) if name.kind == POD else (job_patch, MERGE)
+        patch = {"spec": make(before.get("spec") or {}, wanted.get("spec") or {})}
         try:
-            self.call("PATCH", path, patch, content_type=MERGE)
+            self.call("PATCH", f"{_path(release, name)}?dryRun=All", patch, content_type=kind)
         except kube.Refused as error:
             if error.status not in {NOT_FOUND, INVALID}:
                 raise
-            return error.status == INVALID and IMMUTABLE in str(error)
+            return error.status == INVALID and any(words in str(error) for words in IMMUTABLE)
         return False
 
-    def delete_jobs(self, release: Release, names: Iterable[Id]) -> None:
-        """Delete Jobs with their pods, and wait until they are gone.
+    def delete(self, release: Release, names: Iterable[Id]) -> None:
+        """Delete Jobs with their pods, and Pods, and wait until they are gone.
 
         Raises:
             WhisklabError: one does not go.
         """
         deadline = time.monotonic() + GONE_WITHIN
         for name in names:
-            path = _job(release, name)
+            path = _path(release, name)
             if self.get(path) is not None:
                 self.call("DELETE", path, {"propagationPolicy": "Foreground"})
             while self.get(path) is not None:
@@ -130,6 +143,5 @@ def _kept(release: Release, name: Id) -> str:
     return f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name.name}"
 
 
-def _job(release: Release, name: Id) -> str:
-    space = name.namespace or release.namespace
-    return f"/apis/batch/v1/namespaces/{space}/jobs/{name.name}"
+def _path(release: Release, name: Id) -> str:
+    return FIXED[name.kind].format(space=name.namespace or release.namespace, name=name.name)
