@@ -25,7 +25,8 @@ class ProvisionerSettings(Settings):
         storage_class: its name.
         default_class: claims that name no class get this one; any other class, such as k3s's
             local-path, stops being the default.
-        reclaim_policy: what becomes of a volume whose claim is deleted.
+        reclaim_policy: what becomes of a volume whose claim is deleted; volumes that exist keep
+            the policy they were made with.
         archive_on_delete: with Delete, rename the directory to archived-... instead of removing it.
         values: further values of the chart.
         timeout: seconds until it must be ready.

@@ -173,6 +173,30 @@ def test_the_release_uninstalled_by_hand_comes_back_and_no_claim_is_lost(shared:
     assert shared.converge() == set()
 
 
+def test_what_a_class_may_not_change_is_a_new_class_and_volumes_stay(shared: Site) -> None:
+    data = shared.directory / f"group_data/{shared.name}.py"
+    original = data.read_text()
+
+    def policy() -> str:
+        return shared.kubectl(
+            "get", "storageclass", "nfs-client", "-o", "jsonpath={.reclaimPolicy}"
+        )
+
+    data.write_text(original + "\nprovisioner_reclaim_policy = 'Retain'\n")
+    try:
+        planned = shared.whisklab("plan", shared.name)
+        assert "recreates, because" in planned.output
+        assert "StorageClass/nfs-client" in planned.output
+        assert shared.converge() == {RELEASE}
+        assert policy() == "Retain"
+        assert phase(shared, "pvc", "shared") == "Bound"
+    finally:
+        data.write_text(original)
+    assert shared.converge() == {RELEASE}
+    assert policy() == "Delete"
+    assert shared.converge() == set()
+
+
 def test_it_becomes_the_default_class_and_stops_being_it(shared: Site) -> None:
     data = shared.directory / f"group_data/{shared.name}.py"
     original = data.read_text()

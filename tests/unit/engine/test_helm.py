@@ -363,6 +363,18 @@ flat = st.dictionaries(st.sampled_from("abc"), st.integers() | st.lists(st.integ
 spec = st.dictionaries(st.sampled_from("abc"), st.integers() | flat)
 
 
+def test_the_patch_of_a_class_is_what_it_may_not_change() -> None:
+    old = {"kind": "StorageClass", "metadata": {"name": "a"}, "reclaimPolicy": "Delete",
+           "parameters": {"archiveOnDelete": "true", "onDelete": "x"}}  # fmt: skip
+    new = {**old, "metadata": {"name": "b"}, "reclaimPolicy": "Retain",
+           "parameters": {"archiveOnDelete": "true"}}  # fmt: skip
+    assert manifests.fixed_patch("StorageClass", old, new) == {
+        "reclaimPolicy": "Retain",
+        "parameters": {"archiveOnDelete": "true", "onDelete": None},
+    }
+    assert manifests.fixed_patch("Job", {}, {"spec": {"a": 1}}) == {"spec": {"a": 1}}
+
+
 @unhurried
 @given(spec, spec)
 def test_a_patch_leads_from_one_spec_to_the_other(

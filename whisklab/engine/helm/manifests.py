@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import yaml
 
 from whisklab.engine.helm.values import HIDDEN, Loader, masked
 
 CLAIM, JOB, POD = "PersistentVolumeClaim", "Job", "Pod"
-NAMESPACE, SECRET = "Namespace", "Secret"
+NAMESPACE, SECRET, STORAGE_CLASS = "Namespace", "Secret", "StorageClass"
 KEPT = (CLAIM, NAMESPACE)  # a namespace takes its claims with it
 
 Object = dict[str, Any]
@@ -129,6 +129,15 @@ def job_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return patch
 
 
+def fixed_patch(kind: str, old: Object, new: Object) -> Object:
+    """Return the patch of what an object of this kind may keep for its life. Pure."""
+    if kind == STORAGE_CLASS:
+        keys = ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode")
+        return job_patch(*({key: each[key] for key in keys if key in each} for each in (old, new)))
+    make = pod_patch if kind == POD else job_patch
+    return {"spec": make(old.get("spec") or {}, new.get("spec") or {})}
+
+
 def pod_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Return the strategic merge patch from one pod's spec to another, with what differs only; the
     entries of a list are known by their names. Pure.
@@ -145,7 +154,7 @@ def pod_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return patch
 
 
-def _named(value: object) -> bool:
+def _named(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list) and all(isinstance(x, Mapping) and "name" in x for x in value)
 
 

@@ -24,7 +24,7 @@ class Preview:
 
     Attributes:
         comparison: of the objects; None when it cannot be known yet.
-        recreated: Jobs and Pods that must be deleted first.
+        recreated: Jobs, Pods and storage classes that must be deleted first.
         lines: half sentences for a plan.
         texts: name, and YAML before and after, of each object that changes; without secrets.
     """
@@ -78,7 +78,7 @@ def _base(cluster: Cluster, release: Release, latest: Revision) -> Revision:
 def _immutable(
     cluster: Cluster, release: Release, before: list[Revision], after: Mapping[Id, Object]
 ) -> list[Id]:
-    """Return the Jobs and Pods that must be deleted first; a chart's hooks are not among them.
+    """Return what must be deleted first, being FIXED; a chart's hooks are not among them.
 
     After an interruption one may be as the last good revision had it, or as the next one.
     """

@@ -10,7 +10,16 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from whisklab.engine import kube
-from whisklab.engine.helm.manifests import CLAIM, JOB, KEPT, POD, Id, Object, job_patch, pod_patch
+from whisklab.engine.helm.manifests import (
+    CLAIM,
+    JOB,
+    KEPT,
+    POD,
+    STORAGE_CLASS,
+    Id,
+    Object,
+    fixed_patch,
+)
 from whisklab.engine.helm.release import Release, Revision, decode, encode
 from whisklab.errors import WhisklabError
 
@@ -19,11 +28,12 @@ STRATEGIC = "application/strategic-merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 KEEP = {"helm.sh/resource-policy": "keep"}
 ALL_RECORDS = "/api/v1/secrets?labelSelector=owner%3Dhelm"
-IMMUTABLE = ("field is immutable", "pod updates may not")  # the API's own words
+IMMUTABLE = ("field is immutable", "pod updates may not", "are forbidden")  # the API's own words
 # What is deleted first where the API refuses to change it.
 FIXED = {
     JOB: "/apis/batch/v1/namespaces/{space}/jobs/{name}",
     POD: "/api/v1/namespaces/{space}/pods/{name}",
+    STORAGE_CLASS: "/apis/storage.k8s.io/v1/storageclasses/{name}",  # volumes do not need theirs
 }
 NOT_FOUND, INVALID = 404, 422  # HTTP
 GONE_WITHIN = 120.0  # seconds
@@ -96,12 +106,12 @@ class Cluster:
 
         Args:
             release: it is of.
-            name: of a Job or a Pod.
+            name: of a Job, a Pod or a StorageClass.
             before: as it may have been made.
             wanted: as it should be.
         """
-        make, kind = (pod_patch, STRATEGIC) if name.kind == POD else (job_patch, MERGE)
-        patch = {"spec": make(before.get("spec") or {}, wanted.get("spec") or {})}
+        kind = STRATEGIC if name.kind == POD else MERGE
+        patch = fixed_patch(name.kind, before, wanted)
         try:
             self.call("PATCH", f"{_path(release, name)}?dryRun=All", patch, content_type=kind)
         except kube.Refused as error:
@@ -111,7 +121,7 @@ class Cluster:
         return False
 
     def delete(self, release: Release, names: Iterable[Id]) -> None:
-        """Delete Jobs with their pods, and Pods, and wait until they are gone.
+        """Delete Jobs with their pods, and what else is FIXED, and wait until they are gone.
 
         Raises:
             WhisklabError: one does not go.
