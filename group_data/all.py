@@ -101,6 +101,7 @@ openwhisk_kafka_image = "fatal69100/kafka:2.8.1"  # the chart's own is gone from
 # openwhisk_runtimes: kinds of actions by language, one of each the default; those of the chart
 #   {"nodejs": [{"kind": "nodejs:14", "image": "openwhisk/action-nodejs-v14:1.20.0",
 #                "default": True, "prewarm": 2}]}
+#   nodejs must be there; upstream's own packages also want swift, and python:3 for Kafka's
 openwhisk_invokers = 1  # each on a node of its own that has the label openwhisk-role=invoker
 openwhisk_user_memory_mb = 2048  # of an invoker for actions: 2048 / 256 = 8 actions at once
 openwhisk_action_memory_mb = 256  # of an action that does not say

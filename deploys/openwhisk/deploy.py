@@ -10,7 +10,7 @@ from pathlib import Path
 from pyinfra import host, logger
 from pyinfra.api.host import Host
 
-from deploys.openwhisk import operations, render
+from deploys.openwhisk import operations, render, runtimes
 from deploys.openwhisk.keys import Keys, keys
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm
@@ -204,7 +204,11 @@ def fetch(site: render.Site, api: Endpoint) -> None:
     Raises:
         BadInput: there is no such chart, or a file of the user's cannot be read.
     """
-    release = _release(_place(site))
+    release, settings = _release(_place(site)), OpenWhiskSettings.of(host)
+    if settings.enabled:
+        kinds = runtimes.lacking(settings.runtimes, kafka_provider=settings.kafka_provider)
+        for sentence in kinds:
+            logger.warning("%sOpenWhisk: %s", host.print_prefix, sentence)
     helm.chart_fetched(name="Chart of OpenWhisk in the cache", release=release, api=api)
 
 

@@ -57,6 +57,8 @@ NEW_PASSWORD = tuple(
         ("provider-kafka-pod.yaml", "DB_PREFIX"),
     )
 )
+# The packages of alarms name a kind of their own, which openwhisk_runtimes need not have.
+RUNTIME = (Edit(PACKAGES, PACKAGES_BEGIN, "export ACTION_RUNTIME_VERSION=nodejs:default", "after"),)
 
 
 def _fetched(name: str, tag: str, directory: str) -> str:

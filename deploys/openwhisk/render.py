@@ -171,7 +171,7 @@ def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
     known = {"RELEASE": settings.release, "NAMESPACE": settings.namespace}
     if place.sources is not None:
         known["SOURCES"] = place.sources
-    wanted = [*edits.DATA_SAFETY, *edits.NEW_PASSWORD]
+    wanted = [*edits.DATA_SAFETY, *edits.NEW_PASSWORD, *edits.RUNTIME]
     if place.sources is not None:
         wanted += [*edits.OFFLINE, *(edits.NPM_OFFLINE if settings.offline else ())]
     wanted += [Edit(each.file, each.anchor, each.text, each.where) for each in settings.chart_edits]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 ARCHIVES = {"java": ("jarfile", "application/java-archive")}
 MAIN_NEEDED = {"java", "dotnet"}
 CODE = ("codefile", "text/plain")
+NODEJS, SWIFT, PYTHON = "nodejs", "swift", "python:3"  # what the chart's own packages are of
 BLACKBOX = "openwhisk/dockerskeleton:1.14.0"
 
 
@@ -62,6 +63,23 @@ RUNTIMES: dict[str, list[Runtime]] = {
         _kind("dotnet:3.1", "action-dotnet-v3.1:1.16.0", default=False),
     ],
 }
+
+
+def lacking(runtimes: Mapping[str, Sequence[Runtime]], *, kafka_provider: bool) -> list[str]:
+    """Return which of upstream's packages cannot be installed with these kinds, and what to do.
+
+    Args:
+        runtimes: kinds by language.
+        kafka_provider: whether there is the provider of triggers from Kafka.
+    """
+    kinds = {each.kind for found in runtimes.values() for each in found}
+    lines = []
+    if SWIFT not in runtimes:
+        lines.append(f"no {SWIFT}, in which samples of its catalogue are written: put it back")
+    if kafka_provider and PYTHON not in kinds:
+        advice = "put it back, or say openwhisk_kafka_provider = False"
+        lines.append(f"no {PYTHON}, which the packages of the Kafka provider need: {advice}")
+    return [f"openwhisk_runtimes has {each}, or install-packages may fail" for each in lines]
 
 
 def manifest(runtimes: Mapping[str, Sequence[Runtime]]) -> str:

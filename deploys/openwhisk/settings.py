@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deploys.openwhisk.runtimes import RUNTIMES, Runtime
+from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, Runtime
 from whisklab.engine.names import Name, ReleaseName
 from whisklab.engine.settings import Settings
 
@@ -127,6 +127,11 @@ class OpenWhiskSettings(Settings):
 
     @model_validator(mode="after")
     def _one_default_each(self) -> Self:
+        if NODEJS not in self.runtimes:
+            raise ValueError(
+                f"openwhisk_runtimes: expected kinds of {NODEJS} among them: the controller does "
+                f"not start without {NODEJS}:default"
+            )
         for language, kinds in self.runtimes.items():
             defaults = [each.kind for each in kinds if each.default]
             if len(defaults) != 1:

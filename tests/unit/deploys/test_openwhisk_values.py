@@ -158,6 +158,10 @@ def test_as_many_actions_at_once_as_the_memory_gives() -> None:
             {"runtimes": {"nodejs": [{"kind": "nodejs:14", "image": "a/b:1"}]}},
             "nodejs: expected one default kind, there are none",
         ),
+        (
+            {"runtimes": {"go": [{"kind": "go:1.17", "image": "a/b:1", "default": True}]}},
+            "openwhisk_runtimes: expected kinds of nodejs among them",
+        ),
     ],
 )
 def test_bad_settings(given: dict[str, Any], expected: str) -> None:
@@ -178,6 +182,16 @@ def test_runtimes_are_as_the_chart_wants_them() -> None:
     assert "stemCells" not in java
     for kinds in manifest["runtimes"].values():
         assert [each["default"] for each in kinds].count(True) == 1
+
+
+def test_kinds_that_upstreams_packages_need_are_missed() -> None:
+    every = _settings().runtimes
+    assert runtimes.lacking(every, kafka_provider=True) == []
+    few = {"nodejs": every["nodejs"]}
+    swift, python = runtimes.lacking(few, kafka_provider=True)
+    assert swift.startswith("openwhisk_runtimes has no swift, in which samples")
+    assert python.startswith("openwhisk_runtimes has no python:3, which the packages of the Kafka")
+    assert runtimes.lacking(few, kafka_provider=False) == [swift]
 
 
 def test_an_image_of_a_registry_of_ones_own() -> None:
@@ -218,6 +232,14 @@ def test_off_line_npm_has_its_cache_or_the_job_says_so() -> None:
     assert "npm_config" not in _script(SERVED)
     assert "npm_config" not in _script(LAB)
     assert render.sources()["npm-cache.tar.gz"] == "npm-cache"
+
+
+@pytest.mark.parametrize(("place", "offline"), [(LAB, False), (SERVED, True)])
+def test_alarms_take_the_default_kind_of_nodejs(place: Place, offline: bool) -> None:
+    lines = _script(place, offline=offline).splitlines()
+    at = lines.index("export OPENWHISK_HOME=/openwhisk")
+    assert lines[at + 1] == "export ACTION_RUNTIME_VERSION=nodejs:default"
+    assert any("npm_config_offline" in line for line in lines[:at]) is offline
 
 
 def test_off_line_without_a_cache_of_npm_is_refused(tmp_path: Path) -> None:
