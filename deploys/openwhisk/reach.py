@@ -60,8 +60,14 @@ def _guest(settings: OpenWhiskSettings) -> tuple[str, str]:
 
 
 def _certificate(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> str:
-    name = f"{settings.release}-nginx"
-    path = f"/api/v1/namespaces/{settings.namespace}/secrets/{name}"
+    """Return what nginx mounts: with a certificate of one's own the chart makes no Secret."""
+    given = settings.certificate is not None
+    kind, name, maker = (
+        ("ConfigMap", f"{settings.release}-gen-certs", "it holds openwhisk_certificate")
+        if given
+        else ("Secret", f"{settings.release}-nginx", "its Job gen-certs makes it")
+    )
+    path = f"/api/v1/namespaces/{settings.namespace}/{kind.lower()}s/{name}"
     try:
         data = kube.request(leader, api, "GET", path).get("data") or {}
     except kube.Refused as error:
@@ -70,10 +76,11 @@ def _certificate(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) 
         data = {}
     if "tls.crt" not in data:
         raise NotReady(
-            f"OpenWhisk has no certificate: the Secret {name} is not in the namespace "
-            f"{settings.namespace}: deploy it, its Job gen-certs makes it"
+            f"OpenWhisk has no certificate: the {kind} {name} is not in the namespace "
+            f"{settings.namespace}: deploy it, {maker}"
         )
-    return base64.b64decode(data["tls.crt"]).decode()
+    found = str(data["tls.crt"])
+    return found if given else base64.b64decode(found).decode()
 
 
 def _in_url(address: str) -> str:

@@ -155,6 +155,27 @@ def test_openwhisk_without_a_certificate_is_told(monkeypatch: pytest.MonkeyPatch
         reach._certificate(HOST, kube.Endpoint("", 0), BARE)
 
 
+def test_a_certificate_of_ones_own_is_where_nginx_mounts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = OpenWhiskSettings(certificate="a", certificate_key="b")
+    there: dict[str, Any] = {}
+
+    def request(_: Any, __: Any, ___: str, path: str) -> Any:
+        return there[path]
+
+    monkeypatch.setattr(kube, "request", request)
+    space = "/api/v1/namespaces/openwhisk"
+    there[f"{space}/configmaps/owdev-gen-certs"] = {"data": {"tls.crt": "\nPEM\n", "tls.key": "k"}}
+    assert reach._certificate(HOST, kube.Endpoint("", 0), own) == "\nPEM\n"
+    there[f"{space}/secrets/owdev-nginx"] = {"data": {"tls.crt": "UEVN"}}
+    assert reach._certificate(HOST, kube.Endpoint("", 0), BARE) == "PEM"
+    # What the chart has there for a certificate that it makes itself.
+    there[f"{space}/configmaps/owdev-gen-certs"] = {"data": {"gencerts.sh": "openssl"}}
+    with pytest.raises(NotReady, match="the ConfigMap owdev-gen-certs is not in the namespace"):
+        reach._certificate(HOST, kube.Endpoint("", 0), own)
+
+
 def test_the_standin_is_named() -> None:
     assert what_answers({"description": "OpenWhisk API"}) == "OpenWhisk"
     said = what_answers({"description": "OpenWhisk API (whisklab stand-in, not the real)"})
