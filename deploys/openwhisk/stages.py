@@ -76,9 +76,9 @@ _STAGES = (
     ),
     Stage("alarmprovider", DEPLOYMENT, ("init-couchdb", "controller"), _LOGS),
     Stage("kafkaprovider", DEPLOYMENT, ("init-couchdb", "controller"), _LOGS),
-    Stage("prometheus", STATEFUL, (CLAIMS,), _LOGS),
+    Stage("prometheus-server", STATEFUL, (CLAIMS,), _LOGS),
     Stage("user-events", DEPLOYMENT, ("kafka",), _LOGS),
-    Stage("grafana", DEPLOYMENT, ("prometheus",), _LOGS),
+    Stage("grafana", DEPLOYMENT, ("prometheus-server",), _LOGS),
     Stage(
         "install-packages",
         JOB,
@@ -93,7 +93,7 @@ def stages(settings: OpenWhiskSettings) -> list[Stage]:
     """Return the stages of an installation with these settings, each after those it waits for."""
     absent = {
         *(() if settings.scheduler else ("etcd", "scheduler")),
-        *(() if settings.metrics else ("prometheus", "user-events", "grafana")),
+        *(() if settings.metrics else ("prometheus-server", "user-events", "grafana")),
         *(() if settings.alarms else ("alarmprovider",)),
         *(() if settings.kafka_provider else ("kafkaprovider",)),
         *(() if settings.certificate is None else ("gen-certs",)),

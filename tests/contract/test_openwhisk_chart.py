@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deploys.openwhisk import render
+from deploys.openwhisk import render, stages
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.render import Given, Place
 from deploys.openwhisk.settings import OpenWhiskSettings
@@ -52,6 +53,14 @@ CLAIMS = {
     "zookeeper-pvc-data": "256Mi", "zookeeper-pvc-datalog": "256Mi",
 }  # fmt: skip
 Objects = dict[str, dict[str, Any]]
+SETTINGS = [
+    pytest.param(LAB, {}, id="default lab"),
+    pytest.param(ALONE, {}, id="single node"),
+    pytest.param(OFFLINE, {"offline": True}, id="off-line"),
+    pytest.param(LAB, LOAD, id="load test"),
+    pytest.param(LAB, NO_PROVIDERS, id="no providers"),
+    pytest.param(LAB, {"scheduler": True, "metrics": True}, id="scheduler and metrics"),
+]
 
 
 def values(place: Place = LAB, **given: Any) -> dict[str, Any]:
@@ -71,17 +80,7 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
     return [*pod.get("initContainers", []), *pod["containers"]]
 
 
-@pytest.mark.parametrize(
-    ("place", "given"),
-    [
-        pytest.param(LAB, {}, id="default lab"),
-        pytest.param(ALONE, {}, id="single node"),
-        pytest.param(OFFLINE, {"offline": True}, id="off-line"),
-        pytest.param(LAB, LOAD, id="load test"),
-        pytest.param(LAB, NO_PROVIDERS, id="no providers"),
-        pytest.param(LAB, {"scheduler": True, "metrics": True}, id="scheduler and metrics"),
-    ],
-)
+@pytest.mark.parametrize(("place", "given"), SETTINGS)
 def test_each_setting_renders_and_each_image_is_in_the_bundle(
     helm: str, tmp_path: Path, openwhisk_catalogue: Path, place: Place, given: dict[str, Any]
 ) -> None:
@@ -98,6 +97,40 @@ def test_each_setting_renders_and_each_image_is_in_the_bundle(
     runtimes = {"docker.io/openwhisk/action-nodejs-v14:1.20.0",
                 "docker.io/openwhisk/action-python-v3.7:1.17.0"}  # fmt: skip
     assert runtimes <= names
+
+
+@pytest.mark.parametrize(("place", "given"), SETTINGS)
+def test_each_stage_is_an_object_of_the_chart_and_its_pods_label(
+    helm: str, tmp_path: Path, place: Place, given: dict[str, Any]
+) -> None:
+    found = template(helm, tmp_path, CHART, values(place, **given), "owdev")
+    wanted = stages.stages(OpenWhiskSettings.model_validate(given))
+    named = {f"{each.kind}/owdev-{each.name}" for each in wanted if each.kind != stages.CLAIM}
+    kinds = (stages.STATEFUL, stages.DEPLOYMENT, stages.JOB)
+    assert named == {name for name in found if name.startswith(kinds)}
+    for name in named:
+        labels = found[name]["spec"]["template"]["metadata"]["labels"]
+        assert labels["name"] == name.partition("/")[2]
+
+
+def test_a_certificate_of_ones_own_is_where_we_look_for_it(helm: str, tmp_path: Path) -> None:
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / render.CERTIFICATE).write_text("C\n")
+    (chart / render.CERTIFICATE_KEY).write_text("K\n")
+    found = template(
+        helm, tmp_path, chart, values(certificate="c.pem", certificate_key="k.pem"), "owdev"
+    )
+    assert found["ConfigMap/owdev-gen-certs"]["data"] == {
+        "tls.crt": "\nC\n", "tls.key": "\nK\n", "sslPassword": "",
+    }  # fmt: skip
+    assert not {"Job/owdev-gen-certs", "Secret/owdev-nginx"} & found.keys()
+    (volume,) = (
+        each
+        for each in dict(pods(found))["Deployment/owdev-nginx"]["volumes"]
+        if each["name"] == "nginx-certs"
+    )
+    assert volume["configMap"] == {"name": "owdev-gen-certs"}
 
 
 def test_no_pod_of_a_lab_must_pull(helm: str, tmp_path: Path) -> None:

@@ -73,6 +73,15 @@ def test_stages_follow_the_settings(settings: OpenWhiskSettings, absent: str) ->
     assert not any(absent in each.after for each in found)
 
 
+def test_metrics_are_the_objects_that_the_chart_makes() -> None:
+    found = {each.name: each for each in stages.stages(OpenWhiskSettings(metrics=True))}
+    assert found["prometheus-server"].kind == STATEFUL
+    assert found["grafana"].after == ("prometheus-server",)
+    assert "prometheus" not in found
+    without = {each.name for each in stages.stages(SETTINGS)}
+    assert not {"prometheus-server", "user-events", "grafana"} & without
+
+
 def test_the_first_one_that_blocks_is_named_not_those_that_wait_for_it() -> None:
     objects = _complete()
     for name in ("owdev-kafka", "owdev-controller", "owdev-invoker"):
