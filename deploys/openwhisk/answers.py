@@ -86,6 +86,11 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def is_plain(answer: Answer) -> bool:
+    """Return whether a success names no entity, as that of switching a rule: the text OK. Pure."""
+    return answer.headers.get("content-type", "").partition(";")[0].strip() == "text/plain"
+
+
 def parsed(answer: Answer) -> Any:  # noqa: ANN401  whatever it answers
     """Return the JSON of an answer, None of an empty one. Pure.
 

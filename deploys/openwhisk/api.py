@@ -18,6 +18,7 @@ from deploys.openwhisk.answers import (
     Refused,
     Unauthorized,
     failure,
+    is_plain,
     message,
     parsed,
     require_ready,
@@ -54,7 +55,7 @@ class OpenWhisk:
         self._headers = {"Authorization": f"Basic {basic}"}
 
     def ask(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401
-        """Return the JSON that the API answers.
+        """Return the JSON that the API answers, None when it has nothing to tell.
 
         Args:
             method: such as GET.
@@ -70,7 +71,8 @@ class OpenWhisk:
             ActionFailed: an action that was called ended with an error.
             Refused: it answers with another error.
         """
-        return parsed(self.pace.patiently(lambda: self._ask(method, path, body, query)))
+        found = self.pace.patiently(lambda: self._ask(method, path, body, query))
+        return None if method == "POST" and is_plain(found) else parsed(found)
 
     def entity(self, collection: str, name: str = "") -> str:
         """Return the path of an entity of the key's namespace, or of a collection of them."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from deploys.openwhisk.answers import Refused
 from deploys.openwhisk.api import OpenWhisk
@@ -16,7 +17,9 @@ from deploys.openwhisk.portable import (
     Entity,
     full_name,
     is_same,
+    package_of,
     portable,
+    without_derived,
     without_inherited,
 )
 
@@ -58,23 +61,25 @@ def export(client: OpenWhisk, report: Report) -> Document:
     Raises:
         WhisklabError: the API cannot be asked.
     """
-    namespace = client.namespace()
+    here = _Here(client, client.namespace())
     found: dict[str, list[Entity]] = {}
     for collection in COLLECTIONS:
         found[collection] = []
         for summary in client.listed(collection):
             name = full_name(summary)
             report(f"{_one(collection)} {name}")
-            if (entity := _there(client, collection, name, namespace)) is not None:
+            if (entity := here.entity(collection, name)) is not None:
                 found[collection].append(entity)
         found[collection].sort(key=lambda each: str(each["name"]))
-    return Document.model_validate({"namespace": namespace, **found})
+    return Document.model_validate({"namespace": here.namespace, **found})
 
 
 def restore(client: OpenWhisk, document: Document, report: Report, *, overwrite: bool) -> Imported:
     """Have what a file holds in the key's namespace; nothing is deleted.
 
-    What is there and equal is left alone, so it may be interrupted and run again.
+    What is there and equal is left alone, so it may be interrupted and run again. OpenWhisk adds
+    annotations to those that a sequence has and deletes none, so that one with more than the file
+    has differs for ever.
 
     Args:
         client: of the API.
@@ -85,14 +90,14 @@ def restore(client: OpenWhisk, document: Document, report: Report, *, overwrite:
     Raises:
         WhisklabError: the API cannot be asked. What it refuses is told by the result.
     """
-    namespace, result = client.namespace(), Imported()
+    here, result = _Here(client, client.namespace()), Imported()
     for collection in COLLECTIONS:
         for each in document.of(collection):
             name = f"{_one(collection)} {each['name']}"
             report(name)
             result.notes += _notes(collection, each)
             try:
-                became = _have(client, collection, each, namespace, overwrite=overwrite)
+                became = _have(here, collection, each, overwrite=overwrite)
             except Refused as error:
                 became = Outcome.REFUSED
                 result.refusals.append(f"{name}: {error}")
@@ -100,16 +105,54 @@ def restore(client: OpenWhisk, document: Document, report: Report, *, overwrite:
     return result
 
 
-def _have(
-    client: OpenWhisk, collection: str, given: Entity, namespace: str, *, overwrite: bool
-) -> Outcome:
-    wanted, name = _unfed(collection, given), str(given["name"])
-    there = _there(client, collection, name, namespace)
+@dataclass
+class _Here:
+    """The key's namespace, as a file would hold what is in it.
+
+    A package's parameters are asked for once: by then all packages are as they will be.
+    """
+
+    client: OpenWhisk
+    namespace: str
+    _inherited: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+
+    def entity(self, collection: str, name: str) -> Entity | None:
+        """Return an entity, None when there is none."""
+        found = self.client.get(collection, name)
+        if found is None:
+            return None
+        return self.own(collection, portable(collection, found, self.namespace))
+
+    def own(self, collection: str, entity: Entity) -> Entity:
+        """Return an entity without parameters that the API shows and that are not its own."""
+        found = without_derived(collection, entity)
+        package = package_of(collection, found)
+        if package is None or not found["parameters"]:
+            return found
+        if package not in self._inherited:
+            self._inherited[package] = self._parameters(*package)
+        return without_inherited(found, self._inherited[package])
+
+    def _parameters(self, namespace: str, package: str) -> list[Any]:
+        path = f"/namespaces/{quote(namespace)}/packages/{quote(package)}"
+        try:
+            found: dict[str, Any] = self.client.ask("GET", path)
+        except Refused:  # it may be private, or gone
+            return []
+        return list(found.get("parameters") or [])
+
+
+def _have(here: _Here, collection: str, given: Entity, *, overwrite: bool) -> Outcome:
+    client, name = here.client, str(given["name"])
+    wanted = here.own(collection, _unfed(collection, given))
+    there = here.entity(collection, name)
     if there is not None and is_same(wanted, _unfed(collection, there)):
         return Outcome.EQUAL
     if there is not None and not overwrite:
         return Outcome.LEFT
     body = {key: value for key, value in wanted.items() if key not in {"name", "status"}}
+    if collection == "actions" and there is not None:
+        body["delAnnotations"] = _surplus(wanted, there)
     client.put(collection, name, body, overwrite=there is not None)
     if collection == "rules":
         _set_status(client, name, str(wanted["status"]))
@@ -122,22 +165,10 @@ def _set_status(client: OpenWhisk, name: str, status: str) -> None:
         client.ask("POST", client.entity("rules", name), {"status": status})
 
 
-def _there(client: OpenWhisk, collection: str, name: str, namespace: str) -> Entity | None:
-    found = client.get(collection, name)
-    if found is None:
-        return None
-    entity = portable(collection, found, namespace)
-    if binding := entity.get("binding"):
-        entity = without_inherited(entity, _provider(client, binding, namespace))
-    return entity
-
-
-def _provider(client: OpenWhisk, binding: dict[str, str], namespace: str) -> dict[str, Any]:
-    path = f"/namespaces/{binding['namespace']}/packages/{binding['name']}"
-    try:
-        return portable("packages", client.ask("GET", path), namespace)
-    except Refused:  # it may be private, or gone
-        return {}
+def _surplus(wanted: Entity, there: Entity) -> list[str]:
+    """Return the keys of annotations that an action must lose: an update keeps what it has."""
+    named, had = ([e.get("key") for e in each["annotations"]] for each in (wanted, there))
+    return [str(key) for key in had if key not in named]
 
 
 def _unfed(collection: str, entity: Entity) -> Entity:

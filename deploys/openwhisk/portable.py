@@ -123,16 +123,40 @@ def portable(collection: str, entity: Mapping[str, Any], namespace: str) -> Enti
             found["exec"] = {
                 "kind": SEQUENCE, "components": [_path(each, namespace) for each in there],
             }  # fmt: skip
+        found = without_derived(collection, found)
     return found
 
 
-def without_inherited(bound: Entity, provider: Mapping[str, Any]) -> Entity:
-    """Return a bound package without what the API shows of the package it stands for. Pure."""
-    found = dict(bound)
-    for key in ("annotations", "parameters"):
-        inherited = provider.get(key) or []
-        found[key] = [each for each in bound[key] if each not in inherited]
-    return found
+def package_of(collection: str, entity: Entity) -> tuple[str, str] | None:
+    """Return namespace and name of the package whose parameters the API shows too, or None. Pure.
+
+    Args:
+        collection: one of COLLECTIONS.
+        entity: as a file holds it.
+    """
+    bound = entity.get("binding")
+    if collection == "packages" and isinstance(bound, dict):
+        return str(bound.get("namespace")), str(bound.get("name"))
+    package, _, _ = str(entity["name"]).rpartition("/")
+    return ("_", package) if collection == "actions" and package else None
+
+
+def without_inherited(entity: Entity, inherited: Sequence[Any]) -> Entity:
+    """Return an entity without the parameters that the API shows of its package. Pure.
+
+    Args:
+        entity: as a file holds it.
+        inherited: the package's parameters; the API adds no annotations.
+    """
+    own = [each for each in entity["parameters"] if each not in inherited]
+    return {**entity, "parameters": own}
+
+
+def without_derived(collection: str, entity: Entity) -> Entity:
+    """Return a sequence without parameters: they are the controller's own `_actions`. Pure."""
+    if collection != "actions" or entity["exec"].get("kind") != SEQUENCE:
+        return entity
+    return {**entity, "parameters": []}
 
 
 def is_same(wanted: Entity, there: Entity) -> bool:

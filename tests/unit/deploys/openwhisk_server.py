@@ -20,6 +20,14 @@ from whisklab.engine.http import Server
 
 KEY = "someone:secret"
 Reply = tuple[int, Any]  # a status, and JSON or a text
+Entity = dict[str, Any]
+Pairs = list[dict[str, Any]]
+
+
+class Plain(str):
+    """A text that is answered as text/plain; another one is a page."""
+
+    __slots__ = ()
 
 
 @dataclass
@@ -27,7 +35,8 @@ class Platform:
     """What is kept, and what is answered instead.
 
     Attributes:
-        kept: entities by collection and name; a package's actions are `package/name`.
+        kept: entities by collection and name, each with what is its own alone; a package's actions
+            are `package/name`.
         faults: method and path to answers that come first, in order.
         requests: method, path and query of each, as they came.
     """
@@ -64,6 +73,8 @@ class Platform:
                 return 409, {"error": "resource already exists", "code": "x"}
             package, _, plain = name.rpartition("/")
             space = f"{self.namespace}/{package}" if package else self.namespace
+            if "exec" in body:
+                body = _action(body, there.get(name))
             there[name] = {"version": "0.0.1", "updated": 1, "publish": False, "annotations": [],
                            "parameters": [], **body, "name": plain, "namespace": space}  # fmt: skip
             return 200, there[name]
@@ -73,8 +84,33 @@ class Platform:
             return 200, there.pop(name)
         if method == "POST":
             there[name].update(body)
-            return 200, {}
-        return 200, there[name]
+            return 200, Plain("OK")
+        return 200, self._shown(there[name])
+
+    def _shown(self, found: Entity) -> Entity:
+        """Return an entity with the parameters of its package below its own."""
+        package = str(found.get("namespace")).partition("/")[2]
+        above = package if "exec" in found else str((found.get("binding") or {}).get("name"))
+        inherited = self.kept.get("packages", {}).get(above, {}).get("parameters", [])
+        if not inherited:
+            return found
+        return {**found, "parameters": _merged(inherited, found["parameters"])}
+
+
+def _action(body: Entity, old: Entity | None) -> Entity:
+    """Return what is stored for an action: annotations stay unless they are named to go."""
+    is_sequence = body["exec"]["kind"] == "sequence"
+    gone = [] if is_sequence else body.get("delAnnotations", [])
+    kept = [each for each in (old or {}).get("annotations", []) if each["key"] not in gone]
+    found = {**body, "annotations": _merged(kept, body.get("annotations", []))}
+    found.pop("delAnnotations", None)
+    if is_sequence:
+        found["parameters"] = [{"key": "_actions", "value": body["exec"].get("components")}]
+    return found
+
+
+def _merged(*lists: Pairs) -> Pairs:
+    return list({each["key"]: each for found in lists for each in found}.values())
 
 
 def _summary(entity: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +140,7 @@ def serving(platform: Platform) -> Iterator[Platform]:
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
             kind = "text/html" if isinstance(body, str) else "application/json"
+            kind = "text/plain; charset=UTF-8" if isinstance(body, Plain) else kind
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -10,7 +10,7 @@ import pytest
 
 from deploys.openwhisk.answers import ActionFailed, NotReady, Refused, Throttled, Unauthorized
 from deploys.openwhisk.pace import Pace
-from tests.unit.deploys.openwhisk_server import Platform, serving
+from tests.unit.deploys.openwhisk_server import Plain, Platform, serving
 from whisklab.engine.http import Unreachable
 from whisklab.errors import WhisklabError
 
@@ -42,6 +42,17 @@ def test_entities(platform: Platform) -> None:
     assert found["exec"] == {"kind": "other"}
     assert client.delete("actions", "hello")
     assert not client.delete("actions", "hello")
+
+
+def test_a_success_in_plain_text_names_no_entity(platform: Platform) -> None:
+    client, path = platform.client(), "/namespaces/_/rules/r"
+    platform.faults["POST", path] = [(200, Plain("OK")), (200, "<html>welcome</html>")]
+    assert client.ask("POST", path, {"status": "inactive"}) is None
+    with pytest.raises(NotReady, match="something else than JSON"):
+        client.ask("POST", path, {"status": "inactive"})
+    platform.faults["GET", path] = [(200, Plain("OK"))]
+    with pytest.raises(NotReady, match="something else than JSON"):
+        client.get("rules", "r")
 
 
 def test_lists_of_several_pages(platform: Platform) -> None:

@@ -33,12 +33,19 @@ def action(name: str, kind: str = "nodejs:14", **exec_: Any) -> dict[str, Any]:
     return entity(name, exec=code, limits=dict(LIMITS), annotations=notes)
 
 
+def sequence(name: str, *components: str) -> dict[str, Any]:
+    parameters = [{"key": "_actions", "value": list(components)}]
+    made = action(name, "sequence", components=list(components))
+    return {**made, "parameters": parameters}
+
+
 def full() -> Platform:
     """A platform with one of everything."""
-    secret = [{"key": "token", "value": "s3cret"}]
+    secret, unit = [{"key": "token", "value": "s3cret"}], [{"key": "unit", "value": "m"}]
+    note = {"key": "description", "value": "for all"}
     actions = [
-        action("chain", "sequence", components=["/guest/all", "/guest/tools/say"]),
-        action("all", "sequence", components=["/guest/tools/say", "/whisk.system/utils/echo"]),
+        sequence("chain", "/guest/all", "/guest/tools/say"),
+        sequence("all", "/guest/tools/say", "/whisk.system/utils/echo"),
         {**action("tools/say", code="function main() {}", main=""), "parameters": secret},
         action("jar", "java:8", code="AAAA", main="Hello", binary=True),
         action("own", "blackbox", image="me/mine", code="x"),
@@ -47,10 +54,11 @@ def full() -> Platform:
     ends = {"trigger": {"path": "guest", "name": "tick"},
             "action": {"path": "guest/tools", "name": "say"}}  # fmt: skip
     packages = [
-        entity("tools", binding={}, parameters=secret),
+        entity("tools", binding={}, parameters=unit, annotations=[note]),
         entity("bound", binding={"namespace": "guest", "name": "tools"},
-               parameters=[*secret, {"key": "mine", "value": 1}],
-               annotations=[{"key": "binding", "value": {"namespace": "guest", "name": "tools"}}]),
+               parameters=[{"key": "mine", "value": 1}],
+               annotations=[{"key": "binding", "value": {"namespace": "guest", "name": "tools"}},
+                            note]),
     ]  # fmt: skip
     kept = {
         "packages": {portable.full_name(each): each for each in packages},
@@ -90,19 +98,19 @@ def test_the_export_has_nothing_of_the_platform(there: Platform) -> None:
     said: list[str] = []
     found = export(there.client(), said.append)
     text = found.model_dump_json()
-    for word in ('"updated"', '"version":"0', '"binary"', "/guest/", '"key":"exec"'):
+    for word in ('"updated"', '"version":"0', '"binary"', "/guest/", '"key":"exec"', "_actions"):
         assert word not in text
     say = next(each for each in found.actions if each["name"] == "tools/say")
     assert say["exec"] == {"kind": "nodejs:14", "code": "function main() {}"}
     assert say["limits"] == LIMITS
-    assert say["parameters"] == [{"key": "token", "value": "s3cret"}]
+    assert say["parameters"] == [{"key": "token", "value": "s3cret"}]  # none of the package's
     assert found.rules == [
         {"name": "r", "trigger": "/_/tick", "action": "/_/tools/say", "status": "inactive"}
     ]
     # What a bound package shows of the other one is not its own.
     bound = next(each for each in found.packages if each["name"] == "bound")
     assert bound["parameters"] == [{"key": "mine", "value": 1}]
-    assert bound["annotations"] == []
+    assert bound["annotations"] == [{"key": "description", "value": "for all"}]
     assert bound["binding"] == {"namespace": "_", "name": "tools"}
     assert "action tools/say" in said
     assert {method for method, _ in there.requests} == {"GET"}
@@ -143,6 +151,38 @@ def test_what_differs_is_left_unless_it_is_to_be_replaced(there: Platform) -> No
     assert there.kept["actions"]["tools/say"]["exec"]["code"] == "function main() {}"
     assert there.kept["rules"]["r"]["status"] == "inactive"
     assert "extra" in there.kept["actions"]  # nothing is deleted
+
+
+def test_parameters_of_a_package_stay_its_own(there: Platform) -> None:
+    document = exported(there)
+    say = there.kept["actions"]["tools/say"]
+    say["parameters"] = [{"key": "unit", "value": "km"}]  # another value is the action's own
+    assert exported(there).actions[-1]["parameters"] == [{"key": "unit", "value": "km"}]
+    restore(there.client(), document, quiet, overwrite=True)
+    assert there.kept["actions"]["tools/say"]["parameters"] == [{"key": "token", "value": "s3cret"}]
+    asked = [path for _, path in there.requests if path == "/namespaces/_/packages/tools"]
+    assert len(asked) == 6  # two exports and one import: for itself, and once for all below it
+
+
+def test_a_file_of_an_earlier_whisklab_is_equal(there: Platform) -> None:
+    document = exported(there)
+    for each in document.actions:
+        if each["name"] == "all":
+            each["parameters"] = [{"key": "_actions", "value": ["/guest/tools/say"]}]
+        if each["name"] == "tools/say":
+            each["parameters"].append({"key": "unit", "value": "m"})
+    result = restore(there.client(), document, quiet, overwrite=False)
+    assert result.names[Outcome.LEFT] == []
+
+
+def test_annotations_that_the_file_lacks_go(there: Platform) -> None:
+    document = exported(there)
+    for name in ("own", "chain"):
+        there.kept["actions"][name]["annotations"].append({"key": "extra", "value": 1})
+    for outcome in (Outcome.REPLACED, Outcome.EQUAL):
+        result = restore(there.client(), document, quiet, overwrite=True)
+        assert "action own" in result.names[outcome]
+        assert "action chain" in result.names[Outcome.REPLACED]  # OpenWhisk keeps a sequence's
 
 
 def test_limits_of_a_newer_platform_are_its_own(there: Platform) -> None:
