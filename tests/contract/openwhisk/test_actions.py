@@ -128,6 +128,24 @@ def test_parameters_and_versions(guest: httpx.Client) -> None:
     assert "not allowed" in refusal(call(guest, "given", a=4), 400)
 
 
+def test_annotations_are_added_to_those_that_are_there(guest: httpx.Client) -> None:
+    def told(kept: dict[str, Any]) -> dict[str, Any]:
+        return {each["key"]: each["value"] for each in kept["annotations"]}
+
+    def change(name: str, exec_: dict[str, Any], **more: Any) -> dict[str, Any]:
+        body = {"exec": exec_, "annotations": [{"key": "b", "value": 2}], **more}
+        return told(guest.put(f"/namespaces/_/actions/{name}?overwrite=true", json=body).json())
+
+    ours = {"provide-api-key": False}
+    put(guest, "noted", HELLO, annotations=[{"key": "a", "value": 1}])
+    code = {"kind": "nodejs:14", "code": HELLO}
+    assert change("noted", code) == {**ours, "a": 1, "b": 2, "exec": "nodejs:14"}
+    assert change("noted", code, delAnnotations=["a"]) == {**ours, "b": 2, "exec": "nodejs:14"}
+    chain = {"kind": "sequence", "components": ["/_/noted"]}
+    assert change("chained", chain)["b"] == 2
+    assert change("chained", chain, delAnnotations=["provide-api-key"]).keys() >= ours.keys()
+
+
 def test_python(guest: httpx.Client) -> None:
     assert put(guest, "echo", ECHO_PY, "python:default")["exec"]["kind"] == "python:3"
     assert call(guest, "echo", a=[1, "ü"]).json() == {"a": [1, "ü"]}

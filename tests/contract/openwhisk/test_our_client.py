@@ -153,7 +153,12 @@ def test_out_to_a_file_and_into_another_namespace(platform: Platform, client: Op
 def test_into_the_same_namespace_again(client: OpenWhisk) -> None:
     fill(client)
     document = export(client, print)
-    changed = {"exec": {"kind": "nodejs:default", "code": BROKEN}}
+    kept = {each["name"]: each for each in [*document.packages, *document.actions]}
+    assert kept["tools/say"]["parameters"] == [{"key": "more", "value": "!"}]
+    assert kept["chain"]["parameters"] == kept["bound"]["parameters"] == []
+    assert kept["bound"]["annotations"] == kept["tools"]["annotations"]
+    changed = {"exec": {"kind": "nodejs:default", "code": BROKEN},
+               "annotations": [{"key": "extra", "value": 1}]}  # fmt: skip
     client.put(ACTIONS, "tools/say", changed, overwrite=True)
     client.delete("rules", "on-tick")
     result = restore(client, document, print, overwrite=False)
@@ -167,10 +172,10 @@ def test_into_the_same_namespace_again(client: OpenWhisk) -> None:
 def fill(client: OpenWhisk) -> None:
     """Make two packages, two actions, a trigger and a rule that rests."""
     token = [{"key": "token", "value": "s3cret"}]
-    client.put("packages", "tools", {"parameters": token}, overwrite=False)
-    client.put(
-        "packages", "bound", {"binding": {"namespace": "_", "name": "tools"}}, overwrite=False
-    )
+    note = {"annotations": [{"key": "description", "value": "for all"}]}
+    client.put("packages", "tools", {"parameters": token, **note}, overwrite=False)
+    bound = {"binding": {"namespace": "_", "name": "tools"}, **note}
+    client.put("packages", "bound", bound, overwrite=False)
     say = {"exec": {"kind": "nodejs:default", "code": SAY}, "limits": {"memory": 128},
            "parameters": [{"key": "more", "value": "!"}]}  # fmt: skip
     client.put(ACTIONS, "tools/say", say, overwrite=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openwhisk_standin.controller import entities, packages
 from openwhisk_standin.controller.entities import Entities, merged, pairs, shown, value_of
-from openwhisk_standin.controller.execs import exec_of
+from openwhisk_standin.controller.execs import SEQUENCE, exec_of
 from openwhisk_standin.controller.limits import Limits
 from openwhisk_standin.controller.refusals import ON_BINDING, PARAMETERS, Refusal, bad
 from openwhisk_standin.manifest import Manifest
@@ -45,6 +45,7 @@ class Actions:
                 if old and given is None
                 else exec_of(given, self._manifest, root(namespace))
             )
+            doc["parameters"] = _parameters(doc, request, old)
             doc["limits"] = self._limits.of_action(request, (old or {}).get("limits", {}))
             doc["annotations"] = _annotations(request, old, doc["exec"]["kind"])
             self._sequence(full, doc["exec"].get("components", []))
@@ -113,12 +114,15 @@ class Actions:
 def invocable(action: Doc, payload: Doc, *, reserved: frozenset[str] = frozenset()) -> Doc:
     """Return the arguments of a call: the action's parameters below the call's.
 
+    Those of a sequence have no effect: each component has its own.
+
     Raises:
         Refusal: the call sets what it may not.
     """
     if payload.keys() & (fixed(action) | reserved):
         raise bad(PARAMETERS)
-    return {**entities.as_object(action["parameters"]), **payload}
+    own = [] if action["exec"]["kind"] == SEQUENCE else action["parameters"]
+    return {**entities.as_object(own), **payload}
 
 
 def fixed(action: Doc) -> frozenset[str]:
@@ -136,10 +140,20 @@ def without_code(doc: Doc) -> Doc:
     return {**doc, "exec": slim}
 
 
+def _parameters(doc: Doc, request: Doc, old: Doc | None) -> list[Doc]:
+    """A sequence has those that the controller gives it alone, and leaves them to nobody."""
+    if doc["exec"]["kind"] == SEQUENCE:
+        return [{"key": "_actions", "value": doc["exec"]["components"]}]
+    was_sequence = old is not None and old["exec"]["kind"] == SEQUENCE
+    return [] if was_sequence and "parameters" not in request else doc["parameters"]
+
+
 def _annotations(request: Doc, old: Doc | None, kind: str) -> list[Doc]:
     found = pairs(request.get("annotations", []), "annotations")
     if old is not None:
-        gone = request.get("delAnnotations") or []
+        # Upstream loses the field when it resolves the components of a sequence.
+        is_sequence = (request.get("exec") or {}).get("kind") == SEQUENCE
+        gone = [] if is_sequence else request.get("delAnnotations") or []
         kept = [each for each in old["annotations"] if each["key"] not in gone]
         found = merged(kept, found)
     elif value_of(found, "provide-api-key") is None:

@@ -9,6 +9,7 @@ from openwhisk_standin.controller.refusals import bad, malformed
 from openwhisk_standin.manifest import Manifest
 from openwhisk_standin.values import Doc, Value
 
+SEQUENCE = "sequence"
 _BASE64 = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
 
 
@@ -47,7 +48,7 @@ def exec_of(given: Value, manifest: Manifest, namespace: str) -> Doc:
     if not isinstance(kind, str):
         raise malformed("'kind' must be a string defined in 'exec'")
     special: dict[str, Callable[[], Doc]] = {
-        "sequence": lambda: _sequence(given, namespace),
+        SEQUENCE: lambda: _sequence(given, namespace),
         "blackbox": lambda: _blackbox(given),
     }
     return special.get(kind, lambda: _code(given, kind, manifest))()
@@ -58,7 +59,7 @@ def _sequence(given: Doc, namespace: str) -> Doc:
     if not isinstance(components, list):
         raise malformed("'components' must be defined for sequence kind")
     return {
-        "kind": "sequence",
+        "kind": SEQUENCE,
         "components": [f"/{full_name(str(each), namespace)}" for each in components],
     }
 

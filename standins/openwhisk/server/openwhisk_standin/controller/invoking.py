@@ -15,6 +15,7 @@ from openwhisk_standin.controller.actions import Actions, invocable
 from openwhisk_standin.controller.activations import Activations, new_id
 from openwhisk_standin.controller.balancer import Balancer, NoInvoker
 from openwhisk_standin.controller.entities import now
+from openwhisk_standin.controller.execs import SEQUENCE
 from openwhisk_standin.controller.limits import Limits, Throttle, too_many
 from openwhisk_standin.controller.refusals import UNAVAILABLE, Refusal
 from openwhisk_standin.controller.subjects import User
@@ -72,7 +73,7 @@ class Invocations:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"Request larger than allowed: {size} > {self._limits.payload} bytes.",
             )
-        if action["exec"]["kind"] == "sequence":
+        if action["exec"]["kind"] == SEQUENCE:
             return self._sequence(user, action, arguments, wait, cause)
         try:
             pending = self._balancer.submit(message(user, action, arguments, cause))

@@ -60,11 +60,7 @@ def resolved(store: Entities, full: str) -> Doc:
     if not found["binding"]:
         return found
     bound = store.get(KIND, f"{found['binding']['namespace']}/{found['binding']['name']}")
-    return {
-        **found,
-        "parameters": merged(bound["parameters"], found["parameters"]),
-        "annotations": merged(bound["annotations"], found["annotations"]),
-    }
+    return {**found, "parameters": merged(bound["parameters"], found["parameters"])}
 
 
 def whole(store: Entities, full: str) -> Doc:

@@ -15,7 +15,7 @@ from openwhisk_standin.controller.firing import Firing
 from openwhisk_standin.controller.invoking import Invocations
 from openwhisk_standin.controller.refusals import missing
 from openwhisk_standin.controller.subjects import User
-from openwhisk_standin.web import Request, Response, as_json
+from openwhisk_standin.web import Request, Response, as_json, as_text
 
 
 class Routes:
@@ -135,7 +135,7 @@ class Routes:
                 )
             case "POST":
                 triggers.switch(self._store, asked.full, asked.body().get("status"))
-                return Response(HTTPStatus.OK)
+                return as_text("OK")
             case "DELETE":
                 return as_json(triggers.delete_rule(self._store, asked.full))
         raise not_allowed()
