@@ -119,7 +119,7 @@ openwhisk_certificate = None  # path of a PEM file for the API; None: one is mad
 openwhisk_certificate_key = None
 # The chart publishes keys and a password that everybody knows. True takes them; False takes
 # openwhisk_guest_auth, openwhisk_system_auth, openwhisk_db_password, or generates what is not given
-# in .secrets/<environment>/.
+# in .secrets/<environment>/. The password: letters, digits and . _ ~ - only.
 openwhisk_public_credentials = False
 openwhisk_architectures = ["amd64"]  # of the nodes; upstream's images are for no other
 openwhisk_offline = False  # True: its jobs get what they clone from our own file server

@@ -20,6 +20,7 @@ DB_USER = "whisk_admin"
 # The chart's `latest` has no pull policy in one place (redis-init): it would be pulled each time,
 # and where there is nothing to pull from, Redis would never start.
 BUSYBOX = "1.36.1"
+MEMORY_MIN_MB = 128  # the chart's; no controller starts whose usual memory is below its least
 # On one node there are no labels to go by (facts: "One node only").
 ANYWHERE = "-Dwhisk.kubernetes.user-pod-node-affinity.enabled=false"
 
@@ -116,6 +117,7 @@ def _limits(settings: OpenWhiskSettings) -> dict[str, Any]:
         "triggersFiresPerminute": settings.triggers_per_minute,
         "actions": {
             "memory": {
+                "min": f"{min(MEMORY_MIN_MB, settings.action_memory_mb)}m",
                 "std": f"{settings.action_memory_mb}m",
                 "max": f"{settings.action_memory_max_mb}m",
             }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, Runtime
 from whisklab.engine.names import Name, ReleaseName
@@ -13,6 +14,7 @@ from whisklab.engine.settings import Settings
 Positive = Annotated[int, Field(ge=1)]
 Image = Annotated[str, Field(pattern=r"^.+:[^/:]+$")]
 Key = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}:\w{64}$")]  # as wsk knows it: UUID:letters
+PASSWORD = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class ChartEdit(BaseModel):
@@ -66,7 +68,7 @@ class OpenWhiskSettings(Settings):
             do; False: the ones below, generated where they are None.
         guest_auth: key of the namespace `guest`.
         system_auth: key of the namespace `whisk.system`.
-        db_password: of CouchDB.
+        db_password: of CouchDB; letters, digits and `._~-`, as the chart's scripts quote nothing.
         architectures: of the nodes that its images run on; all of upstream's are for amd64.
         offline: the cluster has no way out: what the chart's jobs clone comes from the file server.
         sources_url: where those archives are, instead of our file server.
@@ -106,7 +108,7 @@ class OpenWhiskSettings(Settings):
     public_credentials: bool = False
     guest_auth: Annotated[Key | None, Field(repr=False)] = None
     system_auth: Annotated[Key | None, Field(repr=False)] = None
-    db_password: Annotated[str | None, Field(repr=False, min_length=1)] = None
+    db_password: Annotated[str | None, Field(repr=False)] = None
     architectures: list[str] = ["amd64"]
     offline: bool = False
     sources_url: Annotated[str | None, Field(pattern=r"^https?://[^\s'\"]+$")] = None
@@ -114,6 +116,14 @@ class OpenWhiskSettings(Settings):
     chart_files: dict[str, str] = {}
     values: Annotated[dict[str, Any], Field(repr=False)] = {}
     timeout: Positive = 900
+
+    @field_validator("db_password")
+    @classmethod
+    def _is_a_word(cls, password: str | None) -> str | None:
+        # The chart's jobs put it unquoted into shell words and into URLs.
+        if password is not None and not PASSWORD.fullmatch(password):
+            raise ValueError("expected only letters, digits and . _ ~ - (at least one of them)")
+        return password
 
     @model_validator(mode="after")
     def _memory_fits(self) -> Self:

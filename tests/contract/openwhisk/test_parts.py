@@ -22,7 +22,16 @@ from openwhisk_standin.manifest import Manifest
 from openwhisk_standin.proxy import Settings
 from openwhisk_standin.values import BadSetting, megabytes, milliseconds, ordinal
 from openwhisk_standin.web import Request, Response, Server, as_json
-from tests.contract.openwhisk.rig import DB_PASSWORD, DB_USER, GUEST, SERVER, Platform, Role, put
+from tests.contract.openwhisk.rig import (
+    DB_PASSWORD,
+    DB_USER,
+    GUEST,
+    RUNTIMES,
+    SERVER,
+    Platform,
+    Role,
+    put,
+)
 from tests.contract.openwhisk.test_actions import HELLO, call
 
 PAGES = {
@@ -72,6 +81,9 @@ def test_a_role_says_what_it_lacks(tmp_path: Path) -> None:
         Role(tmp_path, "couchdb", ["--port", "0", "--data", str(tmp_path)], {})
     with pytest.raises(AssertionError, match="no default nodejs kind"):
         Role(tmp_path, "controller", [], {**store_env(), "RUNTIMES_MANIFEST": '{"runtimes": {}}'})
+    env = {"RUNTIMES_MANIFEST": json.dumps(RUNTIMES), "CONFIG_whisk_memory_std": "64m"}
+    with pytest.raises(AssertionError, match="memory: the usual 64 is not within 128 and 512"):
+        Role(tmp_path, "controller", [], {**store_env(), **env})
 
 
 def store_env() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploys.openwhisk import keys
-from deploys.openwhisk.settings import OpenWhiskSettings
+from deploys.openwhisk.settings import PASSWORD, OpenWhiskSettings
 from deploys.wsk.settings import WskSettings
 from whisklab.engine.secrets import SecretStore
 
@@ -16,6 +16,7 @@ def test_generated_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     store = SecretStore(tmp_path / ".secrets/lab")
     first = keys.keys(OpenWhiskSettings(), store)
     assert keys.keys(OpenWhiskSettings(), store) == first
+    assert PASSWORD.fullmatch(first.db_password)
     assert len({first.guest, first.system, first.db_password, keys.GUEST, keys.SYSTEM}) == 5
     for key in (first.guest, first.system):
         assert WskSettings(auth=key).auth == key  # of the form that OpenWhisk takes
@@ -33,8 +34,8 @@ def test_public_ones_only_when_the_settings_say_so(tmp_path: Path) -> None:
 
 
 def test_given_ones_are_taken(tmp_path: Path) -> None:
-    settings = OpenWhiskSettings(guest_auth=GIVEN, db_password="of the user")  # noqa: S106
+    settings = OpenWhiskSettings(guest_auth=GIVEN, db_password="of-the~user.1_")  # noqa: S106
     found = keys.keys(settings, SecretStore(tmp_path))
-    assert (found.guest, found.db_password) == (GIVEN, "of the user")
+    assert (found.guest, found.db_password) == (GIVEN, "of-the~user.1_")
     assert GIVEN not in repr(settings)
     assert [path.name for path in tmp_path.iterdir()] == ["openwhisk_system_auth"]

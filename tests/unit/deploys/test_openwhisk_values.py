@@ -31,7 +31,7 @@ DEFAULT: dict[str, Any] = {
             "actionsInvokesPerminute": 60,
             "actionsInvokesConcurrent": 30,
             "triggersFiresPerminute": 60,
-            "actions": {"memory": {"std": "256m", "max": "512m"}},
+            "actions": {"memory": {"min": "128m", "std": "256m", "max": "512m"}},
         },
         "containerPool": {"userMemory": "2048m"},
         "runtimes": "runtimes.json",
@@ -141,6 +141,13 @@ def test_heaps_memory_port_and_certificate() -> None:
     assert render.capacity(settings).startswith("24 actions of 512 MB at once")
 
 
+@pytest.mark.parametrize(("std", "least"), [(64, "64m"), (128, "128m"), (512, "128m")])
+def test_the_usual_memory_is_never_below_the_least(std: int, least: str) -> None:
+    limits = render.values(_settings(action_memory_mb=std), KEYS, LAB)["whisk"]["limits"]
+    memory = limits["actions"]["memory"]
+    assert (memory["min"], memory["std"]) == (least, f"{std}m")
+
+
 def test_as_many_actions_at_once_as_the_memory_gives() -> None:
     expected = "8 actions of 256 MB at once (invokers: 1, with 2048 MB each)"
     assert render.capacity(_settings()) == expected
@@ -153,6 +160,10 @@ def test_as_many_actions_at_once_as_the_memory_gives() -> None:
         ({"certificate": "a.pem"}, "go together"),
         ({"api_port": 80}, "greater than or equal to 30000"),
         ({"image_prefix": "registry:5000"}, "pattern"),
+        *(
+            ({"db_password": bad}, "expected only letters, digits and . _ ~ -")
+            for bad in ("", "a b", "a@b", "a/b", "$(x)", "a'b", "a:b", "é", "a\n")
+        ),
         ({"public_credentials": True, "db_password": "x"}, "expected False where a key"),
         (
             {"runtimes": {"nodejs": [{"kind": "nodejs:14", "image": "a/b:1"}]}},

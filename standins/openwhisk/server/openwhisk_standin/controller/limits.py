@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from openwhisk_standin.controller.refusals import Refusal, bad, malformed
-from openwhisk_standin.values import Doc, megabytes, milliseconds, number, setting
+from openwhisk_standin.values import BadSetting, Doc, megabytes, milliseconds, number, setting
 
 _MB = 1024 * 1024
 _MINUTE = 60.0
+_ENDS = ("min", "max", "std")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,17 @@ class Bounds:
     least: int
     most: int
     usual: int
+
+    @classmethod
+    def of(cls, limit: str, least: int, most: int, usual: int) -> Bounds:
+        """Return the bounds of a limit.
+
+        Raises:
+            BadSetting: its usual value is out of bounds, with which upstream does not start.
+        """
+        if not least <= usual <= most:
+            raise BadSetting(f"{limit}: the usual {usual} is not within {least} and {most}")
+        return cls(least, most, usual)
 
 
 @dataclass(frozen=True)
@@ -50,14 +62,12 @@ class Limits:
             fires_per_minute=number("LIMITS_TRIGGERS_FIRES_PERMINUTE", cls.fires_per_minute),
             sequence=number("LIMITS_ACTIONS_SEQUENCE_MAXLENGTH", cls.sequence),
             payload=number("CONFIG_whisk_activation_payload_max", cls.payload),
-            time=Bounds(*(_of("timeLimit", *each) for each in _names("100ms", "5m", "1m"))),
-            memory=Bounds(*(_of("memory", *each) for each in _names("128m", "512m", "256m"))),
-            logs=Bounds(*(_of("logLimit", *each) for each in _names("0m", "10m", "10m"))),
-            concurrency=Bounds(
-                *(
-                    number(f"CONFIG_whisk_concurrencyLimit_{end}", 1)
-                    for end in ("min", "max", "std")
-                )
+            time=_bounds("timeLimit", "100ms", "5m", "1m"),
+            memory=_bounds("memory", "128m", "512m", "256m"),
+            logs=_bounds("logLimit", "0m", "10m", "10m"),
+            concurrency=Bounds.of(
+                "concurrencyLimit",
+                *(number(f"CONFIG_whisk_concurrencyLimit_{end}", 1) for end in _ENDS),
             ),
         )
 
@@ -103,8 +113,9 @@ class Limits:
         }
 
 
-def _names(*defaults: str) -> list[tuple[str, str]]:
-    return list(zip(("min", "max", "std"), defaults, strict=True))
+def _bounds(limit: str, *defaults: str) -> Bounds:
+    found = [_of(limit, *each) for each in zip(_ENDS, defaults, strict=True)]
+    return Bounds.of(limit, *found)
 
 
 def _of(limit: str, end: str, default: str) -> int:
