@@ -33,6 +33,7 @@ from tests.contract.openwhisk.rig import (
     put,
 )
 from tests.contract.openwhisk.test_actions import HELLO, call
+from tests.e2e.cluster.waiting import until
 
 PAGES = {
     "apigateway": ("/v1/health-check", "{}"),
@@ -151,11 +152,18 @@ def test_wskadmin(whisk: Platform) -> None:
         assert tenant.get("/namespaces").status_code == 401
 
 
+def dead(process: int) -> bool:
+    """Whether it has ended, also when nobody has asked how yet (a zombie)."""
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def test_a_container_that_is_gone(whisk: Platform, guest: httpx.Client) -> None:
     put(guest, "pid", "function main() { return {pid: process.pid} }")
     first = call(guest, "pid").json()["pid"]
     assert call(guest, "pid").json()["pid"] == first
     subprocess.run(["kill", "-KILL", str(first)], check=True)
+    until("it is dead", lambda: dead(first))  # until then it may still take a call
     second = call(guest, "pid")
     assert second.status_code == 200, "another container took its place"
     assert second.json()["pid"] != first
