@@ -131,7 +131,10 @@ def test_pods_go_on_when_the_storage_host_was_rebooted(shared: Site) -> None:
     then = len(lines(shared))
     until("it writes on", lambda: len(lines(shared)) > then + 2)
     assert {name: container(shared, name) for name in names} == before
+    uid = shared.kubectl("-n", "volumes", "get", "pod", "writer", "-o", "jsonpath={.metadata.uid}")
     shared.kubectl("-n", "volumes", "delete", "pod", "writer")
+    # Without a grace period the API forgets the pod before its node has ended it.
+    until("it has ended", lambda: uid not in shared.root("worker1", "cat /proc/mounts"))
     found = lines(shared)
     assert found == list(range(1, len(found) + 1))
     assert inside(shared, "worker2", "wc -l < /data/lines").strip() == str(len(found))
