@@ -80,9 +80,7 @@ def exported(exports: render.Entries) -> Generator[StringCommand | FunctionComma
     if sentences := render.conflicts(exports, foreign):
         yield fail(*sentences)
         return
-    # exportfs does not know who has asked for what it unexports.
-    theirs = {entry for entries in foreign.values() for entry in entries}
-    left = [each for each in render.left(exports, before, now) if each not in theirs]
+    left = render.left(exports, before, now, foreign)
     wanted = written(render.exports_file(exports))
     lines = render.why_lines_differ(state.file, wanted)
     lacking = render.why_not_exported(exports, now) if state.active else []

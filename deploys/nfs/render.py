@@ -115,9 +115,15 @@ def why_lines_differ(before: str, wanted: str) -> list[str]:
     return [*missing, *strange] or [f"the lines of {FILE} are in another order"]
 
 
-def left(wish: Entries, before: Entries, now: Entries) -> list[Entry]:
-    """Return what our file exports still, and the data no longer."""
-    return [entry for entry in before if entry not in wish and entry in now]
+def left(
+    wish: Entries, before: Entries, now: Entries, foreign: Mapping[str, Entries]
+) -> list[Entry]:
+    """Return what our file exports still, and the data no longer.
+
+    Without what somebody else's file exports too: exportfs would end theirs with ours.
+    """
+    theirs = {entry for entries in foreign.values() for entry in entries}
+    return [each for each in before if each not in wish and each in now and each not in theirs]
 
 
 def conflicts(wish: Entries, foreign: Mapping[str, Entries]) -> list[str]:

@@ -116,7 +116,9 @@ def test_another_option_is_seen(drifted: tuple[str, str]) -> None:
 def test_only_what_our_file_had_is_unexported() -> None:
     before = {Entry("/old", "*"): ("rw",), Entry("/gone", "*"): ("rw",), **DEFAULT}
     now = {Entry("/old", "*"): ("rw",), Entry("/theirs", "*"): ("rw",), **DEFAULT}
-    assert [str(entry) for entry in render.left(DEFAULT, before, now)] == ["*:/old"]
+    assert [str(entry) for entry in render.left(DEFAULT, before, now, {})] == ["*:/old"]
+    theirs = {"/etc/exports": {Entry("/old", "*"): ("rw",)}}
+    assert render.left(DEFAULT, before, now, theirs) == []
     assert str(Entry("/a", "fd00::/64")) == "[fd00::/64]:/a"
 
 

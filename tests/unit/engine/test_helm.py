@@ -277,6 +277,19 @@ def test_a_key_in_a_log_is_hidden_before_the_line_is_cut() -> None:
     assert lines[2] == "log of main: http://***@h/"
 
 
+def test_a_log_that_cannot_be_read_hides_nothing_else() -> None:
+    class Away(Saying):
+        def call(self, _: str, path: str, **how: str) -> Any:
+            if "/log?" in path:
+                raise kube.Unreachable("the node is away")
+            return super().call(_, path, **how)
+
+    found = pod("Running", containerStatuses=[container("main", running={})])
+    lines = pod_lines(Away(), "/api/v1/namespaces/x", found)  # type: ignore[arg-type]
+    assert [line.partition(" is not ready")[0] for line in lines] == [
+        f"pod {found['metadata']['name']}"]  # fmt: skip
+
+
 MANIFEST = """\
 ---
 # Source: hello/templates/a.yaml
