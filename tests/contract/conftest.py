@@ -8,9 +8,9 @@ import pytest
 
 from whisklab.engine.artifacts import member
 from whisklab.engine.catalogue import Catalogue
-from whisklab.lab.standin_cache import architecture, built
-from whisklab.lab.standin_helm import helm as helm_standin
-from whisklab.lab.standin_openwhisk import openwhisk
+from whisklab.lab.standins.cache import architecture, built
+from whisklab.lab.standins.helm import helm as helm_standin
+from whisklab.lab.standins.openwhisk import openwhisk
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import yaml
 from deploys.provisioner.render import RELEASE, values
 from deploys.provisioner.settings import ProvisionerSettings
 from tests.contract.rendering import rendered, run
-from whisklab.lab.standin_cache import SOURCES, architecture, built
-from whisklab.lab.standin_helm import helm as helm_standin
+from whisklab.lab.standins.cache import SOURCES, architecture, built
+from whisklab.lab.standins.helm import helm as helm_standin
 
 PROVISIONER = SOURCES / "provisioner" / "chart"
 HELLO = Path(__file__).parents[1] / "charts/hello"

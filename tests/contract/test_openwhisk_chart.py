@@ -20,8 +20,8 @@ from tests.contract.rendering import refused, rendered, template
 from whisklab.engine.artifacts import fetch
 from whisklab.engine.catalogue import ANY, Catalogue
 from whisklab.engine.helm.values import merged
-from whisklab.lab.standin_cache import SOURCES, architecture
-from whisklab.lab.standin_openwhisk import full_name
+from whisklab.lab.standins.cache import SOURCES, architecture
+from whisklab.lab.standins.openwhisk import full_name
 
 CHART = SOURCES / "openwhisk" / "chart"
 KEYS = Keys(guest="G:g", system="S:s", db_password="P")  # noqa: S106

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from whisklab.errors import WhisklabError
-from whisklab.lab import debian
-from whisklab.lab.standin_cache import SOURCES
-from whisklab.lab.standin_images import Image, write_bundle
-from whisklab.lab.standin_openwhisk import full_name, roles
+from whisklab.lab.standins import debian
+from whisklab.lab.standins.cache import SOURCES
+from whisklab.lab.standins.images import Image, write_bundle
+from whisklab.lab.standins.openwhisk import full_name, roles
 
 
 @pytest.mark.parametrize(

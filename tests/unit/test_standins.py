@@ -19,9 +19,10 @@ import pytest
 import yaml
 
 from whisklab.errors import WhisklabError
-from whisklab.lab import standin_cache, standins
-from whisklab.lab.gobuild import go_build, go_version
-from whisklab.lab.standin_images import Image, write_bundle
+from whisklab.lab import standins
+from whisklab.lab.standins import cache
+from whisklab.lab.standins.gobuild import go_build, go_version
+from whisklab.lab.standins.images import Image, write_bundle
 
 # A `go` that writes what it was asked to build, notes that it ran, and can be told to fail.
 _GO = """#!/bin/sh
@@ -100,13 +101,13 @@ def test_the_directory_is_named_after_what_goes_in(
     tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("helm", "openwhisk", "provisioner", "wsk"):
-        shutil.copytree(standin_cache.SOURCES / name, tmp_path / "sources" / name)
+        shutil.copytree(cache.SOURCES / name, tmp_path / "sources" / name)
     sources = tmp_path / "sources" / "k3s"
     (sources / "coredns").mkdir(parents=True)
     (sources / "go.mod").write_text("module m\n")
     (sources / "main.go").write_text("package main\n")
     (sources / "coredns" / "go.mod").write_text("require github.com/coredns/coredns v1.2.3\n")
-    monkeypatch.setattr(standin_cache, "SOURCES", tmp_path / "sources")
+    monkeypatch.setattr(cache, "SOURCES", tmp_path / "sources")
     first = standins.build()
     (sources / "README.md").write_text("words")
     (sources / "main_test.go").write_text("package main\n")
@@ -219,7 +220,7 @@ def test_a_missing_go_comes_from_the_package_manager_if_that_can_be(
 
 
 def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisklab.lab.gobuild._EVERY", 0.0)
+    monkeypatch.setattr("whisklab.lab.standins.gobuild._EVERY", 0.0)
     lines: list[str] = []
     go_build(tmp_path, ".", tmp_path / "out", flags=[], label="it", report=lines.append)
     assert lines == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whisklab.errors import BadInput
 from whisklab.lab import state
 from whisklab.lab.catalogue import UPSTREAM
-from whisklab.lab.nspawn.process import boot_id
+from whisklab.lab.common.process import boot_id
 from whisklab.lab.state import Host, Lab
 
 GROUPS = ("masters", "workers", "storage", "registry")

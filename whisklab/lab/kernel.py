@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from whisklab.lab.nspawn.modules import NFS_CLIENT, NFS_SERVER, has_filesystem
-from whisklab.lab.nspawn.spec import SHARED, UML
+from whisklab.lab.providers.nspawn.modules import NFS_CLIENT, NFS_SERVER, has_filesystem
+from whisklab.lab.providers.nspawn.spec import SHARED, UML
 from whisklab.lab.root import Report
-from whisklab.lab.standin_mount_nfs import program
+from whisklab.lab.standins.mount_nfs import program
 from whisklab.lab.topology import Host, Topology
 
 _UML_RUNS_ON = ("x86_64",)  # arch/um of Linux 6.1

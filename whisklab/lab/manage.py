@@ -11,11 +11,11 @@ from typing import Any
 from whisklab.errors import BadInput
 from whisklab.lab import kernel, keys, state
 from whisklab.lab.catalogue import Choice, choose
-from whisklab.lab.lock import user_lock
-from whisklab.lab.nspawn.process import boot_id
+from whisklab.lab.common.process import boot_id
 from whisklab.lab.root import Report, ask
 from whisklab.lab.state import StatePaths
 from whisklab.lab.topology import Topology, load, parse
+from whisklab.lab.user_lock import user_lock
 
 
 def up(
@@ -29,7 +29,7 @@ def up(
     """Bring a lab up to its topology; what is there already stays as it is.
 
     Returns:
-        What root's part did (see whisklab.lab.nspawn.lab.up), the `catalogue` and `why` it is that,
+        What root's part did (see providers.nspawn.lab.up), the `catalogue` and `why` it is that,
         and whether this is the `first` time that it was done to the end.
 
     Raises:

@@ -33,7 +33,7 @@ def command(verb: str, *, system: str, is_root: bool, sudo: str | None) -> list[
     package = Path(whisklab.__file__).resolve().parent.parent
     python = [
         "env", f"PYTHONPATH={package}", "PYTHONDONTWRITEBYTECODE=1",
-        sys.executable, "-P", "-S", "-m", "whisklab.lab.nspawn", verb,
+        sys.executable, "-P", "-S", "-m", "whisklab.lab.providers.nspawn", verb,
     ]  # fmt: skip
     return python if is_root else ["sudo", "--", *python]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import state
-from whisklab.lab.nspawn import record as records
-from whisklab.lab.nspawn.layout import LabPaths
-from whisklab.lab.nspawn.process import alive, boot_id
+from whisklab.lab.common.process import alive, boot_id
+from whisklab.lab.providers.nspawn import record as records
+from whisklab.lab.providers.nspawn.layout import LabPaths
 from whisklab.lab.state import Host, Lab
 
 _TIMEOUT = 2.0

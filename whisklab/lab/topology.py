@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from whisklab.errors import BadInput
-from whisklab.lab.names import is_host_name, is_lab_name, is_user_name
-from whisklab.lab.nspawn.network import UPLINK_NETWORK
+from whisklab.lab.common.names import is_host_name, is_lab_name, is_user_name
+from whisklab.lab.providers.nspawn.network import UPLINK_NETWORK
 from whisklab.lab.yaml_input import read_yaml, sentence
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1

@@ -15,7 +15,7 @@ import pytest
 from tests.contract.images.container import Container, artifact
 from tests.contract.openwhisk.rig import Platform
 from whisklab.engine.catalogue import ANY
-from whisklab.lab.standin_cache import architecture
+from whisklab.lab.standins.cache import architecture
 
 
 @pytest.fixture(scope="module")

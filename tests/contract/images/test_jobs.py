@@ -20,7 +20,7 @@ from tests.contract.openwhisk.rig import (
     put,
 )
 from whisklab.engine.helm.overlay import Overlay
-from whisklab.lab.standin_cache import SOURCES
+from whisklab.lab.standins.cache import SOURCES
 
 CHART = SOURCES / "openwhisk" / "chart"
 CATALOG = {"github", "samples", "slack", "utils", "websocket"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.contract.images.container import Container
 from tests.contract.openwhisk.rig import DB_PASSWORD, DB_USER, MARKER, Platform
 from tests.contract.rendering import template
-from whisklab.lab.standin_cache import SOURCES
+from whisklab.lab.standins.cache import SOURCES
 
 CHART = SOURCES / "openwhisk" / "chart"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from whisklab.lab.standin_cache import SOURCES
+from whisklab.lab.standins.cache import SOURCES
 
 SERVER = SOURCES / "openwhisk" / "server"
 GUEST = "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:" + "g" * 64

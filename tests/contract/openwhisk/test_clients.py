@@ -21,8 +21,8 @@ from openwhisk_standin.jobs.certificates import certificate
 from tests.contract.openwhisk.rig import GUEST, SERVER, SYSTEM, Platform, Role
 from whisklab.engine.artifacts import member
 from whisklab.engine.catalogue import Catalogue
-from whisklab.lab.standin_cache import architecture, built
-from whisklab.lab.standin_wsk import wsk as wsk_standin
+from whisklab.lab.standins.cache import architecture, built
+from whisklab.lab.standins.wsk import wsk as wsk_standin
 
 HERE = Path(__file__).parent
 ROOM = Path(__file__).parents[3] / ".lab" / "npm"

@@ -25,8 +25,8 @@ from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.http import Server
 from whisklab.engine.kube import Endpoint
 from whisklab.errors import WhisklabError
-from whisklab.lab.standin_cache import architecture, built
-from whisklab.lab.standin_wsk import wsk as wsk_standin
+from whisklab.lab.standins.cache import architecture, built
+from whisklab.lab.standins.wsk import wsk as wsk_standin
 
 SAY = "function main(p) { return {said: p.token + p.more}; }"
 BROKEN = "function main() { return {error: 'no luck'}; }"

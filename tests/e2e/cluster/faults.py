@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 
 from tests.e2e.cluster.site import Site
-from whisklab.lab.nspawn.layout import LabPaths
-from whisklab.lab.nspawn.network import BRIDGE, link_name
+from whisklab.lab.providers.nspawn.layout import LabPaths
+from whisklab.lab.providers.nspawn.network import BRIDGE, link_name
 
 # Everything but SSH and what belongs to a connection is dropped.
 NFT_DROP = (

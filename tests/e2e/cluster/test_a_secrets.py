@@ -24,7 +24,7 @@ from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import TRIAL, append, trial_environment
 from tests.e2e.cluster.waiting import until
 from tests.e2e.cluster.watching import processes, readable, readable_now
-from whisklab.lab.nspawn.layout import LABS
+from whisklab.lab.providers.nspawn.layout import LABS
 
 pytestmark = pytest.mark.e2e
 

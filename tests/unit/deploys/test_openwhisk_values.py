@@ -17,7 +17,7 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm.values import merged
 from whisklab.errors import BadInput
-from whisklab.lab.standin_cache import SOURCES
+from whisklab.lab.standins.cache import SOURCES
 
 KEYS = Keys(guest="GUEST", system="SYSTEM", db_password="PASSWORD")  # noqa: S106
 LAB = Place("10.77.0.11", "nfs-client")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import cgroup
+from whisklab.lab.providers.nspawn import cgroup
 
 V1 = """\
 tmpfs /sys/fs/cgroup tmpfs rw 0 0

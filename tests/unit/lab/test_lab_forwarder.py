@@ -8,8 +8,8 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from whisklab.lab.nspawn import forwarder, ready
-from whisklab.lab.nspawn.forwarder import Forward, listen, parse, serve
+from whisklab.lab.providers.nspawn import forwarder, ready
+from whisklab.lab.providers.nspawn.forwarder import Forward, listen, parse, serve
 
 Client = Callable[[int], Awaitable[None]]
 
@@ -124,4 +124,4 @@ def test_waiting_for_ssh_tells_the_ended_from_the_silent() -> None:
 
 def test_the_module_runs_by_name() -> None:
     """The lab starts it as `python -m` with this name."""
-    assert forwarder.__name__ == "whisklab.lab.nspawn.forwarder"
+    assert forwarder.__name__ == "whisklab.lab.providers.nspawn.forwarder"

@@ -7,11 +7,11 @@ from ipaddress import IPv4Address
 import pytest
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import image, image_files, network, requirements, seed
-from whisklab.lab.nspawn.aptrepo import pick_sources
-from whisklab.lab.nspawn.image import Release, digest, parse_os_release, recipe
-from whisklab.lab.nspawn.layout import LabPaths
-from whisklab.lab.nspawn.spec import HostSpec, LabSpec, parse
+from whisklab.lab.providers.nspawn import image, image_files, network, requirements, seed
+from whisklab.lab.providers.nspawn.aptrepo import pick_sources
+from whisklab.lab.providers.nspawn.image import Release, digest, parse_os_release, recipe
+from whisklab.lab.providers.nspawn.layout import LabPaths
+from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec, parse
 
 DEBIAN = 'PRETTY_NAME="Debian 12"\nID=debian\nVERSION_CODENAME=bookworm\n'
 

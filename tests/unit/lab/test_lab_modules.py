@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.lab.nspawn import modules
+from whisklab.lab.providers.nspawn import modules
 
 
 @pytest.fixture

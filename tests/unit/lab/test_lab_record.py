@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.nspawn import gate, journal, layout, process, record, spec
-from whisklab.lab.nspawn.process import Process
-from whisklab.lab.nspawn.record import HostRecord, Record
+from whisklab.lab.common import process
+from whisklab.lab.common.process import Process
+from whisklab.lab.providers.nspawn import gate, journal, layout, record, spec
+from whisklab.lab.providers.nspawn.record import HostRecord, Record
 
 processes = st.none() | st.builds(Process, pid=st.integers(1, 1 << 22), start=st.integers(0))
 hosts = st.builds(

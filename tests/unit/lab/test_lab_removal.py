@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.nspawn import removal
-from whisklab.lab.nspawn.removal import mounted_below, remove_tree
+from whisklab.lab.common import removal
+from whisklab.lab.common.removal import mounted_below, remove_tree
 
 MOUNTINFO = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw

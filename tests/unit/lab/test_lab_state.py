@@ -11,8 +11,8 @@ import pytest
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import catalogue, inventory, keys, root, state, status
-from whisklab.lab.nspawn.lock import locked
-from whisklab.lab.nspawn.process import boot_id
+from whisklab.lab.common.lock import locked
+from whisklab.lab.common.process import boot_id
 
 
 @pytest.fixture(autouse=True)

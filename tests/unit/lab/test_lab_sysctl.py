@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.lab.nspawn import sysctl
+from whisklab.lab.providers.nspawn import sysctl
 
 
 @pytest.fixture

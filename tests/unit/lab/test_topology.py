@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisklab.errors import BadInput
-from whisklab.lab.names import is_host_name, is_lab_name
+from whisklab.lab.common.names import is_host_name, is_lab_name
 from whisklab.lab.topology import Topology, check_lab_name, load, parse
 
 GOOD = "hosts: {a: {groups: [masters]}}"

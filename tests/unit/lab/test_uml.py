@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from whisklab.lab import kernel
-from whisklab.lab.nspawn import image_files as common
-from whisklab.lab.nspawn.image import digest
-from whisklab.lab.nspawn.layout import HostPaths, LabPaths
-from whisklab.lab.nspawn.plan import REBOOT, Plan
-from whisklab.lab.nspawn.spec import LabSpec, parse
+from whisklab.lab.providers.nspawn import image_files as common
+from whisklab.lab.providers.nspawn.image import digest
+from whisklab.lab.providers.nspawn.layout import HostPaths, LabPaths
+from whisklab.lab.providers.nspawn.plan import REBOOT, Plan
+from whisklab.lab.providers.nspawn.spec import LabSpec, parse
+from whisklab.lab.providers.uml import image, image_files, machine
 from whisklab.lab.topology import Topology
 from whisklab.lab.topology import parse as topology
-from whisklab.lab.uml import image, image_files, machine
 
 PLAN = Plan("x", "s", "digest", "10.77.0.0/24", "10.77.0.14", "uml")
 

@@ -1,0 +1,91 @@
+"""The process behind a host: starts it with its disk and network, and again when it reboots.
+
+What it mounts is in a mount namespace of the host's own. That ends with the host, whatever ends
+it, and the machine never has anything mounted in a lab's directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.providers.nspawn import cgroup, container
+from whisklab.lab.providers.nspawn.layout import LabPaths
+from whisklab.lab.providers.nspawn.plan import REBOOT, Kind, Plan
+from whisklab.lab.providers.nspawn.spec import SHARED, UML
+from whisklab.lab.providers.uml import machine
+
+
+def kind(kernel: str) -> Kind:
+    """How a host with this kernel is made, boots and ends."""
+    kinds: dict[str, Kind] = {SHARED: container, UML: machine}
+    return kinds[kernel]
+
+
+def command(plan: Plan) -> list[str]:
+    """The keeper of this host as a program to start."""
+    return [sys.executable, "-P", "-S", "-m", __spec__.name, json.dumps(asdict(plan))]
+
+
+def main() -> None:
+    """Keep one host: the plan is the only argument."""
+    plan = Plan(**json.loads(sys.argv[1]))
+    while _boot(LabPaths(plan.lab), plan) == REBOOT:
+        _clean(plan)
+
+
+def _boot(lab: LabPaths, plan: Plan) -> int:
+    """Start the host with fresh groups and network, and wait for its end; return its exit code."""
+    tree = cgroup.hierarchies()
+    groups = tree.groups(plan.lab, plan.host)
+    for group in groups:
+        cgroup.make(group, tree.version)
+    kind(plan.kernel).prepare(lab, plan)
+    child = os.fork()
+    if child == 0:
+        _become_host(lab, plan, groups)
+
+    def power_off(_number: int, _frame: FrameType | None) -> None:
+        kind(plan.kernel).power_off(child, lab, plan)
+
+    signal.signal(signal.SIGTERM, power_off)
+    _, status = os.waitpid(child, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    code = os.waitstatus_to_exitcode(status)
+    _say(f"{plan.host} ended with {code}")
+    return code
+
+
+def _become_host(lab: LabPaths, plan: Plan, groups: list[Path]) -> NoReturn:
+    """In the forked child: become the host, in its groups."""
+    try:
+        cgroup.join(groups)
+        kind(plan.kernel).become(lab, plan)
+    except (OSError, WhisklabError) as error:
+        _say(str(error))
+    finally:
+        os._exit(1)
+
+
+def _say(text: str) -> None:
+    """Tell it in the host's console log, which is our output."""
+    sys.stdout.write(f"whisklab: {text}\n")
+    sys.stdout.flush()
+
+
+def _clean(plan: Plan) -> None:
+    for group in cgroup.hierarchies().groups(plan.lab, plan.host):
+        cgroup.kill(group)
+        cgroup.remove(group)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main()

@@ -1,0 +1,191 @@
+"""A whole lab, as root sees it: up, stop, rebuild, down. Each may be run again after a crash."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.lock import locked
+from whisklab.lab.common.process import alive
+from whisklab.lab.common.removal import remove_tree
+from whisklab.lab.common.run import Report
+from whisklab.lab.providers.nspawn import hosts, journal, lab_network, modules, requirements, sysctl
+from whisklab.lab.providers.nspawn.journal import Journal
+from whisklab.lab.providers.nspawn.layout import LABS, LabPaths
+from whisklab.lab.providers.nspawn.ready import tail, wait_for_ssh
+from whisklab.lab.providers.nspawn.record import Record
+from whisklab.lab.providers.nspawn.spec import SSH, UML, HostSpec, LabSpec
+
+
+@dataclass
+class Clock:
+    """Where the time of a run went, in seconds."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.monotonic)
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap."""
+        now = time.monotonic()
+        self.spent[name] = round(now - self._since, 2)
+        self._since = now
+
+
+def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dict[str, Any]:
+    """Make or start whatever is missing and wait for the SSH banner of every host.
+
+    Returns:
+        Ports and images of the hosts, which were made and started, which are not in the topology.
+    """
+    clock = Clock()
+    uml = any(host.kernel == UML for host in spec.hosts)
+    requirements.ensure(report, internet=spec.internet, uml=uml)
+    book = journal.begin(spec, owner)
+    _check_addresses(spec, book.record)
+    gone = _not_wanted(spec, book, report, prune=prune)
+    made = hosts.choose_image(book, spec, report)
+    clock.lap("image")
+    with locked("machine", report):
+        sysctl.make_room(_hosts_on_machine(book, spec))
+        modules.load(report)
+    lab_network.ensure(book, spec)
+    clock.lap("network")
+    started = []
+    for host in spec.hosts:
+        hosts.make_disk(book, spec, host)
+        if not alive(book.record.hosts[host.name].keeper):
+            _start(book, spec, host, report)
+            started.append(host.name)
+        hosts.forward(book, host)
+    book.save()
+    clock.lap("disks")
+    started += _wait(spec, book, started, report)
+    clock.lap("boot to SSH")
+    return {
+        "hosts": {host.name: book.record.hosts[host.name].ports for host in spec.hosts},
+        "made": made,
+        "started": started,
+        "removed" if prune else "left": gone,
+        "seconds": clock.spent,
+    }
+
+
+def stop(name: str, owner: int, report: Report) -> dict[str, Any]:
+    """Power every host off and remove all of the lab that runs; disks and ports are kept."""
+    book = _known(name, owner)
+    running = [host for host, record in book.record.hosts.items() if alive(record.keeper)]
+    if running:
+        report(f"powering off {', '.join(running)}")
+    killed = hosts.power_off(book, list(book.record.hosts))
+    lab_network.remove(book)
+    return {"stopped": running, "killed": killed}
+
+
+def rebuild(spec: LabSpec, owner: int, report: Report, names: list[str]) -> dict[str, Any]:
+    """Give hosts fresh disks; their addresses, ports and host keys stay."""
+    book = _known(spec.name, owner)
+    known = {host.name for host in spec.hosts}
+    if strangers := [name for name in names if name not in known]:
+        raise BadInput(f"the lab {spec.name!r} has no host {strangers[0]!r}")
+    for name in names or sorted(known & set(book.record.hosts)):
+        if name in book.record.hosts:
+            report(f"removing the disk of {name}")
+            ports = book.record.hosts[name].ports
+            book.record.hosts[name].disk_done = False
+            hosts.release(book, name)
+            remove_tree(book.paths.host(name).top, LABS)
+            book.record.hosts[name].ports = ports
+            book.save()
+    return up(spec, owner, report)
+
+
+def down(name: str, owner: int, report: Report) -> dict[str, Any]:
+    """Remove a lab: exactly what its record names, the record last; nothing if there is none."""
+    book = journal.read(name, owner)
+    if book is None:
+        _remove_beginning(LabPaths(name))
+        return {"removed": []}
+    removed = list(book.record.hosts)
+    for host in removed:
+        report(f"removing {host}")
+        hosts.delete(book, host)
+    lab_network.remove(book)
+    remove_tree(book.paths.top, LABS)
+    with locked("machine", report):
+        if not any(LABS.glob("*/record.json")):
+            sysctl.restore()
+            modules.unload()
+    return {"removed": removed}
+
+
+def _remove_beginning(paths: LabPaths) -> None:
+    """Remove what a run leaves that was killed before it wrote the record: nothing was made."""
+    if paths.top.is_dir():
+        paths.record.with_suffix(".new").unlink(missing_ok=True)
+        paths.top.rmdir()
+
+
+def _known(name: str, owner: int) -> Journal:
+    book = journal.read(name, owner)
+    if book is None:
+        raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`")
+    return book
+
+
+def _check_addresses(spec: LabSpec, record: Record) -> None:
+    for host in spec.hosts:
+        known = record.hosts.get(host.name)
+        if known and known.address != str(host.address):
+            raise BadInput(
+                f"host {host.name} was made with the address {known.address} and is to have"
+                f" {host.address}; say `address: {known.address}`"
+                f" or run `whisklab down {spec.name}`"
+            )
+
+
+def _not_wanted(spec: LabSpec, book: Journal, report: Report, *, prune: bool) -> list[str]:
+    names = {host.name for host in spec.hosts}
+    gone = [name for name in book.record.hosts if name not in names]
+    for name in gone:
+        if prune:
+            report(f"removing {name}, which is not in the topology")
+            hosts.delete(book, name)
+    return gone
+
+
+def _hosts_on_machine(book: Journal, spec: LabSpec) -> int:
+    """Hosts of all labs, counting by directory: a bound for limits, not an exact number."""
+    others = sum(1 for path in LABS.glob("*/hosts/*") if path.parts[-3] != book.record.lab)
+    return others + len(spec.hosts)
+
+
+def _start(book: Journal, spec: LabSpec, host: HostSpec, report: Report) -> None:
+    report(f"starting {host.name} ({host.address})")
+    hosts.start(book, spec, host)
+
+
+def _wait(spec: LabSpec, book: Journal, started: list[str], report: Report) -> list[str]:
+    """Wait for every host; one that was there but is ending just now is started again.
+
+    Returns:
+        The hosts started here.
+    """
+    problems = _problems(spec, book)
+    again = [host for host in spec.hosts if host.name in problems and host.name not in started]
+    for host in again:
+        if not alive(book.record.hosts[host.name].keeper):
+            _start(book, spec, host, report)
+    if again:
+        problems = _problems(spec, book)
+    for name, problem in problems.items():
+        console = tail(book.paths.host(name).console)
+        raise WhisklabError(f"host {name} {problem}; its console ends:\n{console}")
+    return [host.name for host in again]
+
+
+def _problems(spec: LabSpec, book: Journal) -> dict[str, str]:
+    records = book.record.hosts
+    ports = {host.name: records[host.name].ports[SSH] for host in spec.hosts}
+    return wait_for_ssh(ports, lambda name: alive(records[name].keeper))

@@ -1,0 +1,52 @@
+"""Programs of the machine that the provider runs, and the packages they come from."""
+
+from __future__ import annotations
+
+import shutil
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.common.run import Report, environment, run_long
+
+PROGRAMS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "umount": "mount",
+    "sysctl": "procps",
+}
+PATIENCE = 300  # seconds for another apt
+FOR_UML = {"linux.uml": "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
+FOR_INTERNET = {"slirp4netns": "slirp4netns", "nft": "nftables"}
+
+
+def missing(programs: dict[str, str], path: str) -> list[str]:
+    """The packages of the programs that are not in `path`."""
+    absent = [package for name, package in programs.items() if not shutil.which(name, path=path)]
+    return sorted(set(absent))
+
+
+def ensure(report: Report, *, internet: bool, uml: bool) -> None:
+    """Install the missing packages with apt.
+
+    Raises:
+        WhisklabError: there is no apt, or it failed; names the packages.
+    """
+    programs = PROGRAMS | (FOR_INTERNET if internet else {}) | (FOR_UML if uml else {})
+    path = environment()["PATH"]
+    packages = missing(programs, path)
+    if not packages:
+        return
+    wish = " ".join(packages)
+    if not shutil.which("apt-get", path=path):
+        raise WhisklabError(f"the embedded lab needs these packages, please install them: {wish}")
+    report(f"installing {wish}")
+    # Another lab that comes up for the first time, or the machine itself, may be installing too.
+    patience = ["-o", f"DPkg::Lock::Timeout={PATIENCE}"]
+    install = ["apt-get", *patience, "install", "--yes", "--no-install-recommends", *packages]
+    try:
+        run_long(install, report)
+    except WhisklabError:
+        run_long(["apt-get", "update"], report)  # lists may be missing or old
+        run_long(install, report)

@@ -1,0 +1,110 @@
+"""How a host with its own kernel boots and ends. The keeper calls this."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import tarfile
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import NoReturn
+
+from whisklab.lab.common.run import environment
+from whisklab.lab.providers.nspawn import network, seed
+from whisklab.lab.providers.nspawn.layout import UML_RUN, HostPaths, LabPaths
+from whisklab.lab.providers.nspawn.namespaces import enter_network
+from whisklab.lab.providers.nspawn.plan import REBOOT, Plan
+from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec
+from whisklab.lab.providers.uml import image_files
+from whisklab.lab.providers.uml.image import disk_of
+
+_PROGRAM = "linux.uml"  # of the package user-mode-linux
+# Its memory is a file of the machine's that only grows as it is used. apt with Debian's package
+# lists wants 512 MB; the rest keeps what is written until it is on the disk.
+_MEMORY = "768M"
+# arch/um/drivers/mconsole.h: magic, version, length, and a text of at most 512 bytes.
+_MCONSOLE = struct.Struct("=III512s")
+_MAGIC, _VERSION = 0xCAFEBABE, 2
+_END = b"cad"  # ctrl-alt-del
+
+
+def make_disk(paths: HostPaths, image: Path, lab: LabSpec, host: HostSpec) -> None:
+    """Make a host's identity; its disk is the image, and a file of what it writes over it."""
+    paths.top.mkdir(mode=0o755, parents=True)
+    seed.identity(paths, image, lab)
+    refresh(paths, lab, host)
+
+
+def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
+    """Pack the host's identity, with what may differ from one boot to the next, for its boot."""
+    seed.refresh(paths, lab, host)
+    beside = paths.seed.with_suffix(".new")
+    with tarfile.open(beside, "w", format=tarfile.GNU_FORMAT) as archive:
+        for path in sorted(paths.upper.rglob("*")):
+            name = str(path.relative_to(paths.upper))
+            archive.add(path, name, recursive=False, filter=_by_number)
+    beside.chmod(0o600)
+    beside.replace(paths.seed)
+    paths.rebooted.write_text(f"#!/bin/sh\nexit {REBOOT}\n", encoding="ascii")
+    paths.rebooted.chmod(0o755)
+
+
+def _by_number(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Names of users are of this machine, numbers are the host's."""
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def prepare(lab: LabPaths, plan: Plan) -> None:
+    """Give the host its link to the lab's bridge."""
+    network.make_tap(lab.netns, IPv4Address(plan.address))
+    UML_RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def command(lab: LabPaths, plan: Plan) -> list[str]:
+    """The kernel as a program, with all it is told.
+
+    When it reboots it becomes the program that it was called by, which is ours: it would start
+    itself in a process that still has its link open, and not get it again.
+    """
+    paths = lab.host(plan.host)
+    address = IPv4Address(plan.address)
+    wide = IPv4Network(plan.network)
+    # Segments as large as the bridge passes them (gro): without it large writes hang.
+    nic = (
+        f"{image_files.NIC}:transport=tap,ifname={network.link_name(address)},depth=128,gro=1,"
+        f"mac={network.mac(address)}"
+    )
+    return [
+        str(paths.rebooted), f"mem={_MEMORY}",
+        f"umid={lab.machine(plan.host)}", f"uml_dir={UML_RUN}/",
+        f"ubd0={paths.cow},{disk_of(plan.image)}", f"ubd1r={paths.seed}", nic,
+        "root=/dev/ubda", "rw", f"init={image_files.INIT}", "quiet",
+        f"{image_files.ADDRESS}={address}/{wide.prefixlen}", f"{image_files.GATEWAY}={wide[1]}",
+        "con0=null,fd:1", "con=null",
+    ]  # fmt: skip
+
+
+def become(lab: LabPaths, plan: Plan) -> NoReturn:
+    """Become the host, in the lab's network namespace.
+
+    On one processor, since it uses one at a time: each of its system calls passes between two
+    processes, which takes three times as long when they are on different ones (measured on 2).
+    Which one, the number of the process decides, so that several labs do not share one.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
+    enter_network(network.path(lab.netns))
+    os.execvpe(_PROGRAM, command(lab, plan), environment())  # noqa: S606
+
+
+def power_off(_child: int, lab: LabPaths, plan: Plan) -> None:
+    """Ask the host to power off; nothing when it does not listen (any more)."""
+    request = _MCONSOLE.pack(_MAGIC, _VERSION, len(_END), _END)
+    with (
+        suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as console,
+    ):
+        console.sendto(request, str(UML_RUN / lab.machine(plan.host) / "mconsole"))

@@ -1,0 +1,91 @@
+"""The stand-in for k3s: Kubernetes itself, and the images of k3s's bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.standins import cache, debian, images, layers
+from whisklab.lab.standins.cache import File, Standin
+from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.images import Image, busybox_image, write_bundle
+
+DEFAULT_VERSION = "v1.34.4+k3s1"
+
+_COMPONENT = "k8s.io/component-base/version"
+
+
+@dataclass(frozen=True)
+class _Version:
+    modfile: str  # the go.mod that names this Kubernetes
+    go: tuple[int, int]  # the oldest Go that compiles it
+
+
+_VERSIONS = {
+    DEFAULT_VERSION: _Version("go.mod", (1, 24)),
+    "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),  # for tests of upgrades
+}
+
+
+def k3s(version: str) -> Standin:
+    """Return the stand-in for a version of k3s.
+
+    Raises:
+        WhisklabError: there is none of that version.
+    """
+    spec = _VERSIONS.get(version)
+    if spec is None:
+        known = ", ".join(_VERSIONS)
+        raise WhisklabError(f"the lab has no k3s stand-in {version}; it can build {known}")
+    sources = cache.SOURCES / "k3s"
+    flags = _flags(sources, version, spec)
+
+    def make(work: Path, target: Path, report: Report) -> Mapping[str, File]:
+        go_build(sources, ".", target / "k3s", flags=flags, label="Kubernetes", report=report)
+        arch = cache.architecture()
+        bundle = f"k3s-airgap-images-{arch}.tar.gz"
+        write_bundle(_images(sources, work, report), target / bundle, arch=arch)
+        return {"k3s": File("k3s", arch), "airgap-images": File(bundle, arch)}
+
+    code = (__file__, debian.__file__, layers.__file__, images.__file__)
+    return Standin("k3s", version, sources, spec.go, flags, code, make)
+
+
+def _images(sources: Path, work: Path, report: Report) -> list[Image]:
+    plain = build_flags({})
+    go_build(sources, "./pause", work / "pause", flags=plain, label="pause", report=report)
+    go_build(sources / "coredns", ".", work / "coredns", flags=plain, label="CoreDNS",
+             report=report)  # fmt: skip
+    busybox = debian.busybox(work)
+    return [
+        Image("docker.io/rancher/mirrored-pause:3.6", {"pause": work / "pause"}, ["/pause"]),
+        Image(f"docker.io/rancher/mirrored-coredns-coredns:{_coredns_version(sources)}",
+              {"coredns": work / "coredns"}, ["/coredns"]),
+        busybox_image("docker.io/rancher/mirrored-library-busybox:1.36.1", busybox),
+    ]  # fmt: skip
+
+
+def _flags(sources: Path, version: str, spec: _Version) -> list[str]:
+    major, minor = version.removeprefix("v").split(".")[:2]
+    return [
+        f"-modfile={spec.modfile}",
+        *build_flags({
+            "main.version": version,
+            "whisklab/standins/k3s/server.CoreDNS": _coredns_version(sources),
+            f"{_COMPONENT}.gitVersion": version,
+            f"{_COMPONENT}.gitMajor": major,
+            f"{_COMPONENT}.gitMinor": minor,
+            "k8s.io/client-go/pkg/version.gitVersion": version,
+        }),
+    ]  # fmt: skip
+
+
+def _coredns_version(sources: Path) -> str:
+    path = sources / "coredns" / "go.mod"
+    found = re.search(r"github\.com/coredns/coredns v(\S+)", cache.text_of(path))
+    if found is None:
+        raise WhisklabError(f"{path} names no version of CoreDNS")
+    return found[1]
