@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,6 +12,7 @@ from whisklab.cli.progress import Progress
 from whisklab.cli.tables import table
 from whisklab.lab import manage
 from whisklab.lab import status as statuses
+from whisklab.lab.manage import Brought
 from whisklab.lab.topology import check_lab_name
 
 _lab = click.argument("lab")
@@ -64,9 +64,9 @@ def stop(lab: str) -> None:
     """Power the machines of LAB off; their disks, addresses and ports stay."""
     with Progress() as progress:
         result = manage.stop(lab, progress.report)
-    click.echo(f"stopped: {_names(result['stopped'])}")
-    if result["killed"]:
-        click.echo(f"killed, as they did not power off in time: {_names(result['killed'])}")
+    click.echo(f"stopped: {names(result.machines)}")
+    if result.killed:
+        click.echo(f"killed, as they did not power off in time: {names(result.killed)}")
 
 
 @click.command()
@@ -75,19 +75,19 @@ def stop(lab: str) -> None:
 def down(lab: str, images: bool) -> None:
     """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
     with Progress() as progress:
-        result = manage.down(lab, progress.report)
+        removed = manage.down(lab, progress.report)
         cleaned = manage.clean(progress.report) if images else None
-    click.echo(f"removed: {_names(result['removed'])}")
-    if cleaned:
-        click.echo(f"removed images: {_names(cleaned['removed'])}")
+    click.echo(f"removed: {names(removed)}")
+    if cleaned is not None:
+        click.echo(f"removed images: {names(cleaned)}")
 
 
 @click.command()
 def clean() -> None:
     """Remove cached images of machines that no lab uses."""
     with Progress() as progress:
-        result = manage.clean(progress.report)
-    click.echo(f"removed images: {_names(result['removed'])}")
+        removed = manage.clean(progress.report)
+    click.echo(f"removed images: {names(removed)}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -100,11 +100,11 @@ def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
     os.execvp(argv[0], argv)  # noqa: S606 (ssh takes over this terminal)
 
 
-def print_up(lab: str, result: dict[str, Any]) -> None:
+def print_up(lab: str, result: Brought) -> None:
     """Show what `whisklab.lab.manage.up` returned, and how to reach the machines."""
-    if result.get("left"):
-        click.echo(f"not in the topology, removed with --prune: {_names(result['left'])}")
-    if not result["started"] and not result.get("first"):
+    if result.up.left:
+        click.echo(f"not in the topology, removed with --prune: {names(result.up.left)}")
+    if not result.up.started and not result.first:
         click.echo(f"{lab}: nothing to do, all machines are up")
         return
     known = statuses.known(lab)
@@ -114,11 +114,12 @@ def print_up(lab: str, result: dict[str, Any]) -> None:
     ]
     for line in table([("host", "groups", "address", "reach it with"), *rows]):
         click.echo(line)
-    spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in result["seconds"].items())
+    spent = "  ".join(f"{name} {seconds:.1f} s" for name, seconds in result.up.seconds.items())
     click.echo(f"{lab} is up: {spent}")
     kind = "upstream" if known.catalogue == "upstream" else f"stand-ins, {known.catalogue}"
-    click.echo(f"artifacts: {kind} ({result['why']})")
+    click.echo(f"artifacts: {kind} ({result.choice.why})")
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(names) or "nothing"
+def names(machines: Iterable[str]) -> str:
+    """Write names for people."""
+    return ", ".join(machines) or "nothing"

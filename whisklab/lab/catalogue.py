@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput
-from whisklab.lab.root import Report
+from whisklab.lab.common.run import Report
 
 UPSTREAM = "upstream"
 FILE = Path("files/catalogue.yaml")  # below the current directory, as inventories are

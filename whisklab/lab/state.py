@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput
+from whisklab.lab.common import machine
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.topology import check_lab_name
 from whisklab.paths import state_dir
 
 
 @dataclass(frozen=True)
 class Host:
-    """How to reach one host, and what it is for."""
+    """A machine, and how to reach it: `forwards` are local ports by its own, without ssh's."""
 
-    name: str
-    groups: list[str]
+    machine: Machine
     ssh_address: str
     ssh_port: int
-    address: str
     forwards: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.machine.name
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the inventory that it is in."""
+        return self.machine.groups
+
+    @property
+    def address(self) -> str:
+        """Its address in the lab's network."""
+        return str(self.machine.address)
+
+    def as_data(self) -> dict[str, Any]:
+        """The host as JSON has it."""
+        reach = {"ssh_address": self.ssh_address, "ssh_port": self.ssh_port}
+        return {**self.machine.as_data(), **reach, "forwards": self.forwards}
+
+
+def _host(data: dict[str, Any]) -> Host:
+    # Before there were snapshots, ports and kernel were not written down here.
+    made = machine.parse({"ports": data["forwards"], "kernel": machine.SHARED, **data})
+    return Host(made, data["ssh_address"], data["ssh_port"], data["forwards"])
 
 
 @dataclass(frozen=True)
@@ -86,17 +112,23 @@ def paths(name: str) -> StatePaths:
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file in one step; nobody else can read it before or after."""
+    write_bytes(path, text.encode(), mode)
+
+
+def write_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file in one step, as `write` does."""
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)
     beside.touch(mode=0o600)
-    beside.write_text(text, encoding="utf-8")
+    beside.write_bytes(content)
     beside.chmod(mode)
     beside.replace(path)
 
 
 def save(lab: Lab) -> None:
     """Write lab.json."""
-    write(paths(lab.name).lab, json.dumps(asdict(lab), indent=1) + "\n")
+    data = {**vars(lab), "hosts": [host.as_data() for host in lab.hosts]}
+    write(paths(lab.name).lab, json.dumps(data, indent=1) + "\n")
 
 
 def load(name: str) -> Lab | None:
@@ -108,7 +140,7 @@ def load(name: str) -> Lab | None:
     file = paths(name).lab
     try:
         data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        hosts = [Host(**host) for host in data.pop("hosts")]
+        hosts = [_host(host) for host in data.pop("hosts")]
         return Lab(**data, hosts=hosts)
     except FileNotFoundError:
         return None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from whisklab.errors import BadInput, WhisklabError
+from whisklab.errors import BadInput
+from whisklab.lab import provider as providers
 from whisklab.lab import state
-from whisklab.lab.common.process import alive, boot_id
-from whisklab.lab.providers.nspawn import record as records
-from whisklab.lab.providers.nspawn.layout import LabPaths
 from whisklab.lab.state import Host, Lab
 
 _TIMEOUT = 2.0
@@ -34,22 +32,16 @@ def read(name: str) -> dict[str, Any]:
         BadInput: there is no such lab.
     """
     lab = known(name)
-    record = records.read(LabPaths(name).record)
-    if record is None:
-        raise WhisklabError(f"root has no record of the lab {name!r}: run `whisklab up {name}`")
-    record.after_reboot(boot_id())
+    running = providers.get(lab.provider).running(name)
     hosts = []
     for host in lab.hosts:
-        made = record.hosts.get(host.name)
-        if made is None or not alive(made.keeper):
-            what = "stopped"
-        else:
-            what = "up" if _answers(host) else "running"
+        reached = "up" if host.name in running and _answers(host) else "running"
+        what = reached if host.name in running else "stopped"
         hosts.append(
             {
                 "name": host.name,
                 "state": what,
-                "groups": host.groups,
+                "groups": list(host.groups),
                 "address": host.address,
                 "ssh_port": host.ssh_port,
                 "forwards": host.forwards,

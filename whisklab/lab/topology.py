@@ -17,13 +17,12 @@ from pydantic import (
 )
 
 from whisklab.errors import BadInput
+from whisklab.lab import provider as providers
+from whisklab.lab.common.machine import SSH, Machine
 from whisklab.lab.common.names import is_host_name, is_lab_name, is_user_name
-from whisklab.lab.providers.nspawn.network import UPLINK_NETWORK
 from whisklab.lab.yaml_input import read_yaml, sentence
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
-SSH = 22
-UPLINK = IPv4Network(UPLINK_NETWORK)
 WIDEST, NARROWEST = 16, 28  # prefixes of a lab's network
 PROVIDERS_TO_COME = ("multipass", "vagrant")
 
@@ -32,9 +31,11 @@ GROUPS: tuple[Group, ...] = ("masters", "workers", "storage", "registry")
 
 
 def _provider(value: object) -> object:
-    if value in PROVIDERS_TO_COME:
-        raise ValueError(f"nspawn (the provider {value} is not there yet)")
-    return value
+    if value in providers.names():
+        return value
+    known = " or ".join(providers.names())
+    yet = f" (the provider {value} is not there yet)" if value in PROVIDERS_TO_COME else ""
+    raise ValueError(f"{known}{yet}")
 
 
 def _network(value: object) -> object:
@@ -85,7 +86,7 @@ class Host(_Strict):
 class Topology(_Strict):
     """A lab as its file describes it, with every default filled in."""
 
-    provider: Annotated[Literal["nspawn"], BeforeValidator(_provider)] = "nspawn"
+    provider: Annotated[str, BeforeValidator(_provider)] = "nspawn"
     catalogue: Literal["auto", "upstream", "standins"] = "auto"
     internet: bool = False
     network: Annotated[IPv4Network, BeforeValidator(_network)] = IPv4Network("10.77.0.0/24")
@@ -98,8 +99,6 @@ class Topology(_Strict):
             if not is_host_name(name):
                 raise ValueError(f"hosts: {name!r} is no host name (lower-case letters, digits, -)")
         self.addresses()
-        if self.internet and self.network.overlaps(UPLINK):
-            raise ValueError(f"network: expected another network than {UPLINK}, the NAT's own")
         return self
 
     @property
@@ -128,6 +127,19 @@ class Topology(_Strict):
             result[name] = following
             following += 1
         return result
+
+    def machines(self) -> tuple[Machine, ...]:
+        """The machines, in the order of the file."""
+        return tuple(
+            Machine(
+                name,
+                tuple(self.hosts[name].groups),
+                address,
+                (SSH, *self.hosts[name].forward),
+                self.hosts[name].kernel,
+            )
+            for name, address in self.addresses().items()
+        )
 
     def _check_addresses(self, said: dict[str, IPv4Address]) -> None:
         reserved = {self.network.network_address, self.network.broadcast_address, self.gateway}

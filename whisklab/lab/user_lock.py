@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisklab.lab.common.lock import locked
-from whisklab.lab.root import Report
+from whisklab.lab.common.run import Report
 from whisklab.paths import state_dir
 
 

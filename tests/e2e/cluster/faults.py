@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from tests.e2e.cluster.site import Site
 from whisklab.lab.providers.nspawn.layout import LabPaths
@@ -173,7 +174,7 @@ def link_cut(site: Site, host: str) -> Iterator[None]:
     """
     address = next(each["address"] for each in site.lab["hosts"] if each["name"] == host)
     sudo = [] if os.geteuid() == 0 else ["sudo"]
-    link = [*sudo, "ip", "-n", LabPaths(site.name).netns, "link", "set",
+    link = [*sudo, "ip", "-n", LabPaths(site.name, Path()).netns, "link", "set",
             link_name(IPv4Address(address))]  # fmt: skip
     subprocess.run([*link, "nomaster"], check=True)
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common.release import Release, parse_os_release
 from whisklab.lab.providers.nspawn import image, image_files, network, requirements, seed
 from whisklab.lab.providers.nspawn.aptrepo import pick_sources
-from whisklab.lab.providers.nspawn.image import Release, digest, parse_os_release, recipe
+from whisklab.lab.providers.nspawn.image import digest, recipe
 from whisklab.lab.providers.nspawn.layout import LabPaths
-from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec, parse
+from whisklab.lab.providers.nspawn.spec import LabSpec, parse
 
 DEBIAN = 'PRETTY_NAME="Debian 12"\nID=debian\nVERSION_CODENAME=bookworm\n'
 
@@ -60,9 +62,12 @@ def test_what_deploys_install_is_in_the_repository_and_not_in_the_image() -> Non
     assert not set(image_files.REPOSITORY_PACKAGES) & set(image_files.PACKAGES)
 
 
+DISKS = Path("/disks")
+
+
 def test_names_of_two_labs_and_hosts_never_meet() -> None:
-    assert LabPaths("a-b").host_netns("c") != LabPaths("a").host_netns("b-c")
-    longest = LabPaths("a" * 21).machine("b" * 32)
+    assert LabPaths("a-b", DISKS).host_netns("c") != LabPaths("a", DISKS).host_netns("b-c")
+    longest = LabPaths("a" * 21, DISKS).machine("b" * 32)
     assert len(longest) <= 64  # a machine's name, as a host's
 
 
@@ -78,7 +83,8 @@ def test_every_host_knows_itself_and_its_neighbours() -> None:
         {
             "name": name,
             "address": f"10.77.0.{last}",
-            "forward": [],
+            "ports": [],
+            "groups": [],
             "host_key": "",
             "kernel": "shared",
         }
@@ -86,7 +92,6 @@ def test_every_host_knows_itself_and_its_neighbours() -> None:
     ]
     base = {"name": "x", "user": "lab", "authorized_key": "", "network": "10.77.0.0/24"}
     lab: LabSpec = parse({**base, "internet": False, "hosts": hosts})
-    assert isinstance(lab.hosts[0], HostSpec)
     assert seed.hosts_file(lab).splitlines()[-2:] == ["10.77.0.11 a", "10.77.0.12 b"]
 
 

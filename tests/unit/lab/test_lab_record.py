@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common import process
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.process import Process
 from whisklab.lab.providers.nspawn import gate, journal, layout, record, spec
 from whisklab.lab.providers.nspawn.record import HostRecord, Record
@@ -21,8 +24,15 @@ from whisklab.lab.providers.nspawn.record import HostRecord, Record
 processes = st.none() | st.builds(Process, pid=st.integers(1, 1 << 22), start=st.integers(0))
 hosts = st.builds(
     HostRecord,
+    machine=st.builds(
+        Machine,
+        name=st.text(),
+        groups=st.lists(st.text()).map(tuple),
+        address=st.ip_addresses(v=4),
+        ports=st.lists(st.integers(23, 65535), unique=True).map(lambda more: (22, *more)),
+        kernel=st.sampled_from(["shared", "uml"]),
+    ),
     image=st.text(),
-    address=st.text(),
     ports=st.dictionaries(st.integers(1, 65535), st.integers(1, 65535)),
     keeper=processes,
     forwarder=processes,
@@ -37,6 +47,9 @@ labs = st.builds(
     boot_id=st.text(),
     network=st.text(),
     internet=st.booleans(),
+    disks=st.text(),
+    paused=st.booleans(),
+    clone=st.text(),
     netns=st.none() | st.text(),
     slirp=processes,
     hosts=st.dictionaries(st.text(), hosts),
@@ -46,7 +59,7 @@ labs = st.builds(
 def host(**changes: str) -> dict[str, object]:
     """A host as the user's side describes it."""
     plain = {"name": "a", "address": "10.77.0.11", "host_key": "", "kernel": "shared"}
-    return {**plain, "forward": [], **changes}
+    return {**plain, "groups": [], "ports": [], **changes}
 
 
 @given(labs)
@@ -83,13 +96,28 @@ def test_what_is_no_record_is_told(tmp_path: Path, text: str) -> None:
         record.read(file)
 
 
+def test_a_record_of_before_there_were_snapshots_is_read() -> None:
+    host: dict[str, object]
+    host = {"image": "i", "address": "10.0.0.11", "ports": {"22": 4001, "80": 4002},
+            "keeper": {"pid": 5, "start": 6}, "forwarder": None, "cgroups": [], "netns": "n",
+            "disk_done": True, "kernel": "uml"}  # fmt: skip
+    old = {"version": 1, "lab": "x", "owner": 7, "boot_id": "b", "network": "10.0.0.0/24",
+           "internet": False, "netns": "n", "netns_done": True, "slirp": None,
+           "hosts": {"a": host}}  # fmt: skip
+    found = record.parse(json.dumps(old))
+    assert found.disks == "/var/lib/whisklab/labs/x/hosts"
+    made = found.hosts["a"]
+    assert made.machine == Machine("a", (), IPv4Address("10.0.0.11"), (22, 80), "uml")
+    assert (made.ports, made.keeper) == ({22: 4001, 80: 4002}, Process(5, 6))
+
+
 def test_writing_leaves_the_old_record_until_the_new_one_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
-    lab = Record("x", 0, "boot", "10.0.0.0/24", internet=False)
+    lab = Record("x", 0, "boot", "10.0.0.0/24", internet=False, disks="/disks")
     record.write(lab, file)
     file.with_suffix(".new").write_text("half a rec")  # as a crash leaves it
     assert record.read(file) == lab
-    lab.hosts["a"] = HostRecord("image", "10.0.0.11")
+    lab.hosts["a"] = HostRecord(Machine("a", (), IPv4Address("10.0.0.11")), "image")
     record.write(lab, file)
     assert record.read(file) == lab
     assert not file.with_suffix(".new").exists()
@@ -100,7 +128,8 @@ def lab_spec(name: str = "x", network: str = "10.77.0.0/24") -> spec.LabSpec:
     host = {
         "name": "a",
         "address": network.replace("0/24", "11"),
-        "forward": [80],
+        "ports": [80],
+        "groups": ["masters"],
         "host_key": "k",
         "kernel": "shared",
     }

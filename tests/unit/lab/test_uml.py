@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import tarfile
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from whisklab.lab import kernel
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.providers.nspawn import image_files as common
+from whisklab.lab.providers.nspawn import kernel
 from whisklab.lab.providers.nspawn.image import digest
 from whisklab.lab.providers.nspawn.layout import HostPaths, LabPaths
 from whisklab.lab.providers.nspawn.plan import REBOOT, Plan
@@ -20,12 +22,13 @@ from whisklab.lab.providers.uml import image, image_files, machine
 from whisklab.lab.topology import Topology
 from whisklab.lab.topology import parse as topology
 
-PLAN = Plan("x", "s", "digest", "10.77.0.0/24", "10.77.0.14", "uml")
+HOST = Machine("s", ("storage",), IPv4Address("10.77.0.14"), kernel="uml")
+PLAN = Plan("x", "/disks", "digest", "10.77.0.0/24", HOST)
+PATHS = LabPaths("x", Path("/disks"))
 
 
 def lab() -> LabSpec:
     """A lab of one host."""
-    host = {"name": "s", "address": "10.77.0.14", "forward": [], "host_key": "K", "kernel": "uml"}
     return parse(
         {
             "name": "x",
@@ -33,7 +36,7 @@ def lab() -> LabSpec:
             "authorized_key": "A",
             "network": "10.77.0.0/24",
             "internet": False,
-            "hosts": [host],
+            "hosts": [{**HOST.as_data(), "host_key": "K"}],
         }
     )
 
@@ -58,17 +61,17 @@ def test_a_host_has_its_own_kernel_when_it_needs_one(
 ) -> None:
     monkeypatch.setattr(kernel, "has_filesystem", lambda name: has_nfsd and name == "nfsd")
     monkeypatch.setattr("platform.machine", lambda: runs_on)
-    assert kernel.chosen(hosts(f"s: {host}").hosts["s"]) == expected
+    assert kernel.decided(hosts(f"s: {host}").machines()[0]).kernel == expected
 
 
 def test_mount_nfs_is_built_only_for_who_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "program", lambda _: Path("/built"))
     with_storage, without = hosts("s: {groups: [storage]}, a: {}"), hosts("a: {}")
     monkeypatch.setattr(kernel, "has_filesystem", lambda _: False)
-    assert kernel.nfs_client(with_storage, print) == Path("/built")
-    assert kernel.nfs_client(without, print) is None
+    assert kernel.nfs_client(with_storage.machines(), print) == Path("/built")
+    assert kernel.nfs_client(without.machines(), print) is None
     monkeypatch.setattr(kernel, "has_filesystem", lambda _: True)
-    assert kernel.nfs_client(with_storage, print) is None
+    assert kernel.nfs_client(with_storage.machines(), print) is None
 
 
 def test_an_image_is_named_by_all_that_goes_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +116,8 @@ def test_a_kernel_that_reboots_tells_its_keeper(tmp_path: Path) -> None:
     paths.upper.joinpath("etc/ssh").mkdir(parents=True)
     machine.refresh(paths, lab(), lab().hosts[0])
     assert subprocess.run([paths.rebooted], check=False).returncode == REBOOT
-    argv = machine.command(LabPaths("x"), PLAN)
-    assert argv[0] == str(LabPaths("x").host("s").rebooted)
+    argv = machine.command(PLAN)
+    assert argv[0] == str(PATHS.host("s").rebooted)
     assert f"{image_files.ADDRESS}=10.77.0.14/24" in argv
     assert f"{image_files.GATEWAY}=10.77.0.1" in argv
 
@@ -123,12 +126,12 @@ def test_power_off_is_a_message_to_the_console(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "UML_RUN", tmp_path)
-    machine.power_off(0, LabPaths("x"), PLAN)  # nobody listens
-    directory = tmp_path / LabPaths("x").machine("s")
+    machine.power_off(0, PLAN)  # nobody listens
+    directory = tmp_path / PATHS.machine("s")
     directory.mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as console:
         console.bind(str(directory / "mconsole"))
-        machine.power_off(0, LabPaths("x"), PLAN)
+        machine.power_off(0, PLAN)
         magic, version, length, text = machine._MCONSOLE.unpack(console.recv(1024))
     assert (magic, version, text[:length]) == (0xCAFEBABE, 2, b"cad")
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisklab.lab.common.run import Report
-from whisklab.lab.providers.nspawn.layout import LOCKS
+
+LOCKS = Path("/run/whisklab/locks")  # of root
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from whisklab.lab.providers.nspawn.image import parse_os_release
+from whisklab.lab.common.release import parse_os_release
 from whisklab.lab.standins import cache, debian, layers
 from whisklab.lab.standins.cache import File, Standin
 from whisklab.lab.standins.gobuild import Report

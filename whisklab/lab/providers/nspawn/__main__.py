@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.lock import locked
 from whisklab.lab.common.names import is_lab_name
-from whisklab.lab.providers.nspawn import images, lab, spec
+from whisklab.lab.providers.nspawn import copies, images, lab, snapshots, spec
 
 
 def _say(event: str, value: object) -> None:
@@ -22,6 +24,33 @@ def _report(text: str) -> None:
     _say("progress", text)
 
 
+Verb = Callable[[dict[str, Any], str, int], dict[str, Any]]  # request, lab, owner
+_VERBS: dict[str, Verb] = {
+    "up": lambda request, _lab, owner: lab.up(
+        spec.parse(request), owner, _report, prune=bool(request["prune"])
+    ),
+    "rebuild": lambda request, _lab, owner: lab.rebuild(
+        spec.parse(request), owner, _report, list(request["only"])
+    ),
+    "stop": lambda _request, name, owner: lab.stop(name, owner, _report),
+    "snapshot": lambda request, _lab, owner: copies.snapshot(
+        spec.parse(request), owner, _report, request
+    ),
+    "snapshots": lambda _request, name, _owner: {
+        "snapshots": [each.listed() for each in snapshots.everything(name)]
+    },
+    "recall": lambda request, name, owner: copies.recall(
+        name, str(request["snapshot"]), owner, _report
+    ),
+    "restore": lambda request, _lab, owner: copies.restore(
+        spec.parse(request), owner, _report, str(request["snapshot"])
+    ),
+    "delete": lambda request, name, owner: copies.delete(
+        name, str(request["snapshot"]), owner, _report
+    ),
+}
+
+
 def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     if verb == "clean":
         return images.clean(_report)
@@ -29,19 +58,29 @@ def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     if not is_lab_name(name):
         raise BadInput(f"{name!r} cannot name a lab")
     owner = int(request["owner"])  # the user's side says who; it could become root anyway
+    if verb == "clone":
+        return _clone(request, owner)
     with locked(f"lab-{name}", _report) as lock:
-        match verb:
-            case "up":
-                return lab.up(spec.parse(request), owner, _report, prune=bool(request["prune"]))
-            case "rebuild":
-                return lab.rebuild(spec.parse(request), owner, _report, list(request["only"]))
-            case "stop":
-                return lab.stop(name, owner, _report)
-            case "down":
-                result = lab.down(name, owner, _report)
-                lock.unlink()
-                return result
-    raise BadInput(f"{verb!r} is none of up, rebuild, stop, down, clean")
+        if verb == "down":
+            result = lab.down(name, owner, _report)
+            lock.unlink()
+            return result
+        if verb not in _VERBS:
+            raise BadInput(f"{verb!r} is no verb of this provider")
+        return _VERBS[verb](request, name, owner)
+
+
+def _clone(request: dict[str, Any], owner: int) -> dict[str, Any]:
+    source = str(request["source"])
+    if not is_lab_name(source):
+        raise BadInput(f"{source!r} cannot name a lab")
+    wish = spec.parse(request)
+    original = spec.parse({**request, "name": source})
+    with ExitStack() as stack:
+        # The locks of two labs, in the order in which everybody takes them.
+        for name in sorted({source, wish.name}):
+            stack.enter_context(locked(f"lab-{name}", _report))
+        return copies.clone(wish, owner, _report, request, original)
 
 
 def main() -> int:

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import os
 import signal
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NoReturn
 
-from whisklab.lab.common.run import environment, run
+from whisklab.lab.common.machine import Machine
+from whisklab.lab.common.run import Report, environment, run
 from whisklab.lab.providers.nspawn import network, seed
 from whisklab.lab.providers.nspawn.image import root_of
 from whisklab.lab.providers.nspawn.image_files import MOUNT_NFS
 from whisklab.lab.providers.nspawn.layout import REAL_DIRECTORIES, HostPaths, LabPaths
 from whisklab.lab.providers.nspawn.namespaces import own_mounts
 from whisklab.lab.providers.nspawn.plan import Plan
-from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec
+from whisklab.lab.providers.nspawn.spec import LabSpec
 
 # No lock files outside the lab; no filters, as kubelet and runc set their own.
 _NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_LOCK": "0", "SYSTEMD_SECCOMP": "0"}
+_RUNTIME = Path("/run/systemd/nspawn/propagate")
 _DEVICES = ("/dev/fuse", "/dev/kmsg")  # mount.nfs of the lab's stand-in; kubelet
 
 
-def make_disk(paths: HostPaths, image: Path, lab: LabSpec, host: HostSpec) -> None:
+PROGRAMS: dict[str, str] = {}
+
+
+def image(base: str, _report: Report) -> str:
+    """Its disks are made over the image of the hosts itself."""
+    return base
+
+
+def make_disk(paths: HostPaths, root: Path, lab: LabSpec, host: Machine) -> None:
     """Make a host's disk: an empty overlay with the host's own identity on it."""
     paths.top.mkdir(mode=0o755, parents=True)
     for directory in (paths.work, paths.root):
         directory.mkdir(mode=0o755)
-    seed.identity(paths, image, lab)
+    seed.identity(paths, root, lab)
     refresh(paths, lab, host)
 
 
-def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
+def refresh(paths: HostPaths, lab: LabSpec, host: Machine) -> None:
     """Write what may differ from one boot to the next."""
     for name in REAL_DIRECTORIES:
         paths.real(name).mkdir(mode=0o755, exist_ok=True)
@@ -40,17 +50,16 @@ def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
         seed.put_program(paths, MOUNT_NFS, lab.mount_nfs)
 
 
-def prepare(lab: LabPaths, plan: Plan) -> None:
+def prepare(plan: Plan) -> None:
     """Give the host a network of its own."""
+    lab, host = plan.paths, plan.machine
     wide = IPv4Network(plan.network)
-    network.make_host(
-        lab.netns, lab.host_netns(plan.host), wide, wide[1], IPv4Address(plan.address)
-    )
+    network.make_host(lab.netns, lab.host_netns(host.name), wide, wide[1], host.address)
 
 
-def command(lab: LabPaths, plan: Plan) -> list[str]:
+def command(plan: Plan) -> list[str]:
     """The systemd-nspawn command of a host: a whole machine, not a sandbox."""
-    host = plan.host
+    lab, host = plan.paths, plan.machine.name
     paths = lab.host(host)
     binds = [f"--bind={device}" for device in _DEVICES if Path(device).exists()]
     binds += [f"--bind={paths.real(name)}:{at}" for name, at in REAL_DIRECTORIES.items()]
@@ -63,7 +72,7 @@ def command(lab: LabPaths, plan: Plan) -> list[str]:
     ]  # fmt: skip
 
 
-def become(lab: LabPaths, plan: Plan) -> NoReturn:
+def become(plan: Plan) -> NoReturn:
     """Become systemd-nspawn, with the host's mounts.
 
     Raises:
@@ -72,13 +81,20 @@ def become(lab: LabPaths, plan: Plan) -> NoReturn:
     own_mounts()
     # Slave: what the machine unmounts goes away here too, what we mount does not show there.
     run(["mount", "--make-rslave", "/"])
-    paths = lab.host(plan.host)
+    paths = plan.paths.host(plan.machine.name)
     layers = f"lowerdir={root_of(plan.image)},upperdir={paths.upper},workdir={paths.work}"
     run(["mount", "-t", "overlay", "overlay", "-o", layers, str(paths.root)])
-    argv = command(lab, plan)
+    argv = command(plan)
     os.execvpe(argv[0], argv, {**environment(), **_NSPAWN_ENVIRONMENT})  # noqa: S606
 
 
-def power_off(child: int, _lab: LabPaths, _plan: Plan) -> None:
+def power_off(child: int, _plan: Plan) -> None:
     """Have systemd-nspawn ask the host to power off."""
     os.kill(child, signal.SIGTERM)
+
+
+def clear(paths: LabPaths, host: Machine) -> None:
+    """Remove what a killed systemd-nspawn leaves."""
+    propagate = _RUNTIME / paths.machine(host.name)
+    if propagate.is_dir():
+        propagate.rmdir()

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from ipaddress import IPv4Address
+from dataclasses import replace
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
 from whisklab.lab.common.lock import locked
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.process import alive, end, identify, signal_and_wait
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report, environment
 from whisklab.lab.providers.nspawn import cgroup, forwarder, gate, image, keeper, network
 from whisklab.lab.providers.nspawn.forwarder import Forward
 from whisklab.lab.providers.nspawn.journal import Journal
-from whisklab.lab.providers.nspawn.layout import LABS, UML_RUN
-from whisklab.lab.providers.nspawn.plan import Plan
+from whisklab.lab.providers.nspawn.plan import Plan, kind
 from whisklab.lab.providers.nspawn.record import HostRecord
-from whisklab.lab.providers.nspawn.spec import UML, HostSpec, LabSpec
-from whisklab.lab.providers.uml import image as uml_image
+from whisklab.lab.providers.nspawn.spec import LabSpec
 
 _POWER_OFF = 40.0  # the image gives its services 20 s
 _KILL = 10.0
-_RUNTIME = Path("/run/systemd/nspawn/propagate")  # left behind by a killed systemd-nspawn
 
 
 def choose_image(journal: Journal, lab: LabSpec, report: Report) -> list[str]:
@@ -38,26 +36,26 @@ def choose_image(journal: Journal, lab: LabSpec, report: Report) -> list[str]:
     with locked("images", report):
         base = image.ensure(report)
         for host in bare:
-            chosen = uml_image.ensure(base, report) if host.kernel == UML else base
-            record = known.setdefault(host.name, HostRecord(chosen, str(host.address)))
-            record.image, record.kernel = chosen, host.kernel
+            chosen = kind(host.kernel).image(base, report)
+            record = known.setdefault(host.name, HostRecord(host, chosen))
+            record.image, record.machine = chosen, host
             journal.save()
     return [host.name for host in bare]
 
 
-def make_disk(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
+def make_disk(journal: Journal, lab: LabSpec, host: Machine) -> None:
     """Make the disk of a host, or make it anew when a run died in the middle of it."""
     record = journal.record.hosts[host.name]
     if record.disk_done:
         return
     paths = journal.paths.host(host.name)
-    remove_tree(paths.top, LABS)
-    keeper.kind(record.kernel).make_disk(paths, image.root_of(record.image), lab, host)
+    remove_tree(paths.top, journal.paths.disks)
+    kind(record.machine.kernel).make_disk(paths, image.root_of(record.image), lab, host)
     record.disk_done = True
     journal.save()
 
 
-def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
+def start(journal: Journal, lab: LabSpec, host: Machine) -> None:
     """Start a host that is not running."""
     record = journal.record.hosts[host.name]
     if not image.root_of(record.image).is_dir():
@@ -66,13 +64,13 @@ def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
             f" run `whisklab rebuild {lab.name}`"
         )
     _clear(journal, host.name)
-    keeper.kind(record.kernel).refresh(journal.paths.host(host.name), lab, host)
+    record.machine = replace(host, kernel=record.machine.kernel)  # of the disk that was made
+    kind(record.machine.kernel).refresh(journal.paths.host(host.name), lab, host)
     groups = cgroup.hierarchies().groups(lab.name, host.name)
     record.cgroups = [str(group) for group in groups]
     record.netns = journal.paths.host_netns(host.name)
     journal.save()
-    network_of_lab = str(lab.network)
-    plan = Plan(lab.name, host.name, record.image, network_of_lab, record.address, record.kernel)
+    plan = Plan(lab.name, journal.record.disks, record.image, str(lab.network), record.machine)
 
     def write_down(pid: int) -> None:
         record.keeper = identify(pid)
@@ -82,7 +80,7 @@ def start(journal: Journal, lab: LabSpec, host: HostSpec) -> None:
     gate.start(keeper.command(plan), console, write_down, env=environment())
 
 
-def forward(journal: Journal, host: HostSpec) -> None:
+def forward(journal: Journal, host: Machine) -> None:
     """Open the host's ports on the loopback, unless just these are open."""
     record = journal.record.hosts[host.name]
     if alive(record.forwarder) and set(record.ports) == set(host.ports):
@@ -91,7 +89,8 @@ def forward(journal: Journal, host: HostSpec) -> None:
         end(record.forwarder, _KILL)
     listeners = {port: forwarder.listen(record.ports.get(port)) for port in host.ports}
     forwards = [
-        Forward(listener.fileno(), record.address, port) for port, listener in listeners.items()
+        Forward(listener.fileno(), str(record.machine.address), port)
+        for port, listener in listeners.items()
     ]
     record.ports = {port: listener.getsockname()[1] for port, listener in listeners.items()}
 
@@ -147,12 +146,7 @@ def _clear(journal: Journal, name: str) -> None:
         cgroup.remove(Path(group))
     if record.netns:
         network.remove(record.netns)
-    if record.kernel == UML:
-        network.remove_tap(journal.paths.netns, IPv4Address(record.address))
-    propagate = _RUNTIME / journal.paths.machine(name)
-    if propagate.is_dir():
-        propagate.rmdir()
-    remove_tree(UML_RUN / journal.paths.machine(name), UML_RUN)
+    kind(record.machine.kernel).clear(journal.paths, record.machine)
     record.keeper = record.netns = None
     record.cgroups = []
 
@@ -160,6 +154,6 @@ def _clear(journal: Journal, name: str) -> None:
 def delete(journal: Journal, name: str) -> None:
     """Remove a host with its disk."""
     release(journal, name)
-    remove_tree(journal.paths.host(name).top, LABS)
+    remove_tree(journal.paths.host(name).top, journal.paths.disks)
     del journal.record.hosts[name]
     journal.save()

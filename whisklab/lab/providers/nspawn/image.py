@@ -11,10 +11,10 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common.release import Release, parse_os_release
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report, run, run_long
 from whisklab.lab.providers.nspawn import aptrepo, image_files, modules
@@ -28,32 +28,6 @@ ENDS_WITH_US = (
     "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
 _NEVER: tuple[str, ...] = ("etc/ssh/ssh_host_*", "var/lib/apt/lists/*", "var/cache/apt/*.bin")
-
-
-@dataclass(frozen=True)
-class Release:
-    """A distribution's release, from /etc/os-release."""
-
-    distribution: str
-    codename: str
-
-
-def parse_os_release(text: str) -> Release:
-    """Read /etc/os-release.
-
-    Raises:
-        WhisklabError: the machine is neither Debian nor Ubuntu.
-    """
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
-    values = {key: value.strip("\"'") for key, _, value in pairs}
-    release = Release(values.get("ID", ""), values.get("VERSION_CODENAME", ""))
-    if release.distribution not in {"debian", "ubuntu"} or not release.codename:
-        name = values.get("PRETTY_NAME", "this system")
-        raise WhisklabError(
-            f"the embedded lab makes its hosts with Debian's or Ubuntu's tools, and {name} is"
-            " neither; deploy to machines you have instead (inventories/example.py)"
-        )
-    return release
 
 
 def recipe(release: Release, architecture: str, *, nfs_client: bool) -> dict[str, object]:

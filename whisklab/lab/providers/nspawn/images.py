@@ -8,16 +8,17 @@ from whisklab.lab.common.lock import locked
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.nspawn import record as records
+from whisklab.lab.providers.nspawn import snapshots
 from whisklab.lab.providers.nspawn.layout import IMAGES, LABS
 
 
 def used() -> set[str]:
-    """The images that hosts of any lab are made of."""
+    """The images that hosts of any lab or snapshot are made of."""
     found: set[str] = set()
     for file in LABS.glob("*/record.json"):
         if record := records.read(file):
             found.update(host.image for host in record.hosts.values())
-    return found
+    return found | snapshots.images()
 
 
 def clean(report: Report) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 from whisklab.errors import BadInput
 from whisklab.lab.common.process import boot_id
 from whisklab.lab.providers.nspawn import record as records
-from whisklab.lab.providers.nspawn.layout import LabPaths
+from whisklab.lab.providers.nspawn.layout import STORE, LabPaths, record_of
 from whisklab.lab.providers.nspawn.record import Record
 from whisklab.lab.providers.nspawn.spec import LabSpec
 
@@ -18,12 +20,21 @@ ROOT = 0
 class Journal:
     """What was made for a lab. Change `record`, `save()`, then make it."""
 
-    paths: LabPaths
     record: Record
+
+    @property
+    def paths(self) -> LabPaths:
+        """The lab's directories."""
+        return LabPaths(self.record.lab, Path(self.record.disks))
 
     def save(self) -> None:
         """Write the record down."""
         records.write(self.record, self.paths.record)
+
+
+def new_disks(lab: str) -> Path:
+    """Where another generation of a lab's disks is to be; not made yet."""
+    return STORE / "disks" / lab / secrets.token_hex(4)
 
 
 def read(lab: str, owner: int) -> Journal | None:
@@ -32,17 +43,16 @@ def read(lab: str, owner: int) -> Journal | None:
     Raises:
         BadInput: the lab belongs to another user.
     """
-    paths = LabPaths(lab)
-    record = records.read(paths.record)
+    record = records.read(record_of(lab))
     if record is None:
         return None
     if owner not in (record.owner, ROOT):
         raise BadInput(f"the lab {lab!r} belongs to another user (uid {record.owner})")
     record.after_reboot(boot_id())
-    return Journal(paths, record)
+    return Journal(record)
 
 
-def begin(spec: LabSpec, owner: int) -> Journal:
+def begin(spec: LabSpec, owner: int, *, clone: str = "") -> Journal:
     """The journal of a lab, started when there is none yet.
 
     Raises:
@@ -50,10 +60,11 @@ def begin(spec: LabSpec, owner: int) -> Journal:
     """
     journal = read(spec.name, owner)
     if journal is None:
-        paths = LabPaths(spec.name)
-        paths.top.mkdir(mode=0o755, parents=True, exist_ok=True)
-        network = str(spec.network)
-        journal = Journal(paths, Record(spec.name, owner, boot_id(), network, spec.internet))
+        record_of(spec.name).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        disks, network = str(new_disks(spec.name)), str(spec.network)
+        boot = boot_id()
+        record = Record(spec.name, owner, boot, network, spec.internet, disks, clone=clone)
+        journal = Journal(record)
         journal.save()
     elif journal.record.owner != owner:
         raise BadInput(

@@ -6,68 +6,58 @@ it, and the machine never has anything mounted in a lab's directory.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.providers.nspawn import cgroup, container
-from whisklab.lab.providers.nspawn.layout import LabPaths
-from whisklab.lab.providers.nspawn.plan import REBOOT, Kind, Plan
-from whisklab.lab.providers.nspawn.spec import SHARED, UML
-from whisklab.lab.providers.uml import machine
-
-
-def kind(kernel: str) -> Kind:
-    """How a host with this kernel is made, boots and ends."""
-    kinds: dict[str, Kind] = {SHARED: container, UML: machine}
-    return kinds[kernel]
+from whisklab.lab.providers.nspawn import cgroup
+from whisklab.lab.providers.nspawn import plan as plans
+from whisklab.lab.providers.nspawn.plan import REBOOT, Plan, kind
 
 
 def command(plan: Plan) -> list[str]:
     """The keeper of this host as a program to start."""
-    return [sys.executable, "-P", "-S", "-m", __spec__.name, json.dumps(asdict(plan))]
+    return [sys.executable, "-P", "-S", "-m", __spec__.name, plans.dump(plan)]
 
 
 def main() -> None:
     """Keep one host: the plan is the only argument."""
-    plan = Plan(**json.loads(sys.argv[1]))
-    while _boot(LabPaths(plan.lab), plan) == REBOOT:
+    plan = plans.parse(sys.argv[1])
+    while _boot(plan) == REBOOT:
         _clean(plan)
 
 
-def _boot(lab: LabPaths, plan: Plan) -> int:
+def _boot(plan: Plan) -> int:
     """Start the host with fresh groups and network, and wait for its end; return its exit code."""
     tree = cgroup.hierarchies()
-    groups = tree.groups(plan.lab, plan.host)
+    groups = tree.groups(plan.lab, plan.machine.name)
     for group in groups:
         cgroup.make(group, tree.version)
-    kind(plan.kernel).prepare(lab, plan)
+    kind(plan.machine.kernel).prepare(plan)
     child = os.fork()
     if child == 0:
-        _become_host(lab, plan, groups)
+        _become_host(plan, groups)
 
     def power_off(_number: int, _frame: FrameType | None) -> None:
-        kind(plan.kernel).power_off(child, lab, plan)
+        kind(plan.machine.kernel).power_off(child, plan)
 
     signal.signal(signal.SIGTERM, power_off)
     _, status = os.waitpid(child, 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     code = os.waitstatus_to_exitcode(status)
-    _say(f"{plan.host} ended with {code}")
+    _say(f"{plan.machine.name} ended with {code}")
     return code
 
 
-def _become_host(lab: LabPaths, plan: Plan, groups: list[Path]) -> NoReturn:
+def _become_host(plan: Plan, groups: list[Path]) -> NoReturn:
     """In the forked child: become the host, in its groups."""
     try:
         cgroup.join(groups)
-        kind(plan.kernel).become(lab, plan)
+        kind(plan.machine.kernel).become(plan)
     except (OSError, WhisklabError) as error:
         _say(str(error))
     finally:
@@ -81,7 +71,7 @@ def _say(text: str) -> None:
 
 
 def _clean(plan: Plan) -> None:
-    for group in cgroup.hierarchies().groups(plan.lab, plan.host):
+    for group in cgroup.hierarchies().groups(plan.lab, plan.machine.name):
         cgroup.kill(group)
         cgroup.remove(group)
 

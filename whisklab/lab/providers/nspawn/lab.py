@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.lock import locked
+from whisklab.lab.common.machine import SSH, Machine
 from whisklab.lab.common.process import alive
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report
-from whisklab.lab.providers.nspawn import hosts, journal, lab_network, modules, requirements, sysctl
+from whisklab.lab.providers.nspawn import (
+    hosts,
+    journal,
+    lab_network,
+    modules,
+    plan,
+    requirements,
+    snapshots,
+    store,
+    sysctl,
+)
 from whisklab.lab.providers.nspawn.journal import Journal
-from whisklab.lab.providers.nspawn.layout import LABS, LabPaths
+from whisklab.lab.providers.nspawn.layout import LABS, STORE, record_of
 from whisklab.lab.providers.nspawn.ready import tail, wait_for_ssh
 from whisklab.lab.providers.nspawn.record import Record
-from whisklab.lab.providers.nspawn.spec import SSH, UML, HostSpec, LabSpec
+from whisklab.lab.providers.nspawn.spec import LabSpec
 
 
 @dataclass
@@ -40,9 +52,10 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
         Ports and images of the hosts, which were made and started, which are not in the topology.
     """
     clock = Clock()
-    uml = any(host.kernel == UML for host in spec.hosts)
-    requirements.ensure(report, internet=spec.internet, uml=uml)
+    requirements.ensure(programs(spec), report)
     book = journal.begin(spec, owner)
+    disks = store.open_for_lab(report)
+    disks.sweep(spec.name, snapshots.kept(book))
     _check_addresses(spec, book.record)
     gone = _not_wanted(spec, book, report, prune=prune)
     made = hosts.choose_image(book, spec, report)
@@ -52,6 +65,8 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
         modules.load(report)
     lab_network.ensure(book, spec)
     clock.lap("network")
+    if not book.paths.disks.is_dir():
+        disks.create(book.paths.disks)
     started = []
     for host in spec.hosts:
         hosts.make_disk(book, spec, host)
@@ -59,6 +74,7 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
             _start(book, spec, host, report)
             started.append(host.name)
         hosts.forward(book, host)
+    book.record.paused = False
     book.save()
     clock.lap("disks")
     started += _wait(spec, book, started, report)
@@ -74,28 +90,30 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
 
 def stop(name: str, owner: int, report: Report) -> dict[str, Any]:
     """Power every host off and remove all of the lab that runs; disks and ports are kept."""
-    book = _known(name, owner)
+    book = known(name, owner)
     running = [host for host, record in book.record.hosts.items() if alive(record.keeper)]
     if running:
         report(f"powering off {', '.join(running)}")
     killed = hosts.power_off(book, list(book.record.hosts))
     lab_network.remove(book)
+    book.record.paused = False
+    book.save()
     return {"stopped": running, "killed": killed}
 
 
 def rebuild(spec: LabSpec, owner: int, report: Report, names: list[str]) -> dict[str, Any]:
     """Give hosts fresh disks; their addresses, ports and host keys stay."""
-    book = _known(spec.name, owner)
-    known = {host.name for host in spec.hosts}
-    if strangers := [name for name in names if name not in known]:
+    book = known(spec.name, owner)
+    wanted = {host.name for host in spec.hosts}
+    if strangers := [name for name in names if name not in wanted]:
         raise BadInput(f"the lab {spec.name!r} has no host {strangers[0]!r}")
-    for name in names or sorted(known & set(book.record.hosts)):
+    for name in names or sorted(wanted & set(book.record.hosts)):
         if name in book.record.hosts:
             report(f"removing the disk of {name}")
             ports = book.record.hosts[name].ports
             book.record.hosts[name].disk_done = False
             hosts.release(book, name)
-            remove_tree(book.paths.host(name).top, LABS)
+            remove_tree(book.paths.host(name).top, book.paths.disks)
             book.record.hosts[name].ports = ports
             book.save()
     return up(spec, owner, report)
@@ -105,29 +123,46 @@ def down(name: str, owner: int, report: Report) -> dict[str, Any]:
     """Remove a lab: exactly what its record names, the record last; nothing if there is none."""
     book = journal.read(name, owner)
     if book is None:
-        _remove_beginning(LabPaths(name))
+        _remove_beginning(record_of(name))
         return {"removed": []}
     removed = list(book.record.hosts)
     for host in removed:
         report(f"removing {host}")
         hosts.delete(book, host)
     lab_network.remove(book)
+    disks = store.open_for_lab(report)
+    disks.remove(book.paths.disks)
+    disks.sweep(name, snapshots.kept(None, name))
     remove_tree(book.paths.top, LABS)
     with locked("machine", report):
         if not any(LABS.glob("*/record.json")):
             sysctl.restore()
             modules.unload()
+        store.close_unused(report)
     return {"removed": removed}
 
 
-def _remove_beginning(paths: LabPaths) -> None:
+def _remove_beginning(record: Path) -> None:
     """Remove what a run leaves that was killed before it wrote the record: nothing was made."""
-    if paths.top.is_dir():
-        paths.record.with_suffix(".new").unlink(missing_ok=True)
-        paths.top.rmdir()
+    if record.parent.is_dir():
+        record.with_suffix(".new").unlink(missing_ok=True)
+        record.parent.rmdir()
 
 
-def _known(name: str, owner: int) -> Journal:
+def programs(spec: LabSpec) -> dict[str, str]:
+    """The programs of this computer that a lab needs, with their packages."""
+    found = requirements.PROGRAMS | (requirements.FOR_INTERNET if spec.internet else {})
+    for host in spec.hosts:
+        found |= plan.kind(host.kernel).PROGRAMS
+    return found
+
+
+def known(name: str, owner: int) -> Journal:
+    """The journal of a lab.
+
+    Raises:
+        BadInput: there is no such lab, or it is another user's.
+    """
     book = journal.read(name, owner)
     if book is None:
         raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`")
@@ -136,11 +171,12 @@ def _known(name: str, owner: int) -> Journal:
 
 def _check_addresses(spec: LabSpec, record: Record) -> None:
     for host in spec.hosts:
-        known = record.hosts.get(host.name)
-        if known and known.address != str(host.address):
+        before = record.hosts.get(host.name)
+        if before and before.machine.address != host.address:
+            made = before.machine.address
             raise BadInput(
-                f"host {host.name} was made with the address {known.address} and is to have"
-                f" {host.address}; say `address: {known.address}`"
+                f"host {host.name} was made with the address {made} and is to have"
+                f" {host.address}; say `address: {made}`"
                 f" or run `whisklab down {spec.name}`"
             )
 
@@ -157,11 +193,11 @@ def _not_wanted(spec: LabSpec, book: Journal, report: Report, *, prune: bool) ->
 
 def _hosts_on_machine(book: Journal, spec: LabSpec) -> int:
     """Hosts of all labs, counting by directory: a bound for limits, not an exact number."""
-    others = sum(1 for path in LABS.glob("*/hosts/*") if path.parts[-3] != book.record.lab)
+    others = sum(1 for path in STORE.glob("disks/*/*/*") if path.parts[-3] != book.record.lab)
     return others + len(spec.hosts)
 
 
-def _start(book: Journal, spec: LabSpec, host: HostSpec, report: Report) -> None:
+def _start(book: Journal, spec: LabSpec, host: Machine, report: Report) -> None:
     report(f"starting {host.name} ({host.address})")
     hosts.start(book, spec, host)
 

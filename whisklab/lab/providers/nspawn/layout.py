@@ -8,11 +8,16 @@ from pathlib import Path
 from whisklab.errors import BadInput
 from whisklab.lab.common.names import is_host_name, is_lab_name
 
-LABS = Path("/var/lib/whisklab/labs")
-SYSCTLS = Path("/var/lib/whisklab/sysctls.json")
-MODULES = Path("/var/lib/whisklab/modules.json")
+TOP = Path("/var/lib/whisklab")
+LABS = TOP / "labs"  # a directory for each lab: its record
+SNAPSHOTS = (
+    TOP / "snapshots"
+)  # a directory for each lab, in it one for each snapshot: what it is of
+STORE = TOP / "store"  # the disks of labs and of snapshots: see store.py
+STORE_FILE = TOP / "store.btrfs"
+SYSCTLS = TOP / "sysctls.json"
+MODULES = TOP / "modules.json"
 IMAGES = Path("/var/cache/whisklab/images")
-LOCKS = Path("/run/whisklab/locks")
 NETNS = Path("/run/netns")
 UML_RUN = Path("/run/whisklab/uml")  # of hosts with their own kernel: pid file, console's socket
 
@@ -72,26 +77,33 @@ class HostPaths:
         return self.top / name
 
 
+def record_of(lab: str) -> Path:
+    """The record of a lab.
+
+    Raises:
+        BadInput: no lab can have this name.
+    """
+    if not is_lab_name(lab):
+        raise BadInput(f"{lab!r} cannot name a lab")
+    return LABS / lab / "record.json"
+
+
 @dataclass(frozen=True)
 class LabPaths:
-    """The directory of one lab."""
+    """The directories of one lab; `disks` holds those of its hosts' disks."""
 
     name: str
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be a lab's name."""
-        if not is_lab_name(self.name):
-            raise BadInput(f"{self.name!r} cannot name a lab")
+    disks: Path
 
     @property
     def top(self) -> Path:
-        """Everything root keeps of this lab."""
-        return LABS / self.name
+        """What root keeps of this lab besides the disks."""
+        return self.record.parent
 
     @property
     def record(self) -> Path:
         """What was made, written before it is made."""
-        return self.top / "record.json"
+        return record_of(self.name)
 
     @property
     def slirp_log(self) -> Path:
@@ -105,7 +117,7 @@ class LabPaths:
 
     def host(self, host: str) -> HostPaths:
         """The directory of a host."""
-        return HostPaths(self.top / "hosts" / _checked(host))
+        return HostPaths(self.disks / _checked(host))
 
     def host_netns(self, host: str) -> str:
         """The name of a host's network namespace.

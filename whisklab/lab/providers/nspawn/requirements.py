@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 
 from whisklab.errors import WhisklabError
 from whisklab.lab.common.run import Report, environment, run_long
@@ -17,23 +18,21 @@ PROGRAMS = {
     "sysctl": "procps",
 }
 PATIENCE = 300  # seconds for another apt
-FOR_UML = {"linux.uml": "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
 FOR_INTERNET = {"slirp4netns": "slirp4netns", "nft": "nftables"}
 
 
-def missing(programs: dict[str, str], path: str) -> list[str]:
+def missing(programs: Mapping[str, str], path: str) -> list[str]:
     """The packages of the programs that are not in `path`."""
     absent = [package for name, package in programs.items() if not shutil.which(name, path=path)]
     return sorted(set(absent))
 
 
-def ensure(report: Report, *, internet: bool, uml: bool) -> None:
-    """Install the missing packages with apt.
+def ensure(programs: Mapping[str, str], report: Report) -> None:
+    """Install the missing packages of these programs with apt.
 
     Raises:
         WhisklabError: there is no apt, or it failed; names the packages.
     """
-    programs = PROGRAMS | (FOR_INTERNET if internet else {}) | (FOR_UML if uml else {})
     path = environment()["PATH"]
     packages = missing(programs, path)
     if not packages:

@@ -7,9 +7,10 @@ import uuid
 from pathlib import Path
 
 from whisklab.errors import BadInput
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.providers.nspawn.layout import HostPaths
 from whisklab.lab.providers.nspawn.network import UPLINK_DNS
-from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec
+from whisklab.lab.providers.nspawn.spec import LabSpec
 
 USER_ID = 1000
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
@@ -26,12 +27,12 @@ def identity(paths: HostPaths, image: Path, lab: LabSpec) -> None:
     _add_user(upper, image, lab)
 
 
-def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
+def refresh(paths: HostPaths, lab: LabSpec, host: Machine) -> None:
     """Write what may differ from one boot to the next: names, resolver, the key of the host."""
     upper = paths.upper
     _write(upper / "etc/hostname", f"{host.name}\n", 0o644)
     _write(upper / "etc/resolv.conf", f"nameserver {UPLINK_DNS}\n" if lab.internet else "", 0o644)
-    _write(upper / HOST_KEY, host.host_key, 0o600)
+    _write(upper / HOST_KEY, lab.host_keys[host.name], 0o600)
 
 
 def put_program(paths: HostPaths, where: str, program: Path) -> None:

@@ -9,42 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput
+from whisklab.lab.common import machine
+from whisklab.lab.common.machine import KERNELS, Machine
 from whisklab.lab.common.names import is_host_name, is_lab_name, is_user_name
-
-SSH = 22
-SHARED, UML = "shared", "uml"
-KERNELS = (SHARED, UML)
-
-
-@dataclass(frozen=True)
-class HostSpec:
-    """One host.
-
-    Attributes:
-        name: its name.
-        address: in the lab's network.
-        ports: those that are forwarded to it.
-        host_key: its private ssh key.
-        kernel: `shared` for the machine's own, `uml` for User-mode Linux.
-    """
-
-    name: str
-    address: IPv4Address
-    ports: tuple[int, ...]
-    host_key: str
-    kernel: str
 
 
 @dataclass(frozen=True)
 class LabSpec:
-    """A lab as root sees it."""
+    """A lab as root sees it; `host_keys` are the private ssh keys of the hosts, by name."""
 
     name: str
     user: str
     authorized_key: str
     network: IPv4Network
     internet: bool
-    hosts: tuple[HostSpec, ...]
+    hosts: tuple[Machine, ...]
+    host_keys: Mapping[str, str]
     # The stand-in for mount.nfs that hosts get which share the machine's kernel, if they need one.
     mount_nfs: Path | None = None
 
@@ -67,7 +47,8 @@ def parse(data: Mapping[str, Any]) -> LabSpec:
             authorized_key=str(data["authorized_key"]).strip(),
             network=IPv4Network(data["network"]),
             internet=bool(data["internet"]),
-            hosts=tuple(_host(host) for host in data["hosts"]),
+            hosts=tuple(machine.parse(host) for host in data["hosts"]),
+            host_keys={str(host["name"]): str(host["host_key"]) for host in data["hosts"]},
             mount_nfs=Path(data["mount_nfs"]) if data.get("mount_nfs") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -80,14 +61,3 @@ def parse(data: Mapping[str, Any]) -> LabSpec:
         if host.kernel not in KERNELS:
             raise BadInput(f"{host.name}: the kernel {host.kernel!r} is none of {KERNELS}")
     return spec
-
-
-def _host(data: Mapping[str, Any]) -> HostSpec:
-    ports = tuple(dict.fromkeys([SSH, *(int(port) for port in data["forward"])]))
-    return HostSpec(
-        name=str(data["name"]),
-        address=IPv4Address(data["address"]),
-        ports=ports,
-        host_key=str(data["host_key"]),
-        kernel=str(data["kernel"]),
-    )

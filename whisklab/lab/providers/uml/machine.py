@@ -7,18 +7,20 @@ import socket
 import struct
 import tarfile
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NoReturn
 
-from whisklab.lab.common.run import environment
+from whisklab.lab.common.machine import Machine
+from whisklab.lab.common.removal import remove_tree
+from whisklab.lab.common.run import Report, environment
 from whisklab.lab.providers.nspawn import network, seed
 from whisklab.lab.providers.nspawn.layout import UML_RUN, HostPaths, LabPaths
 from whisklab.lab.providers.nspawn.namespaces import enter_network
 from whisklab.lab.providers.nspawn.plan import REBOOT, Plan
-from whisklab.lab.providers.nspawn.spec import HostSpec, LabSpec
+from whisklab.lab.providers.nspawn.spec import LabSpec
+from whisklab.lab.providers.uml import image as images
 from whisklab.lab.providers.uml import image_files
-from whisklab.lab.providers.uml.image import disk_of
 
 _PROGRAM = "linux.uml"  # of the package user-mode-linux
 # Its memory is a file of the machine's that only grows as it is used. apt with Debian's package
@@ -30,14 +32,22 @@ _MAGIC, _VERSION = 0xCAFEBABE, 2
 _END = b"cad"  # ctrl-alt-del
 
 
-def make_disk(paths: HostPaths, image: Path, lab: LabSpec, host: HostSpec) -> None:
+PROGRAMS = {_PROGRAM: "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
+
+
+def image(base: str, report: Report) -> str:
+    """Make the image of its disks, from the image `base`, unless it is there."""
+    return images.ensure(base, report)
+
+
+def make_disk(paths: HostPaths, root: Path, lab: LabSpec, host: Machine) -> None:
     """Make a host's identity; its disk is the image, and a file of what it writes over it."""
     paths.top.mkdir(mode=0o755, parents=True)
-    seed.identity(paths, image, lab)
+    seed.identity(paths, root, lab)
     refresh(paths, lab, host)
 
 
-def refresh(paths: HostPaths, lab: LabSpec, host: HostSpec) -> None:
+def refresh(paths: HostPaths, lab: LabSpec, host: Machine) -> None:
     """Pack the host's identity, with what may differ from one boot to the next, for its boot."""
     seed.refresh(paths, lab, host)
     beside = paths.seed.with_suffix(".new")
@@ -57,20 +67,20 @@ def _by_number(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def prepare(lab: LabPaths, plan: Plan) -> None:
+def prepare(plan: Plan) -> None:
     """Give the host its link to the lab's bridge."""
-    network.make_tap(lab.netns, IPv4Address(plan.address))
+    network.make_tap(plan.paths.netns, plan.machine.address)
     UML_RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def command(lab: LabPaths, plan: Plan) -> list[str]:
+def command(plan: Plan) -> list[str]:
     """The kernel as a program, with all it is told.
 
     When it reboots it becomes the program that it was called by, which is ours: it would start
     itself in a process that still has its link open, and not get it again.
     """
-    paths = lab.host(plan.host)
-    address = IPv4Address(plan.address)
+    lab, address = plan.paths, plan.machine.address
+    paths = lab.host(plan.machine.name)
     wide = IPv4Network(plan.network)
     # Segments as large as the bridge passes them (gro): without it large writes hang.
     nic = (
@@ -79,15 +89,15 @@ def command(lab: LabPaths, plan: Plan) -> list[str]:
     )
     return [
         str(paths.rebooted), f"mem={_MEMORY}",
-        f"umid={lab.machine(plan.host)}", f"uml_dir={UML_RUN}/",
-        f"ubd0={paths.cow},{disk_of(plan.image)}", f"ubd1r={paths.seed}", nic,
+        f"umid={lab.machine(plan.machine.name)}", f"uml_dir={UML_RUN}/",
+        f"ubd0={paths.cow},{images.disk_of(plan.image)}", f"ubd1r={paths.seed}", nic,
         "root=/dev/ubda", "rw", f"init={image_files.INIT}", "quiet",
         f"{image_files.ADDRESS}={address}/{wide.prefixlen}", f"{image_files.GATEWAY}={wide[1]}",
         "con0=null,fd:1", "con=null",
     ]  # fmt: skip
 
 
-def become(lab: LabPaths, plan: Plan) -> NoReturn:
+def become(plan: Plan) -> NoReturn:
     """Become the host, in the lab's network namespace.
 
     On one processor, since it uses one at a time: each of its system calls passes between two
@@ -96,15 +106,21 @@ def become(lab: LabPaths, plan: Plan) -> NoReturn:
     """
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
-    enter_network(network.path(lab.netns))
-    os.execvpe(_PROGRAM, command(lab, plan), environment())  # noqa: S606
+    enter_network(network.path(plan.paths.netns))
+    os.execvpe(_PROGRAM, command(plan), environment())  # noqa: S606
 
 
-def power_off(_child: int, lab: LabPaths, plan: Plan) -> None:
+def power_off(_child: int, plan: Plan) -> None:
     """Ask the host to power off; nothing when it does not listen (any more)."""
     request = _MCONSOLE.pack(_MAGIC, _VERSION, len(_END), _END)
     with (
         suppress(OSError),
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as console,
     ):
-        console.sendto(request, str(UML_RUN / lab.machine(plan.host) / "mconsole"))
+        console.sendto(request, str(UML_RUN / plan.paths.machine(plan.machine.name) / "mconsole"))
+
+
+def clear(paths: LabPaths, host: Machine) -> None:
+    """Remove its link to the bridge, and the files of its console."""
+    network.remove_tap(paths.netns, host.address)
+    remove_tree(UML_RUN / paths.machine(host.name), UML_RUN)

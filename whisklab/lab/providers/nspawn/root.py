@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import whisklab
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.run import Report
 
-Report = Callable[[str], None]
 _ELSEWHERE = "deploy to machines you have instead (inventories/example.py)"
 
 

@@ -1,0 +1,133 @@
+"""The provider's face: asks root, in a process of its own, for what only root can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from typing import Any
+
+from whisklab.errors import BadInput
+from whisklab.lab.common.process import alive, boot_id
+from whisklab.lab.common.run import Report
+from whisklab.lab.provider import Snapshot, Stopped, Up, Wish
+from whisklab.lab.providers.nspawn import kernel
+from whisklab.lab.providers.nspawn import record as records
+from whisklab.lab.providers.nspawn.layout import record_of
+from whisklab.lab.providers.nspawn.network import UPLINK_NETWORK
+from whisklab.lab.providers.nspawn.root import ask
+
+
+class Nspawn:
+    """Hosts that are containers of systemd-nspawn, or processes of User-mode Linux."""
+
+    def check(self, wish: Wish) -> None:
+        """Refuse a network that is the NAT's own."""
+        if wish.internet and wish.network.overlaps(IPv4Network(UPLINK_NETWORK)):
+            raise BadInput(
+                f"network: expected another network than {UPLINK_NETWORK}, the NAT's own"
+            )
+
+    def up(self, wish: Wish, report: Report, *, prune: bool = False) -> Up:
+        """Make and start what is missing."""
+        return _up(ask("up", {**_request(wish, report), "prune": prune}, report))
+
+    def rebuild(self, wish: Wish, only: tuple[str, ...], report: Report) -> Up:
+        """Give hosts fresh disks; ports, addresses and keys stay."""
+        return _up(ask("rebuild", {**_request(wish, report), "only": list(only)}, report))
+
+    def stop(self, lab: str, report: Report) -> Stopped:
+        """Power the hosts off, those of the group storage last."""
+        result = ask("stop", {"name": lab}, report)
+        return Stopped(tuple(result["stopped"]), tuple(result["killed"]))
+
+    def down(self, lab: str, report: Report) -> tuple[str, ...]:
+        """Remove exactly what the record names."""
+        return tuple(ask("down", {"name": lab}, report)["removed"])
+
+    def running(self, lab: str) -> frozenset[str]:
+        """The hosts whose keeper is alive."""
+        record = records.read(record_of(lab))
+        if record is None:
+            return frozenset()
+        record.after_reboot(boot_id())
+        return frozenset(name for name, host in record.hosts.items() if alive(host.keeper))
+
+    def snapshot(
+        self,
+        wish: Wish,
+        name: str,
+        files: Mapping[str, str],
+        notes: Mapping[str, Any],
+        report: Report,
+    ) -> tuple[Snapshot, Up | None]:
+        """Copy all disks while the hosts are stopped."""
+        kept = {"snapshot": name, "files": dict(files), "notes": dict(notes)}
+        result = ask("snapshot", {**_request(wish, report), **kept}, report)
+        return _snapshot(result["snapshot"]), _up(result) if result["running"] else None
+
+    def snapshots(self, lab: str, report: Report) -> tuple[Snapshot, ...]:
+        """All snapshots of a lab, the oldest first."""
+        listed = ask("snapshots", {"name": lab}, report)["snapshots"]
+        return tuple(_snapshot(each) for each in listed)
+
+    def recall(self, lab: str, name: str, report: Report) -> Mapping[str, str]:
+        """The files that were kept with a snapshot."""
+        files = ask("recall", {"name": lab, "snapshot": name}, report)["files"]
+        return {str(key): str(text) for key, text in files.items()}
+
+    def restore(self, wish: Wish, name: str, report: Report) -> Up:
+        """Put a copy of the snapshot's disks in place of the lab's."""
+        return _up(ask("restore", {**_request(wish, report), "snapshot": name}, report))
+
+    def clone(
+        self, wish: Wish, source: str, name: str | None, token: str, report: Report
+    ) -> tuple[Up, Up | None]:
+        """Make a lab of a copy of another one's disks."""
+        of = {"source": source, "snapshot": name, "token": token}
+        result = ask("clone", {**_request(wish, report), **of}, report)
+        again = result.get("source")
+        return _up(result), _up(again) if again and again["running"] else None
+
+    def delete(self, lab: str, name: str, report: Report) -> Snapshot:
+        """Remove a snapshot with its disks."""
+        return _snapshot(ask("delete", {"name": lab, "snapshot": name}, report)["removed"])
+
+    def clean(self, report: Report) -> tuple[str, ...]:
+        """Remove images that no lab and no snapshot uses."""
+        return tuple(ask("clean", {}, report)["removed"])
+
+
+PROVIDER = Nspawn()
+
+
+def _request(wish: Wish, report: Report) -> dict[str, Any]:
+    """What root needs to know; `spec.parse` reads it."""
+    hosts = [kernel.decided(each) for each in wish.machines]
+    mount_nfs = kernel.nfs_client(hosts, report)
+    return {
+        "name": wish.name,
+        "user": wish.user,
+        "authorized_key": wish.authorized_key,
+        "network": str(wish.network),
+        "internet": wish.internet,
+        "mount_nfs": str(mount_nfs) if mount_nfs else None,
+        "hosts": [{**each.as_data(), "host_key": wish.host_keys[each.name]} for each in hosts],
+    }
+
+
+def _up(result: Mapping[str, Any]) -> Up:
+    return Up(
+        ports={
+            name: {int(port): int(local) for port, local in ports.items()}
+            for name, ports in result["hosts"].items()
+        },
+        started=tuple(result.get("started", ())),
+        left=tuple(result.get("left", ())),
+        removed=tuple(result.get("removed", ())),
+        seconds=dict(result.get("seconds", {})),
+    )
+
+
+def _snapshot(data: Mapping[str, Any]) -> Snapshot:
+    notes = {k: v for k, v in data.items() if k not in {"name", "created", "size", "hosts"}}
+    return Snapshot(data["name"], data["created"], data["size"], tuple(data["hosts"]), notes)
