@@ -16,6 +16,7 @@ import click
 from whisklab.cli.lab import names
 from whisklab.cli.notes import notes_of
 from whisklab.cli.progress import Progress
+from whisklab.cli.settle import settled
 from whisklab.cli.tables import table
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import snapshots as labs
@@ -83,7 +84,8 @@ def restore(lab: str, name: str | None) -> None:
         if state.load(lab) is not None:
             _refuse_deploy(lab)
         done = labs.restore(lab, name, progress.report)
-    _tell(lab, done)
+        sentence = _settled(lab, progress)
+    _tell(done, sentence)
 
 
 @click.command()
@@ -102,20 +104,26 @@ def clone(source: str, other: str) -> None:
         if not name:
             _refuse_deploy(lab)
         done = labs.clone(lab, name or None, other, progress.report)
-    _own_kubeconfig(other)
-    _tell(other, done)
+        sentence = _settled(other, progress)
+    _tell(done, sentence)
 
 
-def _tell(lab: str, done: labs.Restored) -> None:
+def _settled(lab: str, progress: Progress) -> str:
+    from whisklab.engine import run  # noqa: F401, PLC0415  first: it patches the library for gevent
+
+    _own_kubeconfig(lab)
+    return settled(lab, progress.report)
+
+
+def _tell(done: labs.Restored, sentence: str) -> None:
     if done.dropped:
         click.echo(f"not in the snapshot, and gone: {names(done.dropped)}")
     for path in done.kept:
         click.echo(f"put aside, as it differs from the snapshot's: {path}")
     for path in done.changed:
-        click.echo(f"{path} is not as it was then: `whisklab plan {lab}` tells what that means")
-    _own_kubeconfig(lab)
+        click.echo(f"{path} is not as it was when the snapshot was taken; it is left so")
     spent = "  ".join(f"{what} {seconds:.1f} s" for what, seconds in done.up.seconds.items())
-    click.echo(f"{lab} is up: {spent}")
+    click.echo(f"{sentence} ({spent})")
 
 
 def _own_kubeconfig(lab: str) -> None:

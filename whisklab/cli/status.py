@@ -22,14 +22,23 @@ MACHINES = "machines"
 STEPS = "openwhisk"  # a topic whose lines are steps of one thing
 
 
-class _Silent:
+class Silent:
     """Shows nothing of a run; what it told is shown afterwards."""
 
-    def begin(self, operations: int) -> None: ...
-    def operation(self, name: str) -> None: ...
-    def changed(self, change: Change) -> None: ...
-    def progress(self, sentence: str) -> None: ...
-    def error(self, sentence: str) -> None: ...
+    def begin(self, operations: int) -> None:
+        """Show nothing."""
+
+    def operation(self, name: str) -> None:
+        """Show nothing."""
+
+    def changed(self, change: Change) -> None:
+        """Show nothing."""
+
+    def progress(self, sentence: str) -> None:
+        """Show nothing."""
+
+    def error(self, sentence: str) -> None:
+        """Show nothing."""
 
 
 @click.command()
@@ -65,7 +74,7 @@ def _platform(environment: str, found: dict[str, Any], *, as_json: bool, known: 
     from whisklab.engine import overview, run  # noqa: PLC0415  patches the library for gevent
     from whisklab.engine.overview import Line  # noqa: PLC0415
 
-    outcome = run.status(f"inventories/{environment}.py", _Silent())
+    outcome = run.status(f"inventories/{environment}.py", Silent())
     machines = [
         Line(MACHINES, name, ok=ok, detail="answers" if ok else _why(name, outcome))
         for name, ok in run.machines().items()
