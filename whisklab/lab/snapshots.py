@@ -87,8 +87,11 @@ def delete(name: str, snapshot: str, report: Report) -> Snapshot:
         BadInput: there is none of that name.
     """
     check_lab_name(name)
-    with user_lock(name, report):
-        return manage.provider_of(name).delete(name, snapshot, report)
+    with user_lock(name, report) as lock:
+        gone = manage.provider_of(name).delete(name, snapshot, report)
+        if state.load(name) is None:
+            lock.unlink()  # there is nothing that it would lock
+        return gone
 
 
 def restore(name: str, snapshot: str | None, report: Report) -> Restored:

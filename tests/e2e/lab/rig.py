@@ -54,6 +54,12 @@ class Lab:
         assert done.code == code, done.err + done.out
         return done
 
+    def run_at(self, source: str, verb: str, *arguments: str) -> Run:
+        """Run a verb of another lab, or of a snapshot; it must end well."""
+        done = execute([str(WHISKLAB), verb, source, *arguments], self.environment)
+        assert done.code == 0, done.err + done.out
+        return done
+
     def start(self, verb: str) -> subprocess.Popen[str]:
         """Start a verb in a process group of its own, its progress to be read."""
         return subprocess.Popen(
@@ -90,15 +96,17 @@ class Lab:
 
     def processes(self) -> dict[str, int]:
         """The process id of every host's systemd-nspawn, or kernel when it has one of its own."""
-        found: dict[str, int] = {}
+        found: dict[str, set[int]] = {}
         for pid, argv in commands():
             for word in argv:
                 kind, _, machine = word.partition("=")
                 lab, _, host = machine.partition(".")
                 if kind in ("--machine", "umid") and lab == f"wl-{self.name}":
-                    # A kernel's own processes have its arguments too; it was the first.
-                    found[host] = min(pid, found.get(host, pid))
-        return found
+                    found.setdefault(host, set()).add(pid)
+        # A kernel's own processes have its arguments too; none of them is its parent.
+        return {
+            host: next(p for p in pids if parent(p) not in pids) for host, pids in found.items()
+        }
 
     def namespaces(self) -> set[int]:
         """The network namespaces of the lab, by inode."""
@@ -145,6 +153,15 @@ def commands() -> list[tuple[int, list[str]]]:
                 continue
             found.append((int(entry.name), words))
     return found
+
+
+def parent(pid: int) -> int:
+    """The parent of a process; 0 when the process is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[1])
 
 
 def in_namespaces(namespaces: set[int]) -> list[int]:

@@ -13,6 +13,7 @@ from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.lock import locked
 from whisklab.lab.common.names import is_lab_name
 from whisklab.lab.providers.nspawn import copies, images, lab, snapshots, spec
+from whisklab.lab.providers.nspawn.layout import record_of
 
 
 def _say(event: str, value: object) -> None:
@@ -33,6 +34,7 @@ _VERBS: dict[str, Verb] = {
         spec.parse(request), owner, _report, list(request["only"])
     ),
     "stop": lambda _request, name, owner: lab.stop(name, owner, _report),
+    "down": lambda _request, name, owner: lab.down(name, owner, _report),
     "snapshot": lambda request, _lab, owner: copies.snapshot(
         spec.parse(request), owner, _report, request
     ),
@@ -60,14 +62,14 @@ def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     owner = int(request["owner"])  # the user's side says who; it could become root anyway
     if verb == "clone":
         return _clone(request, owner)
+    if verb not in _VERBS:
+        raise BadInput(f"{verb!r} is no verb of this provider")
     with locked(f"lab-{name}", _report) as lock:
-        if verb == "down":
-            result = lab.down(name, owner, _report)
-            lock.unlink()
-            return result
-        if verb not in _VERBS:
-            raise BadInput(f"{verb!r} is no verb of this provider")
-        return _VERBS[verb](request, name, owner)
+        try:
+            return _VERBS[verb](request, name, owner)
+        finally:
+            if not record_of(name).exists():
+                lock.unlink()  # there is nothing (any more) that it would lock
 
 
 def _clone(request: dict[str, Any], owner: int) -> dict[str, Any]:

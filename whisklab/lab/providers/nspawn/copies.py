@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.process import alive
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report
@@ -52,14 +52,20 @@ def restore(spec: LabSpec, owner: int, report: Report, name: str) -> dict[str, A
         WhisklabError: something of it is missing, or there is no room; the lab is as before.
     """
     wish = _whole(spec.name, name, owner, report)
-    book = journal.read(spec.name, owner) or journal.begin(spec, owner)
-    later = [host for host in book.record.hosts if host not in wish.hosts]
-    lab.stop(spec.name, owner, report)
-    book = lab.known(spec.name, owner)
+    before = journal.read(spec.name, owner)
+    book = before or journal.begin(spec, owner)
     disks = store.open_for_lab(report)
-    _take_disks(book, wish, disks, report)
     disks.sweep(spec.name, snapshots.kept(book))
-    return {**lab.up(spec, owner, report), "dropped": later}
+    try:
+        fresh = _copied(book, wish, disks, report)
+    except WhisklabError:
+        if before is None:
+            lab.down(spec.name, owner, report)
+        raise
+    lab.halt(book)  # what it would still write is lost anyway
+    _switch(book, wish, fresh)
+    disks.sweep(spec.name, snapshots.kept(book))
+    return lab.up(spec, owner, report)
 
 
 def clone(
@@ -139,10 +145,9 @@ class _still:  # noqa: N801  a context manager, read as one
         disks = store.open_for_lab(self._report)
         disks.sweep(record.lab, snapshots.kept(self._book))
         self._ran = record.paused or any(alive(host.keeper) for host in record.hosts.values())
-        lab.stop(record.lab, self._owner, self._report)
-        self._book.record = lab.known(record.lab, self._owner).record
-        self._book.record.paused = self._ran
+        record.paused = self._ran
         self._book.save()
+        lab.power_off(self._book, self._report)
         _bring_in(self._book, disks, self._report)
         return disks
 
@@ -166,13 +171,18 @@ def _bring_in(book: Journal, disks: Store, report: Report) -> None:
     remove_tree(before, record_of(book.record.lab).parent)
 
 
-def _take_disks(book: Journal, wish: Snapshot, disks: Store, report: Report) -> None:
-    """Have the record name a copy of the snapshot's disks; the hosts are stopped."""
+def _copied(book: Journal, wish: Snapshot, disks: Store, report: Report) -> Path:
+    """Copy the disks of a snapshot for a lab; they are nobody's yet."""
     what = f"the copy of {wish.lab}@{wish.name}"
     disks.require_room(what, Path(wish.disks))
     disks.announce(what, Path(wish.disks), report)
     fresh = journal.new_disks(book.record.lab)
     disks.copy(Path(wish.disks), fresh)
+    return fresh
+
+
+def _switch(book: Journal, wish: Snapshot, fresh: Path) -> None:
+    """Have the record name these disks, and the hosts of the snapshot; none of them runs."""
     book.record.hosts = {
         name: HostRecord(
             machine=part.machine,
@@ -199,7 +209,7 @@ def _make_clone(spec: LabSpec, owner: int, report: Report, wish: Snapshot, token
     book = journal.begin(spec, owner, clone=token)
     disks = store.open_for_lab(report)
     disks.sweep(spec.name, snapshots.kept(book))
-    _take_disks(book, wish, disks, report)
+    _switch(book, wish, _copied(book, wish, disks, report))
 
 
 def _started(book: Journal) -> dict[str, Any]:

@@ -91,14 +91,25 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
 def stop(name: str, owner: int, report: Report) -> dict[str, Any]:
     """Power every host off and remove all of the lab that runs; disks and ports are kept."""
     book = known(name, owner)
+    book.record.paused = False
+    return power_off(book, report)
+
+
+def power_off(book: Journal, report: Report) -> dict[str, Any]:
+    """Do what `stop` does, for whoever starts the lab again."""
     running = [host for host, record in book.record.hosts.items() if alive(record.keeper)]
     if running:
         report(f"powering off {', '.join(running)}")
     killed = hosts.power_off(book, list(book.record.hosts))
     lab_network.remove(book)
-    book.record.paused = False
-    book.save()
     return {"stopped": running, "killed": killed}
+
+
+def halt(book: Journal) -> None:
+    """End all of a lab that runs at once, as a power cut would; disks and ports are kept."""
+    for name in book.record.hosts:
+        hosts.release(book, name)
+    lab_network.remove(book)
 
 
 def rebuild(spec: LabSpec, owner: int, report: Report, names: list[str]) -> dict[str, Any]:
