@@ -1,22 +1,94 @@
-"""Each directory's tests have labs of their own: two directories run at once, each in its order."""
+"""How the end-to-end tests run: by file, two at a time, the longest first, each on a lab cloned."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from xdist import is_xdist_worker
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.e2e import bases, running, spent
+from tests.e2e.cluster.site import REPOSITORY
 
-class ByDirectory(LoadScopeScheduling):
-    """Gives all tests of a directory to one process (`pytest -n 2`), the longest list first.
+_testing: dict[str, float] = defaultdict(float)
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives all tests of a file to one process (`pytest -n 2`), in the order of their collection.
 
     (Its own way to do so, the mark `xdist_group`, has no effect with pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0].rpartition("/")[0]
+        return nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByDirectory:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Have xdist use it."""
-    return ByDirectory(config, log)
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def file_of(item: pytest.Item) -> str:
+    """The file of a test, relative to the repository."""
+    return str(Path(item.path).relative_to(REPOSITORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that took longest in the last run; unknown ones before them."""
+    known = spent.known()
+    items.sort(key=lambda item: -known.get(file_of(item), float("inf")))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take down what a killed run has left; have a SIGTERM end this one in an orderly way."""
+    if not is_xdist_worker(session):
+        running.end_leftovers(bases.STATE)
+        spent.forget()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up what the tests of each file take."""
+    _testing[report.nodeid.partition("::")[0]] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave no lab up, however this run ends."""
+    if not is_xdist_worker(session):
+        for lab in running.end_leftovers(bases.STATE, all_of_them=True):
+            print(f"taken down: {lab}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded as the property `said`, and where the time went."""
+    for report in terminalreporter.stats.get("passed", []):
+        for text in (text for name, text in report.user_properties if name == "said"):
+            terminalreporter.write_line(text)
+    if _testing:
+        times = spent.collect(_testing)
+        spent.keep(times)
+        terminalreporter.section("where the time went")
+        for line in spent.table(times):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="module")
+def file(request: pytest.FixtureRequest) -> str:
+    """The test file, relative to the repository."""
+    return str(Path(request.path).relative_to(REPOSITORY))
+
+
+@pytest.fixture(scope="module")
+def lab_name(file: str) -> Iterator[str]:
+    """A name for the lab of this file, written down while it may be up."""
+    word = "".join(letter for letter in Path(file).stem.removeprefix("test_") if letter.isalnum())
+    name = f"{word[:10]}-{os.getpid()}"
+    with running.noted(name, bases.STATE):
+        yield name

@@ -12,15 +12,15 @@ from tests.e2e.lab.rig import Lab
 from tests.e2e.turns import first_up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Two hosts, a and b, up for the whole session."""
+    """Two hosts, a and b, up for a whole file."""
     made = Lab(f"l{os.getpid()}", tmp_path_factory.mktemp("lab"))
     made.write("a", "b")
     with first_up():
         made.run("up")
     yield made
-    made.run("down")
+    made.end()
 
 
 @pytest.fixture
@@ -36,4 +36,4 @@ def another(tmp_path: Path) -> Iterator[Callable[[str], Lab]]:
 
     yield make
     for one in labs:
-        one.run("down")
+        one.end()

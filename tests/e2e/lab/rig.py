@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e import bases, running
+
 WHISKLAB = Path(sys.executable).with_name("whisklab")
 LABS = Path("/var/lib/whisklab/labs")
 WITHIN = 900  # seconds; the first `up` of a machine makes the image
@@ -34,8 +36,14 @@ class Lab:
         self.name = name
         self.directory = directory
         self.topology = directory / f"{name}.yaml"
-        self.environment = {**os.environ, "XDG_STATE_HOME": str(directory / "state")}
-        self.state = directory / "state/whisklab/labs" / name
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(bases.STATE)}
+        self.state = bases.STATE / "whisklab/labs" / name
+        running.note(name, bases.STATE)
+
+    def end(self) -> None:
+        """Take it down."""
+        self.run("down")
+        running.forget(self.name, bases.STATE)
 
     def write(self, *hosts: str) -> None:
         """Write a topology with these hosts; the first forwards a port."""

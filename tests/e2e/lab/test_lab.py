@@ -184,7 +184,7 @@ def test_adding_and_removing_a_host_leaves_the_others_alone(lab: Lab) -> None:
     assert set(lab.processes()) == {"a", "b", "c"}
     lab.run("up", "--prune")
     assert lab.processes() == before
-    assert not (LABS / lab.name / "hosts/c").exists()
+    assert not Path(disks(lab), "c").exists()
 
 
 def test_a_moved_address_or_network_is_refused(lab: Lab) -> None:
@@ -259,9 +259,16 @@ def test_down_leaves_nothing_and_twice_is_once(another: Callable[[str], Lab]) ->
     assert "removed: nothing" in gone.run("down").out
 
 
+def disks(lab: Lab) -> str:
+    """The directory with the disks of a lab's hosts."""
+    record = json.loads((LABS / lab.name / "record.json").read_text())
+    return str(record["disks"])
+
+
 def own(mounts: str) -> list[str]:
     """The mounts that are not of other labs or namespaces, which may come and go meanwhile."""
-    return sorted(line for line in mounts.splitlines() if "/run/netns/" not in line)
+    shared = ("/run/netns/", "/var/lib/whisklab/store")
+    return sorted(line for line in mounts.splitlines() if not any(at in line for at in shared))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -31,7 +31,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     yield made
     namespaces = made.namespaces()
     assert made.traces(namespaces)
-    made.run("down")
+    made.end()
     assert made.traces(namespaces) == []
 
 

@@ -27,7 +27,7 @@ class Kept(Lab):
 
     def end(self) -> None:
         """Take it down, and whatever was kept of it."""
-        self.run("down")
+        super().end()
         for each in self.listed():
             self.run("snapshot", each, "--delete")
 

@@ -1,4 +1,4 @@
-"""`make lab` on a fresh copy with empty caches, and what one then has."""
+"""What one has after a deploy: nodes, pods that answer, DNS, a kubeconfig, secrets of root's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.site import Site
 
 pytestmark = pytest.mark.e2e
 
@@ -39,15 +39,13 @@ spec:
 """
 
 
-def test_make_lab_ends_with_all_nodes_ready_and_labelled(site: Site, made: Run) -> None:
+def test_all_nodes_are_ready_and_labelled(site: Site) -> None:
     nodes = {node["metadata"]["name"]: node for node in site.objects("nodes")}
     assert set(nodes) == set(ROLES)
     for name, node in nodes.items():
         conditions = {c["type"]: c["status"] for c in node["status"]["conditions"]}
         assert conditions["Ready"] == "True"
         assert node["metadata"]["labels"]["openwhisk-role"] == ROLES[name]
-    assert "Where the time went:" in made.output
-    assert "stand-ins" in made.output
 
 
 def test_the_hosts_are_what_was_asked_for(site: Site) -> None:

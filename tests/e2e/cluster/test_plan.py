@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.e2e import bases, running
 from tests.e2e.cluster.background import background
 from tests.e2e.cluster.faults import agent_missed
 from tests.e2e.cluster.site import Run, Site
@@ -46,14 +48,16 @@ hosts:
 @pytest.fixture
 def bare(site: Site) -> Iterator[Site]:
     """Two bare hosts beside the lab, in an environment of their own."""
-    other = Site(site.directory, site.name.replace("e2e", "bare"))
+    other = Site(site.directory, f"bare-{os.getpid()}")
     for file in FILES:
         source = (site.directory / file.format(site.name)).read_text()
         text = TWO_HOSTS if file.endswith(".yaml") else source
         (site.directory / file.format(other.name)).write_text(text)
-    assert other.whisklab("up", other.name).code == 0
-    yield other
-    assert other.whisklab("down", other.name).code == 0
+    other.environment = site.environment
+    with running.noted(other.name, bases.STATE):
+        assert other.whisklab("up", other.name).code == 0
+        yield other
+        assert other.whisklab("down", other.name).code == 0
     for file in FILES:
         (site.directory / file.format(other.name)).unlink()
 
