@@ -22,7 +22,9 @@ from whisklab.lab.providers.nspawn.spec import LabSpec
 _NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_LOCK": "0", "SYSTEMD_SECCOMP": "0"}
 _RUNTIME = Path("/run/systemd/nspawn/propagate")
 _DEVICES = ("/dev/fuse", "/dev/kmsg")  # mount.nfs of the lab's stand-in; kubelet
-
+# For the host's systemd. Its hundred lines at a shutdown can fill the console: systemd-nspawn may
+# miss that there is something to read, and then systemd waits for ever to write the next line.
+_QUIET = "systemd.show_status=error"
 
 PROGRAMS: dict[str, str] = {}
 
@@ -68,7 +70,7 @@ def command(plan: Plan) -> list[str]:
         f"--machine={lab.machine(host)}", f"--hostname={host}", f"--directory={paths.root}",
         f"--network-namespace-path={network.path(lab.host_netns(host))}",
         "--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-        "--console=passive", *binds,
+        "--console=passive", *binds, _QUIET,
     ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
 from whisklab.lab.common.lock import locked
-from whisklab.lab.common.machine import Machine
+from whisklab.lab.common.machine import STORAGE, Machine
 from whisklab.lab.common.process import alive, end, identify, signal_and_wait
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report, environment
@@ -113,13 +114,28 @@ def forward(journal: Journal, host: Machine) -> None:
 
 
 def power_off(journal: Journal, names: list[str]) -> list[str]:
-    """Power hosts off in parallel, keeping their disks; return those that had to be killed."""
+    """Power hosts off, keeping their disks; return those that had to be killed.
+
+    In parallel, but the storage after the others, which write to it until they are off.
+    """
+    hosts = {name: journal.record.hosts[name] for name in names}
+    last = {name for name, host in hosts.items() if STORAGE in host.machine.groups}
+    killed = []
+    for turn in (hosts.keys() - last, last):
+        killed += _power_off(journal, [name for name in names if name in turn])
+    return killed
+
+
+def _power_off(journal: Journal, names: list[str]) -> list[str]:
     keepers = {name: journal.record.hosts[name].keeper for name in names}
     running = {name: process for name, process in keepers.items() if process and alive(process)}
     for process in running.values():
         signal_and_wait(process, signal.SIGTERM, 0)
+    until = time.monotonic() + _POWER_OFF
     killed = [
-        name for name, process in running.items() if not signal_and_wait(process, None, _POWER_OFF)
+        name
+        for name, process in running.items()
+        if not signal_and_wait(process, None, max(0, until - time.monotonic()))
     ]
     for name in names:
         release(journal, name)

@@ -88,6 +88,37 @@ ExecStart=/usr/local/sbin/whisklab-lab-setup
 WantedBy=sysinit.target
 """
 
+_END_PODS = """#!/bin/sh
+# Runs at shutdown: containers outlive their k3s, and nobody else ends them while their volumes are
+# still mounted and their storage is there.
+pods() { find /sys/fs/cgroup/pids/kubepods /sys/fs/cgroup/kubepods -name cgroup.procs \\
+  -exec cat {} + 2> /dev/null; }
+kill -TERM $(pods) 2> /dev/null
+for _ in $(seq 30); do
+  [ -n "$(pods)" ] || exit 0
+  sleep 0.1
+done
+kill -KILL $(pods) 2> /dev/null
+"""
+
+_END_PODS_UNIT = """[Unit]
+Description=Ends what containers run, after k3s (whisklab lab)
+Before=k3s.service k3s-agent.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStop=-/usr/local/sbin/whisklab-lab-end-pods
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# Volumes, and the scopes in which kubelet has mounted them.
+_OUTLIVES_PODS = """[Unit]
+Before=whisklab-lab-end-pods.service
+"""
+
 _SSHD = """# Keys only, and nobody as root.
 HostKey /etc/ssh/ssh_host_ed25519_key
 PermitRootLogin no
@@ -113,6 +144,10 @@ DefaultTimeoutStopSec=20s
 FILES: dict[str, tuple[str, int]] = {
     "usr/local/sbin/whisklab-lab-setup": (_SETUP, 0o755),
     "etc/systemd/system/whisklab-lab-setup.service": (_SETUP_UNIT, 0o644),
+    "usr/local/sbin/whisklab-lab-end-pods": (_END_PODS, 0o755),
+    "etc/systemd/system/whisklab-lab-end-pods.service": (_END_PODS_UNIT, 0o644),
+    "etc/systemd/system/var-lib-kubelet-pods-.mount.d/whisklab.conf": (_OUTLIVES_PODS, 0o644),
+    "etc/systemd/system/run-.scope.d/whisklab.conf": (_OUTLIVES_PODS, 0o644),
     "etc/systemd/system/ssh.service.d/whisklab.conf": (_SSH_UNIT, 0o644),
     "etc/systemd/system.conf.d/whisklab.conf": (_SYSTEM, 0o644),
     "etc/ssh/sshd_config.d/whisklab.conf": (_SSHD, 0o644),
@@ -125,6 +160,9 @@ FILES: dict[str, tuple[str, int]] = {
 LINKS: dict[str, str] = {
     "etc/systemd/system/sysinit.target.wants/whisklab-lab-setup.service": (
         "/etc/systemd/system/whisklab-lab-setup.service"
+    ),
+    "etc/systemd/system/multi-user.target.wants/whisklab-lab-end-pods.service": (
+        "/etc/systemd/system/whisklab-lab-end-pods.service"
     ),
     **{f"etc/systemd/system/{unit}": "/dev/null" for unit in MASKED},
 }
