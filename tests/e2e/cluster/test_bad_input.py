@@ -92,7 +92,7 @@ def with_catalogue(site: Site, url: str, sha256: str) -> None:
     catalogue = yaml.safe_load(Path(site.lab["catalogue"]).read_text())
     product = catalogue["k3s"]
     product["versions"][product["default"]]["k3s"]["amd64"] = {"url": url, "sha256": sha256}
-    path = site.directory / "empty-cache/trial-catalogue.yaml"
+    path = site.directory / "trial-catalogue.yaml"
     path.write_text(yaml.safe_dump(catalogue))
     append(site, "inventories/{env}.py",
            "for _group in (masters, workers, storage, registry):\n"
@@ -110,14 +110,14 @@ def test_a_wrong_checksum(trial: Site, tmp_path: Path) -> None:
     assert trial.snapshots() == before
 
 
-def test_a_truncated_download(trial: Site) -> None:
-    before = trial.snapshots()
-    with serving(Half) as url:
+def test_a_truncated_download(trial: Site, tmp_path: Path) -> None:
+    before, empty = trial.snapshots(), tmp_path / "cache"
+    with serving(Half) as url, trial.variables(XDG_CACHE_HOME=str(empty)):
         with_catalogue(trial, f"{url}/k3s", hashlib.sha256(b"x" * 1000).hexdigest())
         done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
     judge(done, 1, "broke off after", "run again")
     assert trial.snapshots() == before
-    cached = (trial.directory / "empty-cache/whisklab/artifacts").rglob("*")
+    cached = (empty / "whisklab/artifacts/k3s").rglob("*")
     # The next run continues it; nothing is there under the name of the file.
     assert {path.name for path in cached if path.is_file()} == {"k3s.part", "k3s.part.from"}
 
@@ -178,7 +178,7 @@ def test_a_sudo_password_goes_to_sudo_and_nowhere_else(trial: Site) -> None:
 def test_a_wrong_host_key(trial: Site) -> None:
     before = trial.snapshots()
     known = Path(trial.lab["known_hosts"]).read_text().splitlines()
-    swapped = trial.directory / "empty-cache/known_hosts"
+    swapped = trial.directory / "swapped_known_hosts"
     names = [line.split(None, 1)[0] for line in known]
     keys = [line.split(None, 1)[1] for line in known]
     swapped.write_text(
@@ -192,7 +192,7 @@ def test_a_wrong_host_key(trial: Site) -> None:
 
 
 def test_an_unknown_host_key(trial: Site) -> None:
-    empty = trial.directory / "empty-cache/no_known_hosts"
+    empty = trial.directory / "no_known_hosts"
     empty.touch()
     append(trial, "inventories/{env}.py",
            f"workers[0][1]['ssh_known_hosts_file'] = {str(empty)!r}\n")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.e2e.cluster.faults import fault
-from tests.e2e.cluster.newer import NEW
+from tests.e2e.cluster.newer import NEW, both
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.waiting import until
 
@@ -34,14 +34,14 @@ AGENT_FAULT = "/etc/rancher/k3s/config.yaml.d/99-fault.yaml"
 
 
 @pytest.fixture(scope="module")
-def upgradable(site: Site, newer: Callable[[], Path]) -> Site:
+def upgradable(site: Site) -> Site:
     """The lab with a catalogue that also has the newer k3s, and one that is too new."""
-    catalogue = yaml.safe_load(newer().read_text())
+    catalogue = yaml.safe_load(both(site).read_text())
     versions = catalogue["k3s"]["versions"]
     versions[TOO_NEW] = versions[NEW]  # it is refused before anybody looks into it
-    path = site.directory / "state/catalogue.yaml"
+    path = site.directory / "catalogue.yaml"
     path.write_text(yaml.safe_dump(catalogue))
-    file = site.directory / f"state/whisklab/labs/{site.name}/lab.json"
+    file = site.lab_file
     file.write_text(json.dumps({**json.loads(file.read_text()), "catalogue": str(path)}))
     site.converge()
     return site

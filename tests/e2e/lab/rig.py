@@ -118,15 +118,15 @@ class Lab:
 
     def namespaces(self) -> set[int]:
         """The network namespaces of the lab, by inode."""
-        there = Path("/run/netns").glob(f"wl-{self.name}*")
-        return {file.stat().st_ino for file in there if self._mine(file.name)}
+        ours = there(f"wl-{self.name}*")
+        return {file.stat().st_ino for file in ours if self._mine(file.name)}
 
     def _mine(self, namespace: str) -> bool:
         return namespace.partition(".")[0] == f"wl-{self.name}"
 
     def traces(self, namespaces: set[int]) -> list[str]:
         """Everything on the machine that is of this lab or in one of `namespaces`."""
-        found = [str(file) for file in Path("/run/netns").glob("wl-*") if self._mine(file.name)]
+        found = [str(file) for file in there("wl-*") if self._mine(file.name)]
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         found += [line for line in mounts if f"/labs/{self.name}/" in line]
         found += [line for line in mounts if f"wl-{self.name}" in line]
@@ -137,8 +137,15 @@ class Lab:
         for runtime in ("/run/systemd/nspawn/propagate", "/run/whisklab/uml"):
             found += [str(path) for path in Path(runtime).glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]
-        found += [f"process {pid}" for pid in in_namespaces(namespaces)]
+        # The kernel gives a number again that is free: to the namespace of another lab, say.
+        others = {file.stat().st_ino for file in there("wl-*") if not self._mine(file.name)}
+        found += [f"process {pid}" for pid in in_namespaces(namespaces - others)]
         return found
+
+
+def there(pattern: str) -> list[Path]:
+    """The network namespaces of such a name."""
+    return list(Path("/run/netns").glob(pattern))
 
 
 def execute(argv: Sequence[str], environment: dict[str, str]) -> Run:

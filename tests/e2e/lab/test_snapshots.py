@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab.rig import LABS, Lab, in_namespaces
+from tests.e2e.lab.rig import LABS, Lab
 from tests.e2e.turns import first_up
 
 pytestmark = pytest.mark.e2e
@@ -78,7 +78,6 @@ def lab(home: Path) -> Iterator[Kept]:
     namespaces = made.namespaces()
     made.end()
     assert made.traces(namespaces) == []
-    assert not in_namespaces(namespaces)
     assert not (SNAPSHOTS / made.name).exists()
 
 
