@@ -10,7 +10,6 @@ from typing import Any
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.killed import look
 from tests.e2e.killed.points import Command, noted
-from whisklab.paths import cache_dir
 
 TOPOLOGY = """
 hosts:
@@ -19,7 +18,11 @@ hosts:
 """
 # A storage host has a kernel of its own, which makes each trial take minutes; and without it there
 # are no claims for OpenWhisk.
-DATA = "provisioner_enabled = openwhisk_enabled = False\n"
+DATA = """
+provisioner_enabled = openwhisk_enabled = False
+releases = {"sleeper": {"chart": "tests/charts/sleeper"}}
+"""
+BARE = "bare"  # a snapshot
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ class Rig:
         self.site = site
         self.commands: list[Command] = []
         self.state: set[str] = set()
-        site.environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
 
-    def up(self) -> None:
-        """Bring the lab up, with nothing deployed on it."""
-        (self.site.directory / f"inventories/{self.site.name}.yaml").write_text(TOPOLOGY)
-        with (self.site.directory / f"group_data/{self.site.name}.py").open("a") as data:
-            data.write(DATA)
-        assert self.site.whisklab("up", self.site.name).code == 0
+    def keep(self) -> None:
+        """Keep the lab as it is, with nothing deployed on it."""
+        assert self.site.whisklab("snapshot", self.site.name, BARE).code == 0
+
+    def fresh(self) -> None:
+        """Have the lab as it was then."""
+        assert self.site.whisklab("restore", self.site.name, BARE).code == 0
 
     def prepare(self) -> None:
         """Deploy undisturbed, and see how that goes and what it leaves."""
@@ -75,7 +78,7 @@ class Rig:
     def trial(self, point: str) -> Aftermath:
         """Have a run on fresh hosts killed at `point` and let another one follow, then look."""
         name = self.site.name
-        assert self.site.whisklab("rebuild", name).code == 0
+        self.fresh()
         killed, commands = self._drive(point)
         running = [host for host in self.site.hosts if self._active(host)]
         following = self.site.whisklab("apply", name, "--json")

@@ -102,15 +102,18 @@ func run(machines []watched) (lost uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	defer records.Close()
 	scratch, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4,
 		ValueSize: textAt + textMax, MaxEntries: uint32(ebpf.MustPossibleCPU())})
 	if err != nil {
 		return 0, err
 	}
+	defer scratch.Close()
 	count, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
 	if err != nil {
 		return 0, err
 	}
+	defer count.Close()
 	program, err := load(records, scratch, count)
 	if err != nil {
 		return 0, err
