@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -15,6 +17,7 @@ from tests.e2e.cluster.asking import USER, commands_of_asker
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import TRIAL, append
 from tests.e2e.cluster.watching import execs, readable, readable_now
+from tests.e2e.together import together
 from whisklab.lab.providers.nspawn.layout import LABS
 
 INVENTORY = f"inventories/{TRIAL}.py"
@@ -133,8 +136,10 @@ def watched(site: Site, told: Told, directory: Path) -> Iterator[None]:
     needles = [*told.secrets.values(), CLIENT_KEY, CONTROL]
     with ExitStack() as stack:
         stack.enter_context(execs(site, seen))
-        for host in site.hosts:
-            stack.enter_context(readable(site, host, needles, directory / f"{host}.readable"))
+        files = [
+            readable(site, host, needles, directory / f"{host}.readable") for host in site.hosts
+        ]
+        stack.enter_context(together(files))
         show(site)
         yield
     for machine, path in seen.items():
@@ -159,13 +164,8 @@ def look(site: Site, told: Told, begun: int) -> None:
     """Look at what is left on the hosts and on the laptop."""
     kubeconfig = yaml.safe_load((site.directory / SECRETS / "kubeconfig").read_text())
     told.secrets["client key"] = kubeconfig["users"][0]["user"]["client-key-data"]
-    logs = "{ journalctl -a -o verbose; find /var/log -type f -exec cat {} +; }"
-    for host in site.hosts:
-        told.commands[host] = commands_of_asker(site, host)
-        told.logs[host] = site.root(host, f"{logs} | tr -cd '\\n\\040-\\176'")
-        if host != "storage":
-            told.kept[host] = told.told(site.root(host, "cat /etc/rancher/k3s/* /etc/default/k3s*"))
-        told.readable[host] += readable_now(site, host, told.secrets.values(), begun)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(look_at, site, told, begun), site.hosts))
     laptop = [
         *(path for path in site.directory.rglob("*") if ".venv" not in path.parts),
         *(LABS / site.name).rglob("*.log"),
@@ -174,3 +174,13 @@ def look(site: Site, told: Told, begun: int) -> None:
         new = path.is_file() and path.stat().st_ctime >= begun
         if new and told.told(path.read_bytes().decode(errors="replace")):
             told.holders[path] = path.stat().st_mode & 0o777
+
+
+def look_at(site: Site, told: Told, begun: int, host: str) -> None:
+    """Look at what is left on a host."""
+    logs = "{ journalctl -a -o verbose; find /var/log -type f -exec cat {} +; }"
+    told.commands[host] = commands_of_asker(site, host)
+    told.logs[host] = site.root(host, f"{logs} | tr -cd '\\n\\040-\\176'")
+    if host != "storage":
+        told.kept[host] = told.told(site.root(host, "cat /etc/rancher/k3s/* /etc/default/k3s*"))
+    told.readable[host] += readable_now(site, host, told.secrets.values(), begun)

@@ -7,6 +7,7 @@ was seen.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,14 +30,26 @@ from tests.e2e.cluster.telling import (
     watched,
 )
 from tests.e2e.cluster.trial import TRIAL, trial_environment
+from tests.e2e.together import together
 
 pytestmark = pytest.mark.e2e
+
+# Two agents would tell nothing that one does not.
+TOPOLOGY = """
+hosts:
+  master:  {groups: [masters], forward: [6443]}
+  worker1: {groups: [workers]}
+  storage: {groups: [storage, registry]}
+"""
+DATA = "openwhisk_enabled = False\n"
+SHOWN = re.compile(rf"cmdline \d+ /bin/true {CONTROL}-(\d+) ")
+VARIABLE = re.compile(rf"environ .*\bCONTROL={CONTROL} .*")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A lab with nothing on it."""
-    site = bare_site(tmp_path_factory.mktemp("site"), "secrets", "openwhisk_enabled = False\n")
+    site = bare_site(tmp_path_factory.mktemp("site"), "secrets", DATA, TOPOLOGY)
     with up(site):
         yield site
 
@@ -48,8 +61,8 @@ def told(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Told:
     assert site.whisklab("plan", site.name).code == 3  # makes the token
     with trial_environment(site), ExitStack() as stack:
         prepare(site, told)
-        for host in site.hosts:
-            stack.enter_context(asking(site, host, told.secrets["sudo password"]))
+        password = told.secrets["sudo password"]
+        stack.enter_context(together([asking(site, host, password) for host in site.hosts]))
         with watched(site, told, tmp_path_factory.mktemp("seen")):
             runs(site, told)
         look(site, told, begun)
@@ -68,11 +81,11 @@ def test_the_hosts_have_the_secrets_and_the_watchers_see(site: Site, told: Told)
 def test_no_exec_is_missed(site: Site, told: Told) -> None:
     assert set(told.processes) == {LAPTOP, *site.hosts}
     for machine, lines in told.processes.items():
-        shown = [line.split() for line in lines if f"/bin/true {CONTROL}-" in line]
-        numbers = sorted(int(text.rpartition("-")[2]) for *_, text in shown)
+        matches = [SHOWN.fullmatch(line) for line in lines]
+        numbers = sorted(int(each[1]) for each in matches if each)
         assert numbers == list(range(burst(machine))), machine
-        environments = [line for line in lines if f"CONTROL={CONTROL} " in line]
-        assert len([line for line in environments if line.startswith("environ 0 ")]) == len(numbers)
+        environments = [line for line in lines if VARIABLE.match(line)]
+        assert len(environments) == len(numbers), machine
         assert lines[-1] == "lost 0", machine
 
 

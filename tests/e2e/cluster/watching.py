@@ -99,7 +99,7 @@ def _stepped(site: Site, host: str) -> Iterator[None]:
         script = _STEP.replace("PROGRAM", true)
         do += [f"cp -p {path} {true}", f"printf %s {shlex.quote(script)} > {step}",
                f"/run/true-usr-bin-chmod 755 {step}"]  # fmt: skip
-        undo += [f"umount {path}"]
+        undo += [f"umount -l {path}"]  # somebody may be in the middle of it
     do += [f"mount --bind /run/step{path.replace('/', '-')} {path}" for path in STEPPED]
     undo += ["rm -f /run/true-usr-bin-* /run/step-usr-bin-*"]
     with fault(site, host, "\n".join(do), "\n".join(undo)):

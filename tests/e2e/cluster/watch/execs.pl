@@ -12,6 +12,7 @@ my ($FORK, $VFORK, $CLONE, $EXEC, $STOP) = (1, 2, 3, 4, 128);
 my $OPTIONS = 1 << $FORK | 1 << $VFORK | 1 << $CLONE | 1 << $EXEC;
 my ($WALL, $SIGTRAP) = (0x40000000, 5);
 
+my $lost = 0;
 open(my $noted, "+>", undef) or die "temporary file: $!";
 pipe(my $from_tracer, my $to_us) or die "pipe: $!";
 # Not by this process itself: what it prints goes through processes that are traced.
@@ -19,6 +20,7 @@ my $tracer = fork() // die "fork: $!";
 if (!$tracer) {
   eval { local $SIG{TERM} = sub { die "end\n" }; trace() };
   die $@ if $@ ne "end\n";
+  print $noted "lost $lost\n";
   close $noted or die "temporary file: $!";
   exit;
 }
@@ -32,9 +34,7 @@ waitpid $tracer, 0;
 $? and die "the tracer ended with $?";
 seek $noted, 0, 0;
 print while readline $noted;
-print "lost 0\n";
 
-# What is told of others comes in order and is awaited: nothing can be lost.
 sub trace {
   seize();
   syswrite $to_us, "tracing\n";
@@ -66,6 +66,7 @@ sub note {
   my ($uid) = content("/proc/$pid/status") =~ /^Uid:\s+(\d+)/m or die "$pid has no user";
   for my $kind ("cmdline", "environ") {
     my $text = content("/proc/$pid/$kind");
+    $lost++ if $kind eq "cmdline" && $text eq "";    # it was killed just now
     $text =~ tr/\0\n/  /;
     print $noted "$kind $uid $text\n";
   }
