@@ -1,46 +1,38 @@
-"""A lab of one's own with nothing deployed on it."""
+"""Labs with nothing deployed on them. They need no base: `up` takes less time than a clone."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.e2e import bases, running, spent
 from tests.e2e.cluster.site import Site
 from tests.e2e.turns import first_up
-from whisklab.paths import cache_dir
-
-
-def bare_site(directory: Path, prefix: str, data: str = "", topology: str = "") -> Site:
-    """Return a copy of the repository with an environment for a lab; it shares our caches.
-
-    Args:
-        directory: where to.
-        prefix: of the lab's name.
-        data: what its environment says besides the lab's own data.
-        topology: its machines, if they are not those of inventories/lab.yaml.
-    """
-    site = Site(directory, f"{prefix}-{os.getpid()}")
-    site.environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
-    site.copy_repository()
-    (directory / ".venv").symlink_to(Path(sys.executable).parents[1])
-    if topology:
-        (directory / f"inventories/{site.name}.yaml").write_text(topology)
-    with (directory / f"group_data/{site.name}.py").open("a") as file:
-        file.write(data)
-    return site
 
 
 @contextmanager
-def up(*sites: Site) -> Iterator[None]:
-    """Have the labs up; they are taken down at the end."""
-    try:
-        with first_up():
-            for site in sites:
-                assert site.whisklab("up", site.name).code == 0
-        yield
-    finally:
-        downs = [site.whisklab("down", site.name) for site in sites]
-        assert [down.code for down in downs] == [0] * len(downs)
+def bare(
+    directory: Path, name: str, file: str, *, data: str = "", topology: str = ""
+) -> Iterator[Site]:
+    """Bring a lab up, in a copy of the repository, and take it down at the end.
+
+    Args:
+        directory: where the copy goes.
+        name: of the lab.
+        file: the test file, for the account of the time.
+        data: what its environment says besides the lab's own data.
+        topology: its machines, if they are not those of inventories/lab.yaml.
+    """
+    site = bases.site(directory, name, data)
+    if topology:
+        (directory / f"inventories/{name}.yaml").write_text(topology)
+    with running.noted(name, bases.STATE):
+        with spent.on(file, spent.DEPLOYING), first_up():
+            assert site.whisklab("up", name).code == 0
+        try:
+            yield site
+        finally:
+            with spent.on(file, spent.DEPLOYING):
+                down = site.whisklab("down", name)
+            assert down.code == 0, down.output

@@ -128,10 +128,14 @@ class Site:
         return done.changes()
 
     @property
+    def lab_file(self) -> Path:
+        """Where the lab's user keeps what he knows of it."""
+        return Path(self.environment["XDG_STATE_HOME"]) / f"whisklab/labs/{self.name}/lab.json"
+
+    @property
     def lab(self) -> dict[str, Any]:
         """What the lab wrote down about its hosts."""
-        path = self.directory / f"state/whisklab/labs/{self.name}/lab.json"
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(self.lab_file.read_text())
         return found
 
     @property

@@ -168,6 +168,7 @@ def look(site: Site, told: Told, begun: int) -> None:
         list(pool.map(partial(look_at, site, told, begun), site.hosts))
     laptop = [
         *(path for path in site.directory.rglob("*") if ".venv" not in path.parts),
+        *site.lab_file.parent.rglob("*"),
         *(LABS / site.name).rglob("*.log"),
     ]
     for path in laptop:

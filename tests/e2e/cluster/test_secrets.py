@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.e2e.bare import bare_site, up
+from tests.e2e.bare import bare
 from tests.e2e.cluster.asking import asking
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.telling import (
@@ -48,11 +48,10 @@ VARIABLE = re.compile(rf"environ \d+ (.* )?CONTROL={CONTROL} .*")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[Site]:
     """A lab with nothing on it."""
-    site = bare_site(tmp_path_factory.mktemp("site"), "secrets", DATA, TOPOLOGY)
-    with up(site):
-        yield site
+    with bare(tmp_path_factory.mktemp("site"), lab_name, file, data=DATA, topology=TOPOLOGY) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")

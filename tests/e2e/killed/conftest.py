@@ -6,12 +6,12 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Queue
 
 import pytest
 
-from tests.e2e.bare import bare_site, up
+from tests.e2e.bare import bare
 from tests.e2e.killed.points import Command, draw, spread
 from tests.e2e.killed.rig import DATA, TOPOLOGY, Aftermath, Rig, Trials
 
@@ -20,16 +20,16 @@ SEED = "SEED"  # an environment variable: which points are drawn
 
 
 @pytest.fixture(scope="module")
-def rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Rig]]:
+def rigs(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[list[Rig]]:
     """The labs, deployed on once."""
-    made = [
-        Rig(bare_site(tmp_path_factory.mktemp(letter), f"killed-{letter}", DATA, TOPOLOGY))
-        for letter in "abcdef"[:LABS]
-    ]
-    with up(*(rig.site for rig in made)):
-        with ThreadPoolExecutor(LABS) as pool:
-            list(pool.map(Rig.keep, made))
-            list(pool.map(Rig.prepare, made))
+    with ExitStack() as stack, ThreadPoolExecutor(LABS) as pool:
+        made = []
+        for letter in "abcdef"[:LABS]:
+            directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
+            site = bare(directory, name, file, data=DATA, topology=TOPOLOGY)
+            made.append(Rig(stack.enter_context(site)))
+            made[-1].leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
+        list(pool.map(Rig.prepare, made))
         yield made
 
 

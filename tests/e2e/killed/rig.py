@@ -26,7 +26,6 @@ DATA = """
 provisioner_enabled = openwhisk_enabled = False
 releases = {"sleeper": {"chart": "tests/charts/sleeper"}}
 """
-BARE = "bare"  # a snapshot
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,20 @@ class Rig:
         self.commands: list[Command] = []
         self.state: set[str] = set()
 
-    def keep(self) -> None:
-        """Keep the lab as it is, with nothing deployed on it, and with a small catalogue."""
-        self._leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
-        assert self.site.whisklab("snapshot", self.site.name, BARE).code == 0
+    def leave_out(self, products: Sequence[str]) -> None:
+        """Have a catalogue without their images: those are put on each node, run there or not."""
+        about, lab = self.site.lab_file, self.site.lab
+        catalogue = yaml.safe_load(Path(lab["catalogue"]).read_text())
+        for product in products:
+            for files in catalogue[product]["versions"].values():
+                del files["images"]
+        path = self.site.directory / "catalogue.yaml"
+        path.write_text(yaml.safe_dump(catalogue))
+        about.write_text(json.dumps({**lab, "catalogue": str(path)}))
 
     def fresh(self) -> None:
-        """Have the lab as it was then."""
-        assert self.site.whisklab("restore", self.site.name, BARE).code == 0
+        """Have hosts with nothing on them; a snapshot is restored no sooner than they are made."""
+        assert self.site.whisklab("rebuild", self.site.name).code == 0
 
     def prepare(self) -> None:
         """Deploy undisturbed, and see how that goes and what it leaves."""
@@ -91,18 +96,6 @@ class Rig:
         plan = self.site.whisklab("plan", name)
         state = look.everything(self.site)
         return Aftermath(killed, commands, running, following, changes, plan, state, self.state)
-
-    def _leave_out(self, products: Sequence[str]) -> None:
-        # Their images are put on each node whether or not they run there: half of a deploy.
-        about = self.site.directory / f"state/whisklab/labs/{self.site.name}/lab.json"
-        lab = json.loads(about.read_text())
-        catalogue = yaml.safe_load(Path(lab["catalogue"]).read_text())
-        for product in products:
-            for files in catalogue[product]["versions"].values():
-                del files["images"]
-        path = self.site.directory / "state/catalogue.yaml"
-        path.write_text(yaml.safe_dump(catalogue))
-        about.write_text(json.dumps({**lab, "catalogue": str(path)}))
 
     def _active(self, host: str) -> bool:
         return "active" in self.site.root(host, "systemctl is-active k3s k3s-agent || true").split()
