@@ -7,7 +7,7 @@ ARGS ?=
 # Those packages of the stand-in that do not import Kubernetes: their tests take seconds.
 GO_PURE := ./config ./pki ./registries ./supervise ./token
 
-.PHONY: help lab down test check unit contract e2e bench lock clean
+.PHONY: help lab down test check unit contract e2e soak bench lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /  make \1|/' | column -t -s '|'
@@ -45,6 +45,9 @@ contract: .venv/ready
 
 e2e: .venv/ready
 	$(BIN)/pytest tests/e2e -n 2 --junitxml=.lab/e2e.xml $(ARGS)
+
+soak: .venv/ready ## The long series of end-to-end tests, which take hours.
+	$(BIN)/pytest tests/e2e -m soak -n 2 $(ARGS)
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
 	$(BIN)/python -m tests.bench $(LAB)

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -61,21 +61,6 @@ def clock_ahead(site: Site, host: str, by: str) -> Iterator[None]:
         fault(site, host, "cp /usr/bin/date /run/true-date", "rm /run/true-date"),
         covered(site, host, "/usr/bin/date", f'#!/bin/sh\nexec /run/true-date -d "{by}" "$@"\n'),
     ):
-        yield
-
-
-@contextmanager
-def slowed(site: Site, host: str, programs: Iterable[str], by: float = 0.3) -> Iterator[None]:
-    """Have each of the `programs` on a host wait a moment before it does its work."""
-    do, undo = ["set -e"], []
-    for path in programs:
-        true, slow = (f"/run/{kind}{path.replace('/', '-')}" for kind in ("true", "slow"))
-        script = f'#!/bin/sh\nsleep {by}\nexec {true} "$@"\n'
-        do += [f"cp -p {path} {true}", f"printf %s {shlex.quote(script)} > {slow}"]
-        undo += [f"umount {path}", f"rm -f {true} {slow}"]
-    do += [f"chmod 755 /run/slow-*; for path in {' '.join(programs)}; do",
-           "mount --bind /run/slow$(echo $path | tr / -) $(readlink -f $path); done"]  # fmt: skip
-    with fault(site, host, "\n".join(do), "\n".join(undo)):
         yield
 
 

@@ -3,56 +3,80 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from queue import Queue
 
 import pytest
 
-from tests.e2e.cluster.site import Site
-from tests.e2e.killed.points import Command, spread
-from tests.e2e.killed.rig import Aftermath, Rig, Trials
-from tests.e2e.turns import first_up
+from tests.e2e.bare import bare
+from tests.e2e.killed.points import Command, draw, spread
+from tests.e2e.killed.rig import DATA, TOPOLOGY, Aftermath, Rig, Trials
+
+LABS = 2
+SEED = "SEED"  # an environment variable: which points are drawn
 
 
 @pytest.fixture(scope="module")
-def rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Rig]]:
-    """The labs, deployed on once; both in one copy of the repository."""
-    directory: Path = tmp_path_factory.mktemp("killed")
-    (directory / ".venv").symlink_to(Path(sys.executable).parents[1])
-    made = []
-    for letter in "ab":
-        site = Site(directory, f"killed-{letter}-{os.getpid()}")
-        site.copy_repository()
-        made.append(Rig(site))
-    try:
-        with ThreadPoolExecutor(len(made)) as pool:
-            with first_up():
-                list(pool.map(Rig.up, made))
-            list(pool.map(Rig.prepare, made))
+def rigs(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[list[Rig]]:
+    """The labs, deployed on once."""
+    with ExitStack() as stack, ThreadPoolExecutor(LABS) as pool:
+        made = []
+        for letter in "abcdef"[:LABS]:
+            directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
+            site = bare(directory, name, file, data=DATA, topology=TOPOLOGY)
+            made.append(Rig(stack.enter_context(site)))
+            made[-1].leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
+        list(pool.map(Rig.prepare, made))
         yield made
-    finally:
-        downs = [rig.site.whisklab("down", rig.site.name) for rig in made]
-        assert [down.code for down in downs] == [0] * len(downs)
+
+
+@pytest.fixture(scope="module")
+def seed() -> int:
+    """What the points of this run are drawn by."""
+    return int(os.environ.get(SEED) or random.SystemRandom().randrange(1_000_000))
+
+
+@pytest.fixture(scope="module")
+def drawn(rigs: list[Rig], seed: int) -> list[Command]:
+    """Where runs are killed today."""
+    return draw(rigs[0].commands, seed)
 
 
 @pytest.fixture(scope="module")
 def points(rigs: list[Rig]) -> list[Command]:
-    """Where runs are killed: all over, and where a service is enabled but has never started."""
-    commands = rigs[0].commands
-    enabling = [each for each in commands if "systemctl enable" in each.text]
-    return [*enabling, *spread([each for each in commands if each not in enabling])]
+    """Where runs are killed when there is time: all over."""
+    return spread(rigs[0].commands)
 
 
 @pytest.fixture(scope="module")
-def trials(rigs: list[Rig], points: list[Command]) -> Iterator[Trials]:
-    """The trial of each point: they begin at once, each takes the next lab that is free."""
+def free(rigs: list[Rig]) -> Queue[Rig]:
+    """The labs on which nobody works."""
     free: Queue[Rig] = Queue()
     for rig in rigs:
         free.put(rig)
+    return free
 
+
+@pytest.fixture(scope="module")
+def trials(free: Queue[Rig], drawn: list[Command]) -> Iterator[Trials]:
+    """The trial of each point of today."""
+    with _begun(free, drawn) as trials:
+        yield trials
+
+
+@pytest.fixture(scope="module")
+def many_trials(free: Queue[Rig], points: list[Command]) -> Iterator[Trials]:
+    """The trial of each point."""
+    with _begun(free, points) as trials:
+        yield trials
+
+
+@contextmanager
+def _begun(free: Queue[Rig], points: Sequence[Command]) -> Iterator[Trials]:
+    # All at once: each takes the next lab that is free.
     def trial(point: str) -> Aftermath:
         rig = free.get()
         try:
@@ -60,6 +84,6 @@ def trials(rigs: list[Rig], points: list[Command]) -> Iterator[Trials]:
         finally:
             free.put(rig)
 
-    pool = ThreadPoolExecutor(len(rigs))
-    yield {each.point: pool.submit(trial, each.point) for each in points}
-    pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(LABS) as pool:
+        yield {each.point: pool.submit(trial, each.point) for each in points}
+        pool.shutdown(cancel_futures=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.killed import look
 from tests.e2e.killed.points import Command, noted
-from whisklab.paths import cache_dir
 
 TOPOLOGY = """
 hosts:
@@ -19,7 +22,10 @@ hosts:
 """
 # A storage host has a kernel of its own, which makes each trial take minutes; and without it there
 # are no claims for OpenWhisk.
-DATA = "provisioner_enabled = openwhisk_enabled = False\n"
+DATA = """
+provisioner_enabled = openwhisk_enabled = False
+releases = {"sleeper": {"chart": "tests/charts/sleeper"}}
+"""
 
 
 @dataclass(frozen=True)
@@ -57,14 +63,21 @@ class Rig:
         self.site = site
         self.commands: list[Command] = []
         self.state: set[str] = set()
-        site.environment["XDG_CACHE_HOME"] = str(cache_dir().parent)
 
-    def up(self) -> None:
-        """Bring the lab up, with nothing deployed on it."""
-        (self.site.directory / f"inventories/{self.site.name}.yaml").write_text(TOPOLOGY)
-        with (self.site.directory / f"group_data/{self.site.name}.py").open("a") as data:
-            data.write(DATA)
-        assert self.site.whisklab("up", self.site.name).code == 0
+    def leave_out(self, products: Sequence[str]) -> None:
+        """Have a catalogue without their images: those are put on each node, run there or not."""
+        about, lab = self.site.lab_file, self.site.lab
+        catalogue = yaml.safe_load(Path(lab["catalogue"]).read_text())
+        for product in products:
+            for files in catalogue[product]["versions"].values():
+                del files["images"]
+        path = self.site.directory / "catalogue.yaml"
+        path.write_text(yaml.safe_dump(catalogue))
+        about.write_text(json.dumps({**lab, "catalogue": str(path)}))
+
+    def fresh(self) -> None:
+        """Have hosts with nothing on them; a snapshot is restored no sooner than they are made."""
+        assert self.site.whisklab("rebuild", self.site.name).code == 0
 
     def prepare(self) -> None:
         """Deploy undisturbed, and see how that goes and what it leaves."""
@@ -75,7 +88,7 @@ class Rig:
     def trial(self, point: str) -> Aftermath:
         """Have a run on fresh hosts killed at `point` and let another one follow, then look."""
         name = self.site.name
-        assert self.site.whisklab("rebuild", name).code == 0
+        self.fresh()
         killed, commands = self._drive(point)
         running = [host for host in self.site.hosts if self._active(host)]
         following = self.site.whisklab("apply", name, "--json")
