@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"time"
 
@@ -11,53 +12,54 @@ import (
 	"whisklab/standins/k3s/pki"
 )
 
-// seen is what .cache.json remembers of a tarball.
-type seen struct {
-	Size    int64     `json:"size"`
-	ModTime time.Time `json:"modTime"`
+// archive is what is remembered of a file in agent/images, and of the images that it brought: name to digest.
+type archive struct {
+	Size    int64             `json:"size"`
+	ModTime time.Time         `json:"modTime"`
+	Images  map[string]string `json:"images"`
+}
+
+func (a archive) sameFile(b archive) bool { return a.Size == b.Size && a.ModTime.Equal(b.ModTime) }
+
+// in says whether all images of an archive are in the store; nobody knows of an archive that brought none.
+func (a archive) in(store map[string]string) bool {
+	for name, digest := range a.Images {
+		if store[name] != digest {
+			return false
+		}
+	}
+	return len(a.Images) > 0
 }
 
 // watchEvery is how often agent/images is looked at.
 const watchEvery = 3 * time.Second
 
-// imports is the state of the directory agent/images.
-type imports struct {
-	done map[string]seen
-	// k3s remembers over a restart only if somebody has made the file .cache.json.
-	cache string
-}
-
-func (n *node) loadImports() *imports {
-	i := &imports{done: map[string]seen{}, cache: n.data("images", ".cache.json")}
-	data, err := os.ReadFile(i.cache)
-	if err == nil && len(data) > 0 {
-		err = json.Unmarshal(data, &i.done)
+// remembered are the archives of earlier starts whose images containerd still has. k3s itself imports all
+// of them at each start; what is there then is the same.
+func (n *node) remembered(ctx context.Context) map[string]archive {
+	found := map[string]archive{}
+	data, err := os.ReadFile(n.data("imported.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return found
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		logs.Warn("%s is not used: %v", i.cache, err)
-	}
-	return i
-}
-
-func (i *imports) save() {
-	if _, err := os.Stat(i.cache); err != nil {
-		return
-	}
-	data, err := json.Marshal(i.done)
 	if err == nil {
-		err = pki.WriteFile(i.cache, data, 0o644)
+		err = json.Unmarshal(data, &found)
+	}
+	var store map[string]string
+	if err == nil {
+		store, err = storedImages(ctx)
 	}
 	if err != nil {
-		logs.Warn("%s is not written: %v", i.cache, err)
+		logs.Warn("All images are imported: %v", err)
+		return map[string]archive{}
 	}
+	maps.DeleteFunc(found, func(_ string, a archive) bool { return !a.in(store) })
+	return found
 }
 
-// importImages imports every tarball of agent/images that is new or has changed. A broken one is told of
-// and tried again when it has changed. One that was written to within the last `settled` may still grow.
+// importImages imports every archive of agent/images that is new or has changed. A broken one is told of and
+// tried again when it has changed. One that was written to within the last `settled` may still grow.
 func (n *node) importImages(ctx context.Context, settled time.Duration) {
-	if n.imports == nil {
-		n.imports = n.loadImports()
-	}
 	entries, err := os.ReadDir(n.data("images"))
 	if err != nil {
 		logs.Error("images: %v", err)
@@ -68,23 +70,31 @@ func (n *node) importImages(ctx context.Context, settled time.Duration) {
 		if err != nil || !tarball(e.Name()) {
 			continue // gone again, or something else
 		}
-		now := seen{info.Size(), info.ModTime().UTC()}
-		if n.imports.done[e.Name()] == now || time.Since(now.ModTime) < settled {
+		now := archive{Size: info.Size(), ModTime: info.ModTime()}
+		if before, ok := n.archives[e.Name()]; ok && now.sameFile(before) || time.Since(now.ModTime) < settled {
 			continue
 		}
-		n.importImage(ctx, n.data("images", e.Name()))
-		n.imports.done[e.Name()] = now
-		n.imports.save()
+		now.Images = n.importImage(ctx, n.data("images", e.Name()))
+		n.archives[e.Name()] = now
+		data, err := json.Marshal(n.archives)
+		if err == nil {
+			err = pki.WriteFile(n.data("imported.json"), data, 0o600)
+		}
+		if err != nil {
+			logs.Warn("Images are imported again at the next start: %v", err)
+		}
 	}
 }
 
-func (n *node) importImage(ctx context.Context, path string) {
+func (n *node) importImage(ctx context.Context, path string) map[string]string {
 	start := time.Now()
-	if err := importArchive(ctx, path); err != nil {
+	images, err := importArchive(ctx, path)
+	if err != nil {
 		logs.Error("Failed to import images from %s: %v", path, err)
-		return
+		return nil
 	}
 	logs.Info("Imported images from %s in %s", path, time.Since(start).Round(time.Millisecond))
+	return images
 }
 
 // watchImages imports what arrives later.

@@ -114,9 +114,9 @@ func WithArgs(argv, more []string) []string {
 
 // node is a running agent.
 type node struct {
-	imports *imports
 	Node
 	config.Config
+	archives map[string]archive // by file name
 }
 
 func (n *node) data(path ...string) string {

@@ -60,6 +60,7 @@ func Run(ctx context.Context, c config.Config, g *supervise.Group, cluster Clust
 	if err := n.startContainerd(ctx, g); err != nil {
 		return err
 	}
+	n.archives = n.remembered(ctx)
 	n.importImages(ctx, 0)
 	reply, err := n.join(ctx, cluster)
 	if err != nil {

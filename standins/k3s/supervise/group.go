@@ -140,15 +140,18 @@ func environment() []string {
 }
 
 // Run runs a program to its end and returns what it said if it failed.
-func Run(ctx context.Context, argv ...string) error { return Feed(ctx, nil, argv...) }
+func Run(ctx context.Context, argv ...string) error {
+	_, err := Feed(ctx, nil, argv...)
+	return err
+}
 
-// Feed is Run with something to read for the program.
-func Feed(ctx context.Context, in io.Reader, argv ...string) error {
+// Feed is Run with something to read for the program; it also returns what the program said.
+func Feed(ctx context.Context, in io.Reader, argv ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env, cmd.Stdin = environment(), in
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
+		err = fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
 	}
-	return nil
+	return string(out), err
 }
