@@ -10,6 +10,7 @@ from pathlib import Path
 from whisklab.errors import BadInput
 from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
+from whisklab.lab.beside import beside
 from whisklab.lab.catalogue import Choice, choose
 from whisklab.lab.common.machine import SSH
 from whisklab.lab.common.process import boot_id
@@ -55,10 +56,16 @@ def up(
         wish = wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
         provider.check(wish)
+        before = _catalogue_before(name)
+
+        def chosen_for(say: Report) -> Choice:
+            return choose(catalogue or plan.catalogue, before, say, internet=plan.internet)
+
         # First: stand-ins that cannot be built are told before any host is made.
-        chosen = choose(
-            catalogue or plan.catalogue, _catalogue_before(name), report, internet=plan.internet
-        )
+        if before:
+            chosen = chosen_for(report)
+        else:
+            chosen, _ = beside(chosen_for, lambda say: provider.prepare(wish, say), report)
         result = provider.up(wish, report, prune=prune)
         first = state.load(name) is None
         write_down(name, plan, paths, result, chosen.catalogue)

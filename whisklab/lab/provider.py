@@ -100,6 +100,9 @@ class Provider(Protocol):
     def check(self, wish: Wish, /) -> None:
         """Refuse what this provider, or this computer, can never do."""
 
+    def prepare(self, wish: Wish, report: Report, /) -> None:
+        """Make beforehand what `up` would make for all labs, such as images."""
+
     def up(self, wish: Wish, report: Report, /, *, prune: bool = False) -> Up:
         """Make and start what is missing; `prune` removes machines that are not wished."""
 

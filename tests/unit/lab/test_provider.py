@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import provider
 from whisklab.lab.provider import Provider, Wish
+from whisklab.lab.providers.nspawn import root
 from whisklab.lab.topology import parse
 
 PACKAGE = Path(provider.__file__).parent
@@ -64,3 +66,17 @@ def test_a_topology_is_machines() -> None:
         ("masters",), "10.77.0.11", (22, 80), "auto",
     )  # fmt: skip
     assert (str(second.address), second.ports, second.kernel) == ("10.77.0.9", (22,), "uml")
+
+
+def test_root_is_stopped_when_what_it_does_is_not_wanted_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless = 'import time; print(\'{"event": "progress", "value": "on"}\', flush=True)'
+    argv = [sys.executable, "-c", f"{endless}; time.sleep(3600)"]
+    monkeypatch.setattr(root, "command", lambda *_, **__: argv)
+
+    def refuse(_line: str) -> None:
+        raise WhisklabError("another part has failed")
+
+    with pytest.raises(WhisklabError, match="another part has failed"):
+        root.ask("up", {}, refuse)

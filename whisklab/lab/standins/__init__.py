@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from whisklab.lab.beside import beside
 from whisklab.lab.standins.cache import Standin, built, write_catalogue
 from whisklab.lab.standins.gobuild import Report
 from whisklab.lab.standins.helm import helm
@@ -45,12 +46,27 @@ def build(
         WhisklabError: an unknown version, no usable Go, or something failed to build.
     """
     say = report or (lambda _line: None)
-    parts = [built(each, say) for each in standins([version, *also])]
+    parts = _built(standins([version, *also]), say)
     name = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
     path = cache_dir() / "standins" / "catalogues" / f"{name}.yaml"
     if not path.is_file():
         write_catalogue(path, _merged(parts))
     return path
+
+
+def _built(wanted: Sequence[Standin], report: Report) -> list[Path]:
+    """Build all; return their catalogues in the same order.
+
+    One Go program after the other, since the compiler uses all cores by itself, and two that begin
+    at once would compile what they share twice; what is no Go program beside them.
+    """
+
+    def lane(*, compiled: bool) -> Callable[[Report], dict[int, Path]]:
+        mine = {n: each for n, each in enumerate(wanted) if (each.go is not None) == compiled}
+        return lambda say: {n: built(each, say) for n, each in mine.items()}
+
+    found, others = beside(lane(compiled=True), lane(compiled=False), report)
+    return [path for _, path in sorted({**found, **others}.items())]
 
 
 def _merged(parts: Sequence[Path]) -> dict[str, Any]:

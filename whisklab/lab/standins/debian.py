@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common import apt
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins.layers import put_directory, put_file, put_link
 
 # What no program needs to run.
@@ -30,16 +32,16 @@ _FILES = {
 }
 
 
-def busybox(work: Path) -> Path:
+def busybox(work: Path, report: Report) -> Path:
     """Unpack the distribution's static busybox below ``work``; needs no root.
 
     Raises:
         WhisklabError: apt could not fetch it.
     """
-    return _found(unpacked(work / "busybox", ["busybox-static"]), "bin/busybox")
+    return _found(unpacked(work / "busybox", ["busybox-static"], report), "bin/busybox")
 
 
-def unpacked(room: Path, packages: Sequence[str]) -> Path:
+def unpacked(room: Path, packages: Sequence[str], report: Report) -> Path:
     """Fetch packages and all that they need, and unpack them below ``room/root``; needs no root.
 
     Raises:
@@ -63,13 +65,20 @@ def unpacked(room: Path, packages: Sequence[str]) -> Path:
     except WhisklabError:
         if os.geteuid() != 0:
             raise
-        _run(room, problem, ["apt-get", "update"])  # a fresh machine has no lists yet
+        _update(problem, report)  # a fresh machine has no lists yet
         _run(room, problem, fetch)
     root = room / "root"
     root.mkdir()
     for package in sorted(room.glob("*.deb")):
         _run(room, problem, ["dpkg-deb", "-x", str(package), str(root)])
     return root
+
+
+def _update(problem: str, report: Report) -> None:
+    try:
+        apt.update(report)
+    except WhisklabError as error:
+        raise WhisklabError(f"{problem} ({error})") from None
 
 
 def commands(program: Path) -> list[str]:

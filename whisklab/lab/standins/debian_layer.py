@@ -26,7 +26,7 @@ def debian_layer() -> Standin:
 
     def make(work: Path, target: Path, report: Report) -> Mapping[str, File]:
         report(f"fetching {', '.join(_PACKAGES)} for the images of OpenWhisk's stand-in")
-        root = debian.unpacked(work / "packages", _PACKAGES)
+        root = debian.unpacked(work / "packages", _PACKAGES, report)
         debian.link_busybox(root)
         debian.compile_python(root)
         debian.write_layer(root, target / LAYER)

@@ -18,6 +18,7 @@ Report = Callable[[str], None]
 _EVERY = 5.0  # seconds between two reports
 _PACKAGE = "golang-go"  # of Debian and Ubuntu
 _FETCHES_NEWER = (1, 21)  # the first Go with toolchains in go.mod (go.dev/doc/toolchain)
+_PATIENCE = 300  # seconds for another apt
 _KEPT = 5  # last lines of a failed build that are worth telling
 
 
@@ -55,7 +56,9 @@ def _install_go(wish: str, report: Report) -> None:
     if os.geteuid() != 0:
         raise WhisklabError(f"{wish}: run `sudo apt-get install {_PACKAGE}`")
     report(f"installing {_PACKAGE}")
-    argv = ["apt-get", "install", "--yes", "--no-install-recommends", _PACKAGE]
+    # Beside us the lab may be installing what it needs.
+    argv = ["apt-get", "-o", f"DPkg::Lock::Timeout={_PATIENCE}", "install", "--yes",
+            "--no-install-recommends", _PACKAGE]  # fmt: skip
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -59,7 +59,7 @@ def _images(sources: Path, work: Path, report: Report) -> list[Image]:
     go_build(sources, "./pause", work / "pause", flags=plain, label="pause", report=report)
     go_build(sources / "coredns", ".", work / "coredns", flags=plain, label="CoreDNS",
              report=report)  # fmt: skip
-    busybox = debian.busybox(work)
+    busybox = debian.busybox(work, report)
     return [
         Image("docker.io/rancher/mirrored-pause:3.6", {"pause": work / "pause"}, ["/pause"]),
         Image(f"docker.io/rancher/mirrored-coredns-coredns:{_coredns_version(sources)}",

@@ -94,7 +94,7 @@ def _images(sources: Path, work: Path, report: Report) -> Iterator[Image]:
                 "PYTHONUNBUFFERED": "1",
             },
         )
-    program = debian.busybox(work)
+    program = debian.busybox(work, report)
     for name in (_named(_values(sources)["busybox"]), _BUSYBOX):
         yield busybox_image(full_name(name), program)
 

@@ -30,6 +30,7 @@ _VERBS: dict[str, Verb] = {
     "up": lambda request, _lab, owner: lab.up(
         spec.parse(request), owner, _report, prune=bool(request["prune"])
     ),
+    "prepare": lambda request, _lab, _owner: lab.prepare(spec.parse(request), _report),
     "rebuild": lambda request, _lab, owner: lab.rebuild(
         spec.parse(request), owner, _report, list(request["only"])
     ),

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common import apt
 from whisklab.lab.common.release import Release, parse_os_release
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report, run, run_long
@@ -98,8 +99,7 @@ def building(name: str, wish: dict[str, object], report: Report) -> Iterator[Pat
 def _bootstrap(root: Path, release: Release, report: Report) -> None:
     sources = aptrepo.machine_sources(release.distribution)
     if not sources:
-        report("fetching the machine's package lists")
-        run_long(["apt-get", "update"], report)
+        apt.update(report)
         sources = aptrepo.machine_sources(release.distribution)
     if not sources:
         raise WhisklabError(f"apt knows no source of {release.distribution}'s own packages")

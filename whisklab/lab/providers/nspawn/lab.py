@@ -15,6 +15,7 @@ from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.nspawn import (
     hosts,
+    image,
     journal,
     lab_network,
     modules,
@@ -86,6 +87,16 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
         "removed" if prune else "left": gone,
         "seconds": clock.spent,
     }
+
+
+def prepare(spec: LabSpec, report: Report) -> dict[str, Any]:
+    """Make the images that a lab's hosts will be made of; the lab itself is not begun."""
+    requirements.ensure(programs(spec), report)
+    with locked("images", report):
+        base = image.ensure(report)
+        for kernel in dict.fromkeys(host.kernel for host in spec.hosts):
+            plan.kind(kernel).image(base, report)
+    return {}
 
 
 def stop(name: str, owner: int, report: Report) -> dict[str, Any]:

@@ -27,6 +27,10 @@ class Nspawn:
                 f"network: expected another network than {UPLINK_NETWORK}, the NAT's own"
             )
 
+    def prepare(self, wish: Wish, report: Report) -> None:
+        """Make the images of the hosts."""
+        ask("prepare", _request(wish, None), report)
+
     def up(self, wish: Wish, report: Report, *, prune: bool = False) -> Up:
         """Make and start what is missing."""
         return _up(ask("up", {**_request(wish, report), "prune": prune}, report))
@@ -100,10 +104,10 @@ class Nspawn:
 PROVIDER = Nspawn()
 
 
-def _request(wish: Wish, report: Report) -> dict[str, Any]:
-    """What root needs to know; `spec.parse` reads it."""
+def _request(wish: Wish, report: Report | None) -> dict[str, Any]:
+    """What root needs to know; `spec.parse` reads it. Without `report` nothing is built for it."""
     hosts = [kernel.decided(each) for each in wish.machines]
-    mount_nfs = kernel.nfs_client(hosts, report)
+    mount_nfs = kernel.nfs_client(hosts, report) if report else None
     return {
         "name": wish.name,
         "user": wish.user,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common import apt
 from whisklab.lab.common.run import Report, environment, run_long
 
 PROGRAMS = {
@@ -47,5 +48,5 @@ def ensure(programs: Mapping[str, str], report: Report) -> None:
     try:
         run_long(install, report)
     except WhisklabError:
-        run_long(["apt-get", "update"], report)  # lists may be missing or old
+        apt.update(report)  # lists may be missing or old
         run_long(install, report)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ def command(verb: str, *, system: str, is_root: bool, sudo: str | None) -> list[
     return python if is_root else ["sudo", "--", *python]
 
 
+def _end(process: subprocess.Popen[str]) -> None:
+    """End root's part; when it is not ours to signal, its next report does."""
+    with suppress(PermissionError):
+        process.terminate()
+    if process.stdout:
+        process.stdout.close()
+
+
 def ask(verb: str, request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Do `verb` as root, passing on its progress; return its result.
 
@@ -63,5 +72,9 @@ def ask(verb: str, request: dict[str, Any], report: Report) -> dict[str, Any]:
             if event["event"] == "error":
                 kind = BadInput if value["exit_code"] == BadInput.exit_code else WhisklabError
                 raise kind(value["message"])
-            report(value)
+            try:
+                report(value)
+            except WhisklabError:  # what we do is not wanted any more (`lab.beside`)
+                _end(process)
+                raise
     raise WhisklabError(f"root's part of the lab ended with exit code {process.returncode}")
