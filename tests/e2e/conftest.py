@@ -80,15 +80,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="module")
-def file(request: pytest.FixtureRequest) -> str:
+def test_file(request: pytest.FixtureRequest) -> str:
     """The test file, relative to the repository."""
     return str(Path(request.path).relative_to(REPOSITORY))
 
 
 @pytest.fixture(scope="module")
-def lab_name(file: str) -> Iterator[str]:
+def lab_name(test_file: str) -> Iterator[str]:
     """A name for the lab of this file, written down while it may be up."""
-    word = "".join(letter for letter in Path(file).stem.removeprefix("test_") if letter.isalnum())
+    word = "".join(
+        letter for letter in Path(test_file).stem.removeprefix("test_") if letter.isalnum()
+    )
     name = f"{word[:10]}-{os.getpid()}"
     with running.noted(name, bases.STATE):
         yield name

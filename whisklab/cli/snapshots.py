@@ -26,6 +26,7 @@ from whisklab.lab.provider import Snapshot
 _lab = click.argument("lab")
 _name = click.argument("name", required=False)
 _DAY = 86400
+_SOON = 120 * _DAY  # k3s renews certificates that end within so many days when it starts
 _BUSY = 75  # what flock ends with here when somebody has the lock
 
 
@@ -116,6 +117,8 @@ def _settled(lab: str, progress: Progress) -> str:
 
 
 def _tell(done: labs.Restored, sentence: str) -> None:
+    if old := old_certificates(done.notes, time.time()):
+        click.echo(old)
     if done.dropped:
         click.echo(f"not in the snapshot, and gone: {names(done.dropped)}")
     for path in done.kept:
@@ -183,6 +186,18 @@ def row(snapshot: Snapshot, now: float) -> tuple[str, ...]:
         str(len(snapshot.machines)),
         _certificates(snapshot.notes, now),
         ", ".join(snapshot.notes.get("deployed", [])) or "unknown",
+    )
+
+
+def old_certificates(notes: Mapping[str, Any], now: float) -> str | None:
+    """What is to be said of the certificates of a restored lab, if anything is. Pure."""
+    until = notes.get("certificates_until")
+    if until is None or until - now > _SOON:
+        return None
+    ended = "have ended" if until < now else "end soon"
+    return (
+        f"its certificates {ended}: k3s makes new ones as it starts, and `whisklab apply` fetches"
+        " the kubeconfig that goes with them"
     )
 
 

@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,14 @@ class Restored:
         dropped: machines that the lab had and the snapshot has not.
         kept: files of the user's that were put aside, as they differ from the snapshot's.
         changed: data files that differ from those of the snapshot, and stay as they are.
+        notes: what was said of the snapshot when it was taken.
     """
 
     up: Up
     dropped: tuple[str, ...] = ()
     kept: tuple[Path, ...] = ()
     changed: tuple[Path, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def take(name: str, snapshot: str | None, notes: Mapping[str, Any], report: Report) -> Snapshot:
@@ -109,7 +111,8 @@ def restore(name: str, snapshot: str | None, report: Report) -> Restored:
     paths, before = state.paths(name), state.load(name)
     with user_lock(name, report):
         provider = manage.provider_of(name)
-        called = snapshot or _newest(name, provider, report)
+        there = {each.name: each for each in provider.snapshots(name, report)}
+        called = snapshot or _newest(name, there)
         files = provider.recall(name, called, report)
         plan = _plan(files, name)
         report(f"restoring {name} to {called}")
@@ -122,6 +125,7 @@ def restore(name: str, snapshot: str | None, report: Report) -> Restored:
             dropped=tuple(sorted(had - set(up.ports))),
             kept=_put_secrets(files, name),
             changed=tuple(_differing(files, name)),
+            notes=there[called].notes,
         )
 
 
@@ -170,13 +174,12 @@ def _known(name: str) -> state.Lab:
     return lab
 
 
-def _newest(name: str, provider: providers.Provider, report: Report) -> str:
-    there = provider.snapshots(name, report)
+def _newest(name: str, there: Mapping[str, Snapshot]) -> str:
     if not there:
         raise BadInput(
             f"the lab {name!r} has no snapshot: take one with `whisklab snapshot {name}`"
         )
-    return there[-1].name
+    return list(there)[-1]
 
 
 def _write_state(name: str, plan: Topology, paths: StatePaths, up: Up | None, source: str) -> None:

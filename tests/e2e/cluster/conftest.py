@@ -12,9 +12,9 @@ from tests.e2e.cluster.trial import trial_environment
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str) -> Iterator[Site]:
     """The copy with its lab up and converged."""
-    with cloned("platform", tmp_path_factory.mktemp("site"), lab_name, file) as made:
+    with cloned("platform", tmp_path_factory.mktemp("site"), lab_name, test_file) as made:
         yield made
 
 

@@ -19,49 +19,56 @@ from tests.e2e.cluster.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "sentence"),
-    [
-        ("inventories/{env}.py", "masters = workers = storage = registry = []\n",
-         "inventories/trial.py: the inventory is empty"),
-        ("inventories/{env}.py", "dns = ['10.0.0.1']\n",
-         "inventories/trial.py: dns: unknown group"),
-        ("inventories/{env}.py", "workers = [('master', {'node_address': '10.0.0.9'})]\n",
-         "inventories/trial.py: master: two hosts of one name"),
-        ("inventories/{env}.py", "workers[0][1]['node_address'] = masters[0][1]['node_address']\n",
-         "master have the same node_address"),
-        ("group_data/{env}.py", "k3s_verison = 'v1.34.4+k3s1'\n",
-         "group_data/trial.py: k3s_verison: unknown key, did you mean k3s_version?"),
-        ("group_data/{env}.py", "k3s_version = 'latest'\n",
-         "group_data/trial.py: k3s_version: expected a k3s version such as"),
-        ("group_data/{env}.py", "k3s_cluster_cidr = '10.42.0.0/33'\n",
-         "group_data/trial.py: k3s_cluster_cidr: expected a network such as 10.42.0.0/16"),
-        ("group_data/{env}.py", "k3s_version = 'v1.2.3+k3s1'\n",
-         "has no k3s v1.2.3+k3s1; it has"),
-    ],
-)  # fmt: skip
-def test_wrong_data(trial: Site, file: str, text: str, sentence: str) -> None:
-    before = trial.snapshots()
-    append(trial, file, text)
-    judge(trial.pyinfra(f"inventories/{TRIAL}.py", "-y"), 2, sentence)
-    assert trial.snapshots() == before
+@pytest.fixture(scope="class")
+def unchanged(site: Site) -> Iterator[None]:
+    """Require that the hosts are the same before and after all tests of a class."""
+    before = site.snapshots()
+    yield
+    assert site.snapshots() == before
 
 
-def test_a_mistyped_inventory(site: Site) -> None:
-    mistyped = site.inventory.replace(site.name, f"x{site.name[1:]}")
-    judge(site.pyinfra(mistyped, "-y"), 2, f"did you mean {site.inventory}?")
+@pytest.mark.usefixtures("unchanged")
+class TestRefusedBeforeTheFirstConnection:
+    """What cannot be right is told before any host is asked."""
 
+    @pytest.mark.parametrize(
+        ("file", "text", "sentence"),
+        [
+            ("inventories/{env}.py", "masters = workers = storage = registry = []\n",
+             "inventories/trial.py: the inventory is empty"),
+            ("inventories/{env}.py", "dns = ['10.0.0.1']\n",
+             "inventories/trial.py: dns: unknown group"),
+            ("inventories/{env}.py", "workers = [('master', {'node_address': '10.0.0.9'})]\n",
+             "inventories/trial.py: master: two hosts of one name"),
+            ("inventories/{env}.py", "workers[0][1]['node_address'] = masters[0][1]['node_address']\n",
+             "master have the same node_address"),
+            ("group_data/{env}.py", "k3s_verison = 'v1.34.4+k3s1'\n",
+             "group_data/trial.py: k3s_verison: unknown key, did you mean k3s_version?"),
+            ("group_data/{env}.py", "k3s_version = 'latest'\n",
+             "group_data/trial.py: k3s_version: expected a k3s version such as"),
+            ("group_data/{env}.py", "k3s_cluster_cidr = '10.42.0.0/33'\n",
+             "group_data/trial.py: k3s_cluster_cidr: expected a network such as 10.42.0.0/16"),
+            ("group_data/{env}.py", "k3s_version = 'v1.2.3+k3s1'\n",
+             "has no k3s v1.2.3+k3s1; it has"),
+        ],
+    )  # fmt: skip
+    def test_wrong_data(self, trial: Site, file: str, text: str, sentence: str) -> None:
+        append(trial, file, text)
+        judge(trial.pyinfra(f"inventories/{TRIAL}.py", "-y"), 2, sentence)
 
-def test_a_limit_that_leaves_no_host(site: Site) -> None:
-    judge(site.pyinfra(site.inventory, "-y", "--limit", "wroker1"), 2, "--limit leaves no host")
+    def test_a_mistyped_inventory(self, site: Site) -> None:
+        mistyped = site.inventory.replace(site.name, f"x{site.name[1:]}")
+        judge(site.pyinfra(mistyped, "-y"), 2, f"did you mean {site.inventory}?")
 
+    def test_a_limit_that_leaves_no_host(self, site: Site) -> None:
+        judge(site.pyinfra(site.inventory, "-y", "--limit", "wroker1"), 2, "--limit leaves no host")
 
-def test_another_directory(site: Site) -> None:
-    elsewhere = site.directory / "inventories"
-    done = site.run(
-        "sh", "-c", f"cd {elsewhere} && ../.venv/bin/pyinfra {site.name}.py ../deploy.py -y"
-    )
-    judge(done, 1, "run pyinfra in the directory of config.py")
+    def test_another_directory(self, site: Site) -> None:
+        elsewhere = site.directory / "inventories"
+        done = site.run(
+            "sh", "-c", f"cd {elsewhere} && ../.venv/bin/pyinfra {site.name}.py ../deploy.py -y"
+        )
+        judge(done, 1, "run pyinfra in the directory of config.py")
 
 
 class Half(BaseHTTPRequestHandler):

@@ -48,9 +48,11 @@ VARIABLE = re.compile(rf"environ \d+ (.* )?CONTROL={CONTROL} .*")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str) -> Iterator[Site]:
     """A lab with nothing on it."""
-    with bare(tmp_path_factory.mktemp("site"), lab_name, file, data=DATA, topology=TOPOLOGY) as lab:
+    with bare(
+        tmp_path_factory.mktemp("site"), lab_name, test_file, data=DATA, topology=TOPOLOGY
+    ) as lab:
         yield lab
 
 

@@ -20,13 +20,15 @@ SEED = "SEED"  # an environment variable: which points are drawn
 
 
 @pytest.fixture(scope="module")
-def rigs(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> Iterator[list[Rig]]:
+def rigs(
+    tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str
+) -> Iterator[list[Rig]]:
     """The labs, deployed on once."""
     with ExitStack() as stack, ThreadPoolExecutor(LABS) as pool:
         made = []
         for letter in "abcdef"[:LABS]:
             directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
-            site = bare(directory, name, file, data=DATA, topology=TOPOLOGY)
+            site = bare(directory, name, test_file, data=DATA, topology=TOPOLOGY)
             made.append(Rig(stack.enter_context(site)))
             made[-1].leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
         list(pool.map(Rig.prepare, made))
