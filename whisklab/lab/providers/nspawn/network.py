@@ -21,6 +21,15 @@ UPLINK = "tap0"
 UPLINK_NETWORK = "192.0.2.0/24"
 UPLINK_DNS = "192.0.2.3"
 
+# When anybody runs `ip netns add`, /run/netns is mounted over itself, with a copy of each mount in
+# it: a namespace is mounted twice, once out of sight, and umount and rm end with EBUSY. The kernel
+# lets go of all mounts of a file when it is removed in a mount namespace that has none of them.
+_REMOVE = """
+cd "$1"
+while umount --lazy "$1/$2" || umount --lazy "$1"; do :; done 2> /dev/null
+rm -f "$2"
+"""
+
 
 def path(namespace: str) -> Path:
     """The file by which `ip -n`, nsenter and systemd-nspawn know a namespace."""
@@ -45,10 +54,9 @@ def create(namespace: str) -> None:
 
 def remove(namespace: str) -> None:
     """Remove a namespace, whole or half made; nothing when there is none."""
-    file = path(namespace)
-    if file.exists() and os.path.ismount(file):
-        run(["umount", "--lazy", str(file)])
-    file.unlink(missing_ok=True)
+    if exists(namespace):
+        private = ["unshare", "--mount", "--propagation", "private"]
+        run([*private, "sh", "-euc", _REMOVE, "sh", str(NETNS), namespace])
 
 
 def link_name(address: IPv4Address) -> str:
