@@ -38,7 +38,7 @@ def test_a_line_of_the_list() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7199, "120 minutes"),
+    [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"),
      (7200, "2 hours"), (2 * DAY, "2 days")],
 )  # fmt: skip
 def test_ages(seconds: float, said: str) -> None:
