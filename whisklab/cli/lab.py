@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from whisklab.cli.logs import Log
 from whisklab.cli.progress import Progress
 from whisklab.cli.tables import table
 from whisklab.lab import manage
@@ -34,7 +35,7 @@ _lab = click.argument("lab")
 def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> None:
     """Bring up the machines of LAB: make or start what is missing, leave the rest alone."""
     file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
-    with Progress() as progress:
+    with Progress(Log(f"up-{check_lab_name(lab)}")) as progress:
         result = manage.up(lab, file, progress.report, catalogue=catalogue, prune=prune)
     print_up(lab, result)
 
@@ -43,7 +44,7 @@ def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> N
 @_lab
 def start(lab: str) -> None:
     """Start the machines of a stopped LAB, as they were."""
-    with Progress() as progress:
+    with Progress(Log(f"start-{check_lab_name(lab)}")) as progress:
         result = manage.up(lab, None, progress.report)
     print_up(lab, result)
 
@@ -53,7 +54,7 @@ def start(lab: str) -> None:
 @click.argument("host", nargs=-1)
 def rebuild(lab: str, host: tuple[str, ...]) -> None:
     """Give the HOSTs of LAB fresh disks, or all of them; addresses, ports and keys stay."""
-    with Progress() as progress:
+    with Progress(Log(f"rebuild-{check_lab_name(lab)}")) as progress:
         result = manage.rebuild(lab, host, progress.report)
     print_up(lab, result)
 

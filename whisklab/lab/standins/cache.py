@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.standins.gobuild import Report, go_version
+from whisklab.lab.common.run import Report
+from whisklab.lab.standins.gobuild import go_version
 from whisklab.paths import cache_dir
 
 SOURCES = Path(__file__).resolve().parents[3] / "standins"
