@@ -10,10 +10,11 @@ import click
 
 from whisklab.cli.logs import Log
 from whisklab.cli.progress import Progress
-from whisklab.cli.tables import table
+from whisklab.cli.tables import size, table
 from whisklab.lab import manage
 from whisklab.lab import status as statuses
 from whisklab.lab.manage import Brought
+from whisklab.lab.provider import Unused
 from whisklab.lab.topology import check_lab_name
 
 _lab = click.argument("lab")
@@ -72,7 +73,9 @@ def stop(lab: str) -> None:
 
 @click.command()
 @_lab
-@click.option("--images", is_flag=True, help="Also remove cached images that no lab uses.")
+@click.option(
+    "--images", is_flag=True, help="Also remove cached images and builds that nothing uses."
+)
 def down(lab: str, images: bool) -> None:
     """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
     with Progress() as progress:
@@ -80,15 +83,16 @@ def down(lab: str, images: bool) -> None:
         cleaned = manage.clean(progress.report) if images else None
     click.echo(f"removed: {names(removed)}")
     if cleaned is not None:
-        click.echo(f"removed images: {names(cleaned)}")
+        _print_unused(cleaned, "removed")
 
 
 @click.command()
-def clean() -> None:
-    """Remove cached images of machines that no lab uses."""
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+def clean(dry_run: bool) -> None:
+    """Remove cached images, and builds of stand-ins, that no lab and no snapshot uses."""
     with Progress() as progress:
-        removed = manage.clean(progress.report)
-    click.echo(f"removed images: {names(removed)}")
+        found = manage.clean(progress.report, dry=dry_run)
+    _print_unused(found, "would be removed" if dry_run else "removed")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -119,6 +123,12 @@ def print_up(lab: str, result: Brought) -> None:
     click.echo(f"{lab} is up: {spent}")
     kind = "upstream" if known.catalogue == "upstream" else f"stand-ins, {known.catalogue}"
     click.echo(f"artifacts: {kind} ({result.choice.why})")
+
+
+def _print_unused(found: tuple[Unused, ...], done: str) -> None:
+    for line in table([(size(each.size), each.what) for each in found]):
+        click.echo(line)
+    click.echo(f"{done}: {size(sum(each.size for each in found)) if found else 'nothing'}")
 
 
 def names(machines: Iterable[str]) -> str:

@@ -70,7 +70,7 @@ def _verify(lab: str, inventory: Path, course: Course, log: Log) -> None:
     from whisklab.engine import checks, run  # noqa: PLC0415
 
     with Progress(log, course=course.told, patience=0) as progress:
-        outcome = run.verify(str(inventory), _Steps(progress, course), output=log)
+        outcome = run.verify(str(inventory), _Steps(progress), output=log)
     course.lap("verify")
     for line in table(checks.results()):
         click.echo(line)
@@ -90,9 +90,9 @@ def _refuse(outcome: Outcome, sentence: str) -> None:
 
 
 class _Steps:
-    """Shows a run by its operations, and takes the time of its stages."""
+    """Shows a run by its operations, and takes the time of its stages for a course."""
 
-    def __init__(self, progress: Progress, course: Course) -> None:
+    def __init__(self, progress: Progress, course: Course | None = None) -> None:
         self._progress, self._course = progress, course
         self._all = self._done = 0
 
@@ -103,7 +103,7 @@ class _Steps:
     def operation(self, name: str) -> None:
         """Show which operation is going on; one that is a stage ends a part."""
         self._done += 1
-        if name.startswith(_STAGE):
+        if self._course and name.startswith(_STAGE):
             self._course.lap(f"deploy, until {name.removeprefix(_STAGE)}")
         self._progress.glimpse(f"{self._done}/{self._all} {name}")
 

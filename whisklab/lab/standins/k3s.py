@@ -31,6 +31,11 @@ _VERSIONS = {
 }
 
 
+def versions() -> tuple[str, ...]:
+    """The versions that can be built."""
+    return tuple(_VERSIONS)
+
+
 def k3s(version: str) -> Standin:
     """Return the stand-in for a version of k3s.
 

@@ -19,10 +19,11 @@ def program(report: Report) -> Path:
     Raises:
         WhisklabError: there is no usable Go, or it does not compile.
     """
-    return cache.built(_standin(), report).with_name(_NAME)
+    return cache.built(mount_nfs(), report).with_name(_NAME)
 
 
-def _standin() -> Standin:
+def mount_nfs() -> Standin:
+    """Return the stand-in."""
     sources = cache.SOURCES / "mount-nfs"
     flags = build_flags({})
 
