@@ -226,7 +226,9 @@ def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     lines: list[str] = []
     go_build(tmp_path, ".", tmp_path / "out", flags=[], label="it", report=lines.append)
     assert lines == [
+        "\tgo: downloading example.org/m v1",
         "compiling it: 0 packages, 1 modules downloaded",
+        "\tk8s.io/kubernetes/pkg/a",
         "compiling it: 1 packages, 1 modules downloaded",
     ]
 

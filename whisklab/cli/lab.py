@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from whisklab.cli.logs import Log
 from whisklab.cli.progress import Progress
-from whisklab.cli.tables import table
+from whisklab.cli.tables import size, table
 from whisklab.lab import manage
 from whisklab.lab import status as statuses
 from whisklab.lab.manage import Brought
+from whisklab.lab.provider import Unused
 from whisklab.lab.topology import check_lab_name
 
 _lab = click.argument("lab")
@@ -34,7 +36,7 @@ _lab = click.argument("lab")
 def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> None:
     """Bring up the machines of LAB: make or start what is missing, leave the rest alone."""
     file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
-    with Progress() as progress:
+    with Progress(Log(f"up-{check_lab_name(lab)}")) as progress:
         result = manage.up(lab, file, progress.report, catalogue=catalogue, prune=prune)
     print_up(lab, result)
 
@@ -43,7 +45,7 @@ def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> N
 @_lab
 def start(lab: str) -> None:
     """Start the machines of a stopped LAB, as they were."""
-    with Progress() as progress:
+    with Progress(Log(f"start-{check_lab_name(lab)}")) as progress:
         result = manage.up(lab, None, progress.report)
     print_up(lab, result)
 
@@ -53,7 +55,7 @@ def start(lab: str) -> None:
 @click.argument("host", nargs=-1)
 def rebuild(lab: str, host: tuple[str, ...]) -> None:
     """Give the HOSTs of LAB fresh disks, or all of them; addresses, ports and keys stay."""
-    with Progress() as progress:
+    with Progress(Log(f"rebuild-{check_lab_name(lab)}")) as progress:
         result = manage.rebuild(lab, host, progress.report)
     print_up(lab, result)
 
@@ -71,7 +73,9 @@ def stop(lab: str) -> None:
 
 @click.command()
 @_lab
-@click.option("--images", is_flag=True, help="Also remove cached images that no lab uses.")
+@click.option(
+    "--images", is_flag=True, help="Also remove cached images and builds that nothing uses."
+)
 def down(lab: str, images: bool) -> None:
     """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
     with Progress() as progress:
@@ -79,15 +83,16 @@ def down(lab: str, images: bool) -> None:
         cleaned = manage.clean(progress.report) if images else None
     click.echo(f"removed: {names(removed)}")
     if cleaned is not None:
-        click.echo(f"removed images: {names(cleaned)}")
+        _print_unused(cleaned, "removed")
 
 
 @click.command()
-def clean() -> None:
-    """Remove cached images of machines that no lab uses."""
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+def clean(dry_run: bool) -> None:
+    """Remove cached images, and builds of stand-ins, that no lab and no snapshot uses."""
     with Progress() as progress:
-        removed = manage.clean(progress.report)
-    click.echo(f"removed images: {names(removed)}")
+        found = manage.clean(progress.report, dry=dry_run)
+    _print_unused(found, "would be removed" if dry_run else "removed")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -118,6 +123,12 @@ def print_up(lab: str, result: Brought) -> None:
     click.echo(f"{lab} is up: {spent}")
     kind = "upstream" if known.catalogue == "upstream" else f"stand-ins, {known.catalogue}"
     click.echo(f"artifacts: {kind} ({result.choice.why})")
+
+
+def _print_unused(found: tuple[Unused, ...], done: str) -> None:
+    for line in table([(size(each.size), each.what) for each in found]):
+        click.echo(line)
+    click.echo(f"{done}: {size(sum(each.size for each in found)) if found else 'nothing'}")
 
 
 def names(machines: Iterable[str]) -> str:

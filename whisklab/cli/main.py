@@ -29,7 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "forward": ("whisklab.cli.forward", "Open local ports into an environment."),
     "actions": ("whisklab.cli.actions", "Write what people have in OpenWhisk to a file, and back."),
     "lock": ("whisklab.cli.lock", "Write the checksums of the catalogue into its lock."),
-    "clean": ("whisklab.cli.lab", "Remove cached images that no lab uses."),
+    "clean": ("whisklab.cli.lab", "Remove cached images and builds that nothing uses."),
 }
 INTERRUPTED = 130
 

@@ -17,7 +17,7 @@ from whisklab.cli.lab import names
 from whisklab.cli.notes import notes_of
 from whisklab.cli.progress import Progress
 from whisklab.cli.settle import settled
-from whisklab.cli.tables import table
+from whisklab.cli.tables import size, table
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import snapshots as labs
 from whisklab.lab import state, status
@@ -215,12 +215,3 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} seconds"
-
-
-def size(count: float) -> str:
-    """A number of bytes for people. Pure."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

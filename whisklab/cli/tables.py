@@ -14,3 +14,12 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def size(count: float) -> str:
+    """A number of bytes for people. Pure."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -100,15 +100,37 @@ def plan(inventory: str, display: Display, options: Sequence[str] = ()) -> Outco
     return outcome
 
 
-def apply(inventory: str, display: Display, options: Sequence[str] = ()) -> Outcome:
-    """Deploy; run again it changes nothing. Arguments as for `plan`."""
-    return _drive([inventory, "deploy.py", "-y", *options], display)
+def apply(
+    inventory: str,
+    display: Display,
+    options: Sequence[str] = (),
+    *,
+    output: io.TextIOBase | None = None,
+) -> Outcome:
+    """Deploy; run again it changes nothing.
+
+    Args:
+        inventory: path of the inventory file.
+        display: hears of operations and errors at once.
+        options: further options of the pyinfra command.
+        output: gets what pyinfra itself prints.
+    """
+    return _drive([inventory, "deploy.py", "-y", *options], display, output)
 
 
-def verify(inventory: str, display: Display, options: Sequence[str] = ()) -> Outcome:
-    """Try whether the platform works; `checks.results()` has how each check ended."""
+def verify(
+    inventory: str,
+    display: Display,
+    options: Sequence[str] = (),
+    *,
+    output: io.TextIOBase | None = None,
+) -> Outcome:
+    """Try whether the platform works; `checks.results()` has how each check ended.
+
+    Arguments as for `apply`.
+    """
     checks.forget()
-    outcome = _drive([inventory, "verify.py", "-y", *options], display)
+    outcome = _drive([inventory, "verify.py", "-y", *options], display, output)
     if outcome.code == DONE and checks.failed():
         outcome.code = FAILED
     return outcome
@@ -131,10 +153,10 @@ def machines() -> dict[str, bool]:
     return {each.name: each in state.activated_hosts for each in state.inventory}
 
 
-def _drive(arguments: list[str], display: Display) -> Outcome:
+def _drive(arguments: list[str], display: Display, output: io.TextIOBase | None = None) -> Outcome:
     outcome, dry = Outcome(), "--dry" in arguments
     reasons.forget()
-    with _captured(outcome, display), hooks.watching(_Watcher(display)):
+    with _captured(outcome, display, output or io.StringIO()), hooks.watching(_Watcher(display)):
         try:
             pyinfra_cli.cli.main(arguments, prog_name="whisklab", standalone_mode=False)
         except SystemExit as error:
@@ -206,15 +228,15 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def _captured(outcome: Outcome, display: Display) -> Iterator[None]:
-    """Take pyinfra's output away from the terminal, except for the errors."""
+def _captured(outcome: Outcome, display: Display, output: io.TextIOBase) -> Iterator[None]:
+    """Take pyinfra's output away from the terminal, to `output`, except for the errors."""
     pyinfra.is_cli = True
     set_formatter(click.style)
     set_echo(click.echo)
     handler = _Lines(outcome, display)
     logger.addHandler(handler)
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with redirect_stdout(output), redirect_stderr(output):
             yield
     finally:
         logger.removeHandler(handler)

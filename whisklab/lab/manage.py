@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
 from whisklab.lab.beside import beside
@@ -15,7 +15,7 @@ from whisklab.lab.catalogue import Choice, choose
 from whisklab.lab.common.machine import SSH
 from whisklab.lab.common.process import boot_id
 from whisklab.lab.common.run import Report
-from whisklab.lab.provider import Stopped, Up, Wish
+from whisklab.lab.provider import Stopped, Unused, Up, Wish
 from whisklab.lab.state import StatePaths
 from whisklab.lab.topology import Topology, load, parse
 from whisklab.lab.user_lock import user_lock
@@ -115,10 +115,29 @@ def down(name: str, report: Report) -> tuple[str, ...]:
         return removed
 
 
-def clean(report: Report) -> tuple[str, ...]:
-    """Remove the cached images that no lab's host uses; returns their names."""
-    each = (providers.get(name).clean(report) for name in providers.names())
-    return tuple(image for images in each for image in images)
+def clean(report: Report, *, dry: bool = False) -> tuple[Unused, ...]:
+    """Remove cached images and builds of stand-ins that no lab and no snapshot uses.
+
+    Returns:
+        What was removed; with `dry`, what would be.
+    """
+    from whisklab.lab.standins import old  # noqa: PLC0415 (it knows how each is built)
+
+    each = (providers.get(name).clean(report, dry=dry) for name in providers.names())
+    images = tuple(image for found in each for image in found)
+    used = [lab.catalogue for name in state.names() if (lab := state.load(name))]
+    return images + old.clean([*used, *_catalogues_of_snapshots(report)], report, dry=dry)
+
+
+def _catalogues_of_snapshots(report: Report) -> Iterator[str]:
+    """The catalogues of all snapshots that could be restored."""
+    for provider in map(providers.get, providers.names()):
+        for lab in sorted(provider.kept()):
+            for snapshot in provider.snapshots(lab, report):
+                try:
+                    yield provider.recall(lab, snapshot.name, report)["catalogue"]
+                except WhisklabError as error:  # another user's, who has his own builds, or damaged
+                    report(f"{lab}@{snapshot.name} is left alone: {error}")
 
 
 def remembered(name: str) -> Topology:

@@ -90,6 +90,14 @@ class Snapshot:
     notes: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Unused:
+    """Something that nothing uses: what it is, and how many bytes it takes."""
+
+    what: str
+    size: int
+
+
 class Provider(Protocol):
     """Makes, keeps and copies machines. Each method may be called again after a crash of itself.
 
@@ -151,8 +159,11 @@ class Provider(Protocol):
     def delete(self, lab: str, name: str, report: Report, /) -> Snapshot:
         """Remove a snapshot; returns what it was."""
 
-    def clean(self, report: Report, /) -> tuple[str, ...]:
-        """Remove cached images that no lab and no snapshot uses; returns their names."""
+    def kept(self) -> frozenset[str]:
+        """The names of the labs of which there are snapshots. Needs no rights."""
+
+    def clean(self, report: Report, /, *, dry: bool = False) -> tuple[Unused, ...]:
+        """Remove cached images that no lab and no snapshot uses; `dry` only returns them."""
 
 
 def names() -> tuple[str, ...]:

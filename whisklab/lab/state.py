@@ -110,6 +110,11 @@ def paths(name: str) -> StatePaths:
     return StatePaths(state_dir() / "labs" / check_lab_name(name))
 
 
+def names() -> list[str]:
+    """The labs of which there is something."""
+    return sorted(path.parent.name for path in (state_dir() / "labs").glob("*/lab.json"))
+
+
 def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file in one step; nobody else can read it before or after."""
     write_bytes(path, text.encode(), mode)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whisklab.errors import WhisklabError
 
+_BLOCK = 512  # bytes of st_blocks (stat(2))
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -19,6 +20,11 @@ def mounted_below(path: Path, mountinfo: str) -> list[Path]:
         if point == path or path in point.parents:
             found.append(point)
     return found
+
+
+def size_of(path: Path) -> int:
+    """The bytes that a directory takes on its disk, with all that is in it."""
+    return sum(each.lstat().st_blocks for each in (path, *path.rglob("*"))) * _BLOCK
 
 
 def remove_tree(path: Path, below: Path) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from whisklab.errors import WhisklabError
 
+# Hears a line for each step; with PRINTED before it, each line that a program prints meanwhile.
 Report = Callable[[str], None]
+PRINTED = "\t"
 _LAST_LINES = 15
 
 
@@ -74,7 +76,7 @@ def run_long(
         for line in process.stdout:
             if text := line.strip():
                 last.append(text)
-                report(text)
+                report(PRINTED + text)
     if process.returncode:
         raise _failed(argv, process.returncode, list(last))
 

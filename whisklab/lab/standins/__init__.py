@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from whisklab.lab.beside import beside
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins.cache import Standin, built, write_catalogue
-from whisklab.lab.standins.gobuild import Report
 from whisklab.lab.standins.helm import helm
 from whisklab.lab.standins.k3s import DEFAULT_VERSION, k3s
 from whisklab.lab.standins.openwhisk import openwhisk

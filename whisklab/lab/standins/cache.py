@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import platform
 import secrets
 import shutil
@@ -17,7 +18,8 @@ from typing import Any
 import yaml
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.standins.gobuild import Report, go_version
+from whisklab.lab.common.run import Report
+from whisklab.lab.standins.gobuild import go_version
 from whisklab.paths import cache_dir
 
 SOURCES = Path(__file__).resolve().parents[3] / "standins"
@@ -93,14 +95,23 @@ def built(standin: Standin, report: Report) -> Path:
     Raises:
         WhisklabError: no usable Go, or something failed to build.
     """
-    root = cache_dir() / "standins" / standin.product
-    go = go_version(standin.go, SOURCES, report) if standin.go else ""
-    done = root / _digest(standin, go)
+    done = place_of(standin, report)
     if not (done / CATALOGUE).is_file():
-        with _alone(root, report):
+        with alone(done.parent, report):
             if not (done / CATALOGUE).is_file():  # nobody else has built it in the meantime
                 _build_into(done, standin, report)
+    os.utime(done / CATALOGUE)  # when it was used last, for who removes old ones
     return done / CATALOGUE
+
+
+def place_of(standin: Standin, report: Report) -> Path:
+    """The directory of what comes out of the sources of a stand-in as they are now.
+
+    Raises:
+        WhisklabError: no usable Go.
+    """
+    go = go_version(standin.go, SOURCES, report) if standin.go else ""
+    return cache_dir() / "standins" / standin.product / _digest(standin, go)
 
 
 def write_catalogue(path: Path, content: Mapping[str, Any]) -> None:
@@ -156,7 +167,7 @@ def _digest(standin: Standin, go: str) -> str:
 
 
 @contextmanager
-def _alone(root: Path, report: Report) -> Iterator[None]:
+def alone(root: Path, report: Report) -> Iterator[None]:
     """Hold the lock of the cache, so that two builds do not do the same work at once."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from whisklab.lab.common.release import parse_os_release
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache, debian, layers
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report
 
 _PACKAGES = (
     "bash", "busybox-static", "ca-certificates", "curl", "gzip", "nodejs", "openssl", "python3",

@@ -8,12 +8,11 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-
-Report = Callable[[str], None]
+from whisklab.lab.common.run import PRINTED, Report
 
 _EVERY = 5.0  # seconds between two reports
 _PACKAGE = "golang-go"  # of Debian and Ubuntu
@@ -92,7 +91,7 @@ def go_build(
         out: the program's path.
         flags: further flags of ``go build``.
         label: what the user is told is being compiled.
-        report: called with one line every few seconds.
+        report: hears every few seconds how far it is, and all that the compiler prints.
 
     Raises:
         WhisklabError: the compiler failed; the sentence holds its last lines.
@@ -123,6 +122,7 @@ def _follow(lines: Iterable[str], label: str, report: Report) -> list[str]:
     last: deque[str] = deque(maxlen=_KEPT)
     for line in lines:
         last.append(line.strip())
+        report(PRINTED + line.rstrip())
         if line.startswith("go: downloading "):
             modules += 1
         elif not line.startswith(("go:", "#", " ", "\t")):

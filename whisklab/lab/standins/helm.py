@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.gobuild import build_flags, go_build
 
 _MODULE = "helm.sh/helm/v3"
 

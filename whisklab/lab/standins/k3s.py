@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache, debian, images, layers
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.gobuild import build_flags, go_build
 from whisklab.lab.standins.images import Image, busybox_image, write_bundle
 
 DEFAULT_VERSION = "v1.34.4+k3s1"
@@ -28,6 +29,11 @@ _VERSIONS = {
     DEFAULT_VERSION: _Version("go.mod", (1, 24)),
     "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),  # for tests of upgrades
 }
+
+
+def versions() -> tuple[str, ...]:
+    """The versions that can be built."""
+    return tuple(_VERSIONS)
 
 
 def k3s(version: str) -> Standin:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.gobuild import build_flags, go_build
 
 _NAME = "mount.nfs"
 
@@ -18,10 +19,11 @@ def program(report: Report) -> Path:
     Raises:
         WhisklabError: there is no usable Go, or it does not compile.
     """
-    return cache.built(_standin(), report).with_name(_NAME)
+    return cache.built(mount_nfs(), report).with_name(_NAME)
 
 
-def _standin() -> Standin:
+def mount_nfs() -> Standin:
+    """Return the stand-in."""
     sources = cache.SOURCES / "mount-nfs"
     flags = build_flags({})
 

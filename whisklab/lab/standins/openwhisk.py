@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache, debian, debian_layer, images, layers
 from whisklab.lab.standins.cache import File, Standin, built
-from whisklab.lab.standins.gobuild import Report
 from whisklab.lab.standins.helm import pack
 from whisklab.lab.standins.images import Image, busybox_image, write_bundle
 

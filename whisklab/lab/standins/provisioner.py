@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache, images, layers
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.gobuild import build_flags, go_build
 from whisklab.lab.standins.helm import pack
 from whisklab.lab.standins.images import Image, write_bundle
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache
 from whisklab.lab.standins.cache import File, Standin
-from whisklab.lab.standins.gobuild import Report, build_flags, go_build
+from whisklab.lab.standins.gobuild import build_flags, go_build
 from whisklab.lab.standins.helm import pack
 
 _VERSION = "1.2.0"  # of the release whose commands it has

@@ -56,7 +56,7 @@ _VERBS: dict[str, Verb] = {
 
 def _do(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     if verb == "clean":
-        return images.clean(_report)
+        return images.clean(_report, dry=bool(request["dry"]))
     name = str(request["name"])
     if not is_lab_name(name):
         raise BadInput(f"{name!r} cannot name a lab")

@@ -9,10 +9,10 @@ from typing import Any
 from whisklab.errors import BadInput
 from whisklab.lab.common.process import alive, boot_id
 from whisklab.lab.common.run import Report
-from whisklab.lab.provider import Snapshot, Stopped, Up, Wish
+from whisklab.lab.provider import Snapshot, Stopped, Unused, Up, Wish
 from whisklab.lab.providers.nspawn import kernel
 from whisklab.lab.providers.nspawn import record as records
-from whisklab.lab.providers.nspawn.layout import record_of
+from whisklab.lab.providers.nspawn.layout import SNAPSHOTS, record_of
 from whisklab.lab.providers.nspawn.network import UPLINK_NETWORK
 from whisklab.lab.providers.nspawn.root import ask
 
@@ -96,9 +96,14 @@ class Nspawn:
         """Remove a snapshot with its disks."""
         return _snapshot(ask("delete", {"name": lab, "snapshot": name}, report)["removed"])
 
-    def clean(self, report: Report) -> tuple[str, ...]:
+    def kept(self) -> frozenset[str]:
+        """Labs with a directory of descriptions, which are root's to read."""
+        return frozenset(path.name for path in SNAPSHOTS.glob("*"))
+
+    def clean(self, report: Report, *, dry: bool = False) -> tuple[Unused, ...]:
         """Remove images that no lab and no snapshot uses."""
-        return tuple(ask("clean", {}, report)["removed"])
+        removed = ask("clean", {"dry": dry}, report)["removed"]
+        return tuple(Unused(f"image {name}", size) for name, size in removed)
 
 
 PROVIDER = Nspawn()
