@@ -28,7 +28,6 @@ def rigs(tmp_path_factory: pytest.TempPathFactory, lab_name: str, file: str) -> 
             directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
             site = bare(directory, name, file, data=DATA, topology=TOPOLOGY)
             made.append(Rig(stack.enter_context(site)))
-            made[-1].leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
         list(pool.map(Rig.prepare, made))
         yield made
 
