@@ -30,7 +30,6 @@ def rigs(
             directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
             site = bare(directory, name, test_file, data=DATA, topology=TOPOLOGY)
             made.append(Rig(stack.enter_context(site)))
-            made[-1].leave_out(("openwhisk", "nfs-subdir-external-provisioner"))
         list(pool.map(Rig.prepare, made))
         yield made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ DATA = """
 provisioner_enabled = openwhisk_enabled = False
 releases = {"sleeper": {"chart": "tests/charts/sleeper"}}
 """
+UNUSED = ("openwhisk", "nfs-subdir-external-provisioner")
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,24 @@ class Rig:
         self.commands: list[Command] = []
         self.state: set[str] = set()
 
-    def leave_out(self, products: Sequence[str]) -> None:
+    def fresh(self) -> None:
+        """Have hosts with nothing on them; a snapshot is restored no sooner than they are made."""
+        assert self.site.whisklab("rebuild", self.site.name).code == 0
+
+    def leave_out(self, *products: str) -> None:
         """Have a catalogue without their images: those are put on each node, run there or not."""
-        about, lab = self.site.lab_file, self.site.lab
+        lab = self.site.lab
         catalogue = yaml.safe_load(Path(lab["catalogue"]).read_text())
         for product in products:
             for files in catalogue[product]["versions"].values():
                 del files["images"]
         path = self.site.directory / "catalogue.yaml"
         path.write_text(yaml.safe_dump(catalogue))
-        about.write_text(json.dumps({**lab, "catalogue": str(path)}))
-
-    def fresh(self) -> None:
-        """Have hosts with nothing on them; a snapshot is restored no sooner than they are made."""
-        assert self.site.whisklab("rebuild", self.site.name).code == 0
+        self.site.lab_file.write_text(json.dumps({**lab, "catalogue": str(path)}))
 
     def prepare(self) -> None:
         """Deploy undisturbed, and see how that goes and what it leaves."""
+        self.leave_out(*UNUSED)
         run, self.commands = self._drive("")
         assert run.code == 0, run.output
         self.state = look.everything(self.site)
@@ -89,6 +90,7 @@ class Rig:
         """Have a run on fresh hosts killed at `point` and let another one follow, then look."""
         name = self.site.name
         self.fresh()
+        self.leave_out(*UNUSED)
         killed, commands = self._drive(point)
         running = [host for host in self.site.hosts if self._active(host)]
         following = self.site.whisklab("apply", name, "--json")
