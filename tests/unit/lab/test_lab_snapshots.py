@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisklab.cli import notes, snapshots
+from whisklab.cli.tables import size
 from whisklab.errors import BadInput
 from whisklab.lab import snapshots as labs
 from whisklab.lab.common.names import is_snapshot_name
@@ -49,7 +50,7 @@ def test_ages(seconds: float, said: str) -> None:
     ("count", "said"), [(0, "0 bytes"), (999, "999 bytes"), (32_000, "32 kB"), (4e12, "4000.0 GB")]
 )
 def test_sizes(count: float, said: str) -> None:
-    assert snapshots.size(count) == said
+    assert size(count) == said
 
 
 def test_old_certificates_are_told() -> None:
