@@ -54,6 +54,7 @@ e2e: .venv/ready ## End to end; one file: make e2e ARGS=tests/e2e/cluster/test_n
 
 soak: .venv/ready ## The long series of end-to-end tests, which take hours.
 	$(BIN)/pytest tests/e2e -m soak -n 2 $(ARGS)
+	NEWER_K3S=v1.35.4+k3s1 $(BIN)/pytest tests/e2e/cluster/test_upgrade.py
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
 	$(BIN)/python -m tests.bench $(LAB)

@@ -15,6 +15,7 @@ from whisklab.lab.standins.gobuild import build_flags, go_build
 from whisklab.lab.standins.images import Image, busybox_image, write_bundle
 
 DEFAULT_VERSION = "v1.34.4+k3s1"
+RELABELLED = "v1.35.0+k3s1"
 
 _COMPONENT = "k8s.io/component-base/version"
 
@@ -27,7 +28,10 @@ class _Version:
 
 _VERSIONS = {
     DEFAULT_VERSION: _Version("go.mod", (1, 24)),
-    "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),  # for tests of upgrades
+    # For tests of upgrades. The first is the default one with another number on it: linked in
+    # seconds, where another Kubernetes is compiled for minutes.
+    RELABELLED: _Version("go.mod", (1, 24)),
+    "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),
 }
 
 
