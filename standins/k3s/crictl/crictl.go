@@ -28,10 +28,10 @@ const (
 // Run does one verb against the containerd at socket and prints to out.
 func Run(socket string, args []string, out io.Writer) error {
 	known := map[string]func(*call) error{
-		"images": images, "ps": containers, "pods": pods, "pull": pull, "rmi": remove, "info": info, "version": version,
+		"images": images, "ps": containers, "pods": pods, "pull": pull, "rmi": remove,
 	}
 	if len(args) == 0 || known[args[0]] == nil {
-		return fmt.Errorf("the whisklab stand-in of crictl knows images, ps, pods, pull, rmi, info and version, not %q", strings.Join(args, " "))
+		return fmt.Errorf("the whisklab stand-in of crictl knows images, ps, pods, pull and rmi, not %q", strings.Join(args, " "))
 	}
 	c := &call{ctx: context.Background(), out: out}
 	f := flag.NewFlagSet("crictl "+args[0], flag.ContinueOnError)

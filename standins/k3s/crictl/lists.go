@@ -1,7 +1,6 @@
 package crictl
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -117,35 +116,6 @@ func pods(c *call) error {
 		return nil
 	}
 	return c.table("POD ID\tCREATED\tSTATE\tNAME\tNAMESPACE\tATTEMPT\tRUNTIME", rows)
-}
-
-func info(c *call) error {
-	s, err := c.runtime.Status(c.ctx, true)
-	if err != nil {
-		return err
-	}
-	status, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(s.GetStatus())
-	if err != nil {
-		return err
-	}
-	all := map[string]json.RawMessage{"status": status}
-	for name, v := range s.GetInfo() {
-		if json.Valid([]byte(v)) {
-			all[name] = json.RawMessage(v)
-		}
-	}
-	data, err := json.MarshalIndent(all, "", "  ")
-	fmt.Fprintln(c.out, string(data))
-	return err
-}
-
-func version(c *call) error {
-	v, err := c.runtime.Version(c.ctx, "v1")
-	if err == nil {
-		fmt.Fprintf(c.out, "Version:  %s\nRuntimeName:  %s\nRuntimeVersion:  %s\nRuntimeApiVersion:  %s\n",
-			v.Version, v.RuntimeName, v.RuntimeVersion, v.RuntimeApiVersion)
-	}
-	return err
 }
 
 func first(s []string) string { return append(s, "")[0] }

@@ -65,10 +65,11 @@ done
 mount --bind /proc/sys/net /proc/sys/net
 mount -o remount,bind,rw /proc/sys/net
 # Writing these would change the machine that the lab runs on, so each is a copy of the host's own.
-for key in {" ".join(MACHINE_SYSCTLS)}; do
-  [ -e "/proc/sys/$key" ] || continue
-  mkdir -p "/run/whisklab-lab/sysctl/${{key%/*}}"
-  cat "/proc/sys/$key" > "/run/whisklab-lab/sysctl/$key"
+cd /proc/sys
+keys=$(ls -d {" ".join(MACHINE_SYSCTLS)} 2> /dev/null) || :
+mkdir -p /run/whisklab-lab/sysctl
+cp --parents $keys /run/whisklab-lab/sysctl
+for key in $keys; do
   mount --bind "/run/whisklab-lab/sysctl/$key" "/proc/sys/$key"
 done
 """

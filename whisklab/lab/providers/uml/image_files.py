@@ -56,6 +56,17 @@ _GENERATORS = (
 LINKS |= {
     f"etc/systemd/system-generators/systemd-{name}-generator": "/dev/null" for name in _GENERATORS
 }
+# What a storage host has no use for, at a tenth of a second or more each: the others wait for it.
+_NOT_STARTED = (
+    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount",
+    "sys-kernel-config.mount", "sys-fs-fuse-connections.mount", "dev-hugepages.mount",
+    "dev-mqueue.mount", "systemd-repart.service", "systemd-update-utmp.service",
+    "systemd-update-utmp-runlevel.service",
+    *(f"modprobe@{name}.service" for name in (
+        "configfs", "dm_mod", "drm", "efi_pstore", "fuse", "loop",
+    )),
+)  # fmt: skip
+LINKS |= {f"etc/systemd/system/{unit}": "/dev/null" for unit in _NOT_STARTED}
 # Debian's User-mode Linux knows iptables' own tables, and of nftables next to nothing.
 ALTERNATIVES = {name: f"/usr/sbin/{name}-legacy" for name in ("iptables", "ip6tables")}
 # For hosts that share the machine's kernel.
