@@ -20,7 +20,7 @@ import yaml
 
 from whisklab.errors import WhisklabError
 from whisklab.lab import standins
-from whisklab.lab.standins import cache
+from whisklab.lab.standins import cache, gobuild
 from whisklab.lab.standins.gobuild import go_build, go_version
 from whisklab.lab.standins.images import Image, write_bundle
 
@@ -258,3 +258,19 @@ def test_a_bundle_is_reproducible_and_an_oci_archive(tmp_path: Path) -> None:
     layer = read["blobs/sha256/" + manifest["layers"][0]["digest"][7:]]
     with tarfile.open(fileobj=io.BytesIO(layer)) as files:
         assert files.getnames() == ["bin", "bin/p", "bin/q", "tmp"]
+
+
+def test_the_compiler_is_told_what_it_may_use() -> None:
+    plenty, little = 20 << 30, 1 << 30
+    assert gobuild.environment(["-trimpath"], plenty) == {"CGO_ENABLED": "0", "GOGC": "off"}
+    assert gobuild.environment(["-trimpath"], little) == {"CGO_ENABLED": "0"}
+    own = gobuild.environment(["-modfile=go-1.35.mod"], little)
+    assert own["GOWORK"] == "off"  # a workspace has one list of versions, this is another
+
+
+def test_all_programs_are_in_one_list_of_module_versions() -> None:
+    modules = {path.parent for path in cache.SOURCES.rglob("go.mod")}
+    assert len(modules) > 4
+    said = (cache.SOURCES / "go.work").read_text()
+    used = {cache.SOURCES / line.strip() for line in said.splitlines() if line.startswith("\t./")}
+    assert used == modules

@@ -183,3 +183,36 @@ def test_a_host_s_own_subvolume_is_not_left_out_in_silence(tmp_path: Path) -> No
             disks.copy(source, disks.disks("x") / "two")
         disks.remove(source)
         assert not source.exists()
+
+
+def test_a_file_system_of_our_own_comes_with_the_first_lab_and_goes_with_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(EXT4, tmp_path, "2G") as top:
+        file, labs = top / "store.btrfs", top / "labs"
+        for name, path in (("STORE", top / "store"), ("STORE_FILE", file), ("LABS", labs)):
+            monkeypatch.setattr(layout, name, path)
+        disks = store.opened(print)
+        assert disks.kind == SUBVOLUMES
+        assert str(file) in loops()
+        disks.create(disks.disks("x") / "one")
+        (labs / "x").mkdir(parents=True)
+        (labs / "x/record.json").touch()
+        store.close_unused(print)
+        assert (top / "store").is_mount()  # there is a lab
+        (labs / "x/record.json").unlink()
+        store.close_unused(print)
+        assert not (top / "store").is_mount()
+        assert file.exists()  # there is something in it: of a snapshot, say
+        disks = store.opened(print)
+        disks.sweep("x", set())
+        store.close_unused(print)
+        assert not (top / "store").exists()
+        assert not file.exists()
+        assert str(file) not in loops()
+
+
+def loops() -> str:
+    """The loop devices of this machine."""
+    shown = subprocess.run(["losetup", "--all"], check=True, capture_output=True, text=True)
+    return shown.stdout

@@ -159,7 +159,10 @@ def _digest(standin: Standin, go: str) -> str:
         p for p in files if not p.name.endswith("_test.go") and p.suffix not in {".md", ".pyc"}
     ]
     total = hashlib.sha256()
-    for path in [*sorted(wanted), *map(Path, standin.code), Path(__file__)]:
+    # The versions of all modules are decided together.
+    deciding = ("go.work*", "**/go.mod", "**/go.sum") if standin.go else ()
+    workspace = sorted(path for pattern in deciding for path in SOURCES.glob(pattern))
+    for path in [*sorted(wanted), *workspace, *map(Path, standin.code), Path(__file__)]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.name} {path.parent.name} {content}\n".encode())
     total.update("\n".join([go, standin.version, *standin.ingredients, architecture()]).encode())

@@ -18,6 +18,7 @@ _EVERY = 5.0  # seconds between two reports
 _PACKAGE = "golang-go"  # of Debian and Ubuntu
 _FETCHES_NEWER = (1, 21)  # the first Go with toolchains in go.mod (go.dev/doc/toolchain)
 _PATIENCE = 300  # seconds for another apt
+_ENOUGH = 10 << 30  # bytes of memory with which compilers need not collect garbage
 _KEPT = 5  # last lines of a failed build that are worth telling
 
 
@@ -77,7 +78,32 @@ def _offered_go() -> tuple[int, int] | None:
 def build_flags(variables: Mapping[str, str]) -> list[str]:
     """Flags for a small static program that is the same wherever it is built."""
     values = " ".join(f"-X {name}={value}" for name, value in sorted(variables.items()))
-    return ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {values}".rstrip()]
+    # The linker leaves debugging information out (-s -w), so the compiler need not make it.
+    dwarf = "-gcflags=all=-dwarf=false"
+    return ["-trimpath", "-buildvcs=false", dwarf, "-ldflags", f"-s -w {values}".rstrip()]
+
+
+def environment(flags: Iterable[str], available: int) -> dict[str, str]:
+    """What the compiler is told besides its flags. Pure.
+
+    Args:
+        flags: those of the build; one with a go.mod of its own cannot be in the workspace.
+        available: bytes of memory that nobody uses.
+    """
+    found = {"CGO_ENABLED": "0"}
+    if available >= _ENOUGH:
+        # A compiler lives for seconds: it takes a fifth less without collecting garbage, and 0.6 GB
+        # instead of 0.3 at once (measured with Go 1.26 on Kubernetes; the linker takes 3 GB).
+        found["GOGC"] = "off"
+    if any(flag.startswith("-modfile=") for flag in flags):
+        found["GOWORK"] = "off"
+    return found
+
+
+def _available() -> int:
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def go_build(
@@ -100,7 +126,7 @@ def go_build(
     with subprocess.Popen(
         argv,
         cwd=module,
-        env={**os.environ, "CGO_ENABLED": "0"},
+        env={**os.environ, **environment(flags, _available())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

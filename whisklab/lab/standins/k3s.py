@@ -22,15 +22,15 @@ _COMPONENT = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class _Version:
-    modfile: str  # the go.mod that names this Kubernetes
+    modfile: str  # the go.mod that names this Kubernetes; "" for that of the workspace
     go: tuple[int, int]  # the oldest Go that compiles it
 
 
 _VERSIONS = {
-    DEFAULT_VERSION: _Version("go.mod", (1, 24)),
+    DEFAULT_VERSION: _Version("", (1, 24)),
     # For tests of upgrades. The first is the default one with another number on it: linked in
     # seconds, where another Kubernetes is compiled for minutes.
-    RELABELLED: _Version("go.mod", (1, 24)),
+    RELABELLED: _Version("", (1, 24)),
     "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),
 }
 
@@ -81,7 +81,7 @@ def _images(sources: Path, work: Path, report: Report) -> list[Image]:
 def _flags(sources: Path, version: str, spec: _Version) -> list[str]:
     major, minor = version.removeprefix("v").split(".")[:2]
     return [
-        f"-modfile={spec.modfile}",
+        *([f"-modfile={spec.modfile}"] if spec.modfile else []),
         *build_flags({
             "main.version": version,
             "whisklab/standins/k3s/server.CoreDNS": _coredns_version(sources),
