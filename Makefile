@@ -37,7 +37,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	test -z "$$(gofmt -l standins)" || { gofmt -l standins; echo "run gofmt -w on these"; exit 1; }
+	test -z "$$(gofmt -l standins tests)" || { gofmt -l standins tests; echo "run gofmt -w on these"; exit 1; }
 
 unit: .venv/ready
 	$(BIN)/pytest tests/unit $(ARGS)

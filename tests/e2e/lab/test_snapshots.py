@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -277,3 +278,34 @@ def test_a_killed_clone_is_continued_by_the_next_one(lab: Kept, point: str) -> N
         namespaces = other.namespaces()
         other.end()
     assert other.traces(namespaces) == []
+
+
+def test_a_lab_of_before_there_were_snapshots(home: Path) -> None:
+    """Its disks lie beside its record, which is of another form."""
+    old = Kept(f"o{os.getpid()}", home)
+    old.write("a")
+    old.run("up")
+    old.does("a", "echo old | sudo tee /etc/which")
+    old.run("stop")
+    file = LABS / old.name / "record.json"
+    record = json.loads(file.read_text())
+    before = record.pop("disks")
+    subprocess.run(["cp", "--archive", before, LABS / old.name / "hosts"], check=True)
+    for key in ("paused", "clone"):
+        record.pop(key)
+    host = record["hosts"]["a"]
+    machine = host.pop("machine")
+    host |= {"address": machine["address"], "kernel": machine["kernel"]}
+    file.write_text(json.dumps({**record, "version": 1}))
+    shutil.rmtree(STORE / "disks" / old.name)
+    old.run("start")
+    assert old.does("a", "cat /etc/which") == "old"
+    said = old.run("snapshot", "kept")
+    assert "moving the disks" in said.err
+    assert old.does("a", "cat /etc/which") == "old"
+    assert not (LABS / old.name / "hosts").exists()
+    old.run("restore", "kept")
+    assert old.does("a", "cat /etc/which") == "old"
+    namespaces = old.namespaces()
+    old.end()
+    assert old.traces(namespaces) == []

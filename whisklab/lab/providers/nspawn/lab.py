@@ -153,7 +153,8 @@ def down(name: str, owner: int, report: Report) -> dict[str, Any]:
         hosts.delete(book, host)
     lab_network.remove(book)
     disks = store.open_for_lab(report)
-    disks.remove(book.paths.disks)
+    if disks.top in book.paths.disks.parents:  # those of an older lab lie beside its record
+        disks.remove(book.paths.disks)
     disks.sweep(name, snapshots.kept(None, name))
     remove_tree(book.paths.top, LABS)
     with locked("machine", report):
