@@ -63,5 +63,12 @@ def beside(
 def _raise_cause(works: tuple[Future[Any], ...]) -> None:
     """Raise what has failed, and not what was ended because of it."""
     errors = [error for work in works if (error := work.exception()) is not None]
-    for error in sorted(errors, key=lambda each: isinstance(each, _Ended)):
+    for error in sorted(errors, key=_was_ended):
         raise error
+
+
+def _was_ended(error: BaseException | None) -> bool:
+    """Whether a work failed because it was ended, even if it has put that into its own words."""
+    while error is not None and not isinstance(error, _Ended):
+        error = error.__cause__ or error.__context__
+    return error is not None

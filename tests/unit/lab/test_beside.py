@@ -46,3 +46,18 @@ def test_a_failure_ends_the_other_and_is_the_one_that_is_told(swapped: bool) -> 
     with pytest.raises(WhisklabError, match="^no compiler$"):
         beside(one, other, lambda _line: None)
     assert ended == [True]
+
+
+def test_a_work_that_puts_its_end_into_its_own_sentence_is_not_the_one_that_is_told() -> None:
+    def wraps(say: Report) -> None:
+        try:
+            while True:
+                say("still there")
+        except WhisklabError as error:
+            raise WhisklabError(f"nothing can be fetched ({error})") from None
+
+    def fails(_say: Report) -> None:
+        raise WhisklabError("no compiler")
+
+    with pytest.raises(WhisklabError, match="^no compiler$"):
+        beside(wraps, fails, lambda _line: None)
