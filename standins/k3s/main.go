@@ -18,8 +18,8 @@ import (
 	"whisklab/standins/k3s/supervise"
 )
 
-// version is k3s's; the build sets it.
-var version = "unknown"
+// version is k3s's, kubernetes that of the module inside, which a relabelled build differs from; the build sets them.
+var version, kubernetes = "unknown", "unknown"
 
 const usage = "usage: k3s server|agent|kubectl|ctr|crictl|etcd-snapshot|--version (whisklab stand-in, not the real k3s)"
 
@@ -34,7 +34,7 @@ func main() {
 	}
 	switch {
 	case verb == "--version" || verb == "-v":
-		fmt.Printf("k3s version %s (whisklab stand-in, not the real k3s)\ngo version %s\n", version, runtime.Version())
+		fmt.Printf("k3s version %s (whisklab stand-in of Kubernetes %s, not the real k3s)\ngo version %s\n", version, kubernetes, runtime.Version())
 	case verb == "--help" || verb == "-h" || verb == "help":
 		fmt.Println(usage)
 	case verb == "server":

@@ -23,6 +23,7 @@ from whisklab.lab import standins
 from whisklab.lab.standins import cache, gobuild
 from whisklab.lab.standins.gobuild import go_build, go_version
 from whisklab.lab.standins.images import Image, write_bundle
+from whisklab.lab.standins.k3s import DEFAULT_VERSION, RELABELLED, k3s
 
 # A `go` that writes what it was asked to build, notes that it ran, and can be told to fail.
 _GO = """#!/bin/sh
@@ -61,6 +62,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "go.log"
 
 
+REAL = "v1.35.4+k3s1"  # compiled from go-1.35.mod
 PROGRAMS = 6  # k3s, pause, coredns, helm, the provisioner, wsk
 
 
@@ -104,7 +106,7 @@ def test_the_directory_is_named_after_what_goes_in(
         shutil.copytree(cache.SOURCES / name, tmp_path / "sources" / name)
     sources = tmp_path / "sources" / "k3s"
     (sources / "coredns").mkdir(parents=True)
-    (sources / "go.mod").write_text("module m\n")
+    (sources / "go.mod").write_text("module m\n\nrequire (\n\tk8s.io/kubernetes v1.2.3\n)\n")
     (sources / "main.go").write_text("package main\n")
     (sources / "coredns" / "go.mod").write_text("require github.com/coredns/coredns v1.2.3\n")
     monkeypatch.setattr(cache, "SOURCES", tmp_path / "sources")
@@ -274,3 +276,10 @@ def test_all_programs_are_in_one_list_of_module_versions() -> None:
     said = (cache.SOURCES / "go.work").read_text()
     used = {cache.SOURCES / line.strip() for line in said.splitlines() if line.startswith("\t./")}
     assert used == modules
+
+
+def test_a_relabelled_k3s_says_which_kubernetes_it_is() -> None:
+    for version, inside in {DEFAULT_VERSION: "v1.34", RELABELLED: "v1.34", REAL: "v1.35"}.items():
+        flags = " ".join(k3s(version).ingredients)
+        assert f"main.version={version} " in f"{flags} "
+        assert f"main.kubernetes={inside}." in flags

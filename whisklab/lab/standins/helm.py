@@ -21,8 +21,8 @@ _MODULE = "helm.sh/helm/v3"
 def helm() -> Standin:
     """Return the stand-in for Helm's release; the version is the one that its go.mod names."""
     sources = cache.SOURCES / "helm"
-    version = _required(sources / "go.mod", _MODULE)
-    flags = build_flags(_variables(version, _required(sources / "go.mod", "k8s.io/client-go")))
+    version = required(sources / "go.mod", _MODULE)
+    flags = build_flags(_variables(version, required(sources / "go.mod", "k8s.io/client-go")))
 
     def make(work: Path, target: Path, report: Report) -> Mapping[str, File]:
         program = work / "helm"
@@ -59,8 +59,12 @@ def _variables(version: str, client: str) -> dict[str, str]:
     }
 
 
-def _required(file: Path, module: str) -> str:
-    """The version of a module that a go.mod requires."""
+def required(file: Path, module: str) -> str:
+    """The version of a module that a go.mod requires.
+
+    Raises:
+        WhisklabError: it requires none, or is not there.
+    """
     found = re.search(rf"^\s*{re.escape(module)} (v\S+)", cache.text_of(file), re.MULTILINE)
     if found is None:
         raise WhisklabError(f"{file} does not require {module}")

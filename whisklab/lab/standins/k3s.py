@@ -12,6 +12,7 @@ from whisklab.lab.common.run import Report
 from whisklab.lab.standins import cache, debian, images, layers
 from whisklab.lab.standins.cache import File, Standin
 from whisklab.lab.standins.gobuild import build_flags, go_build
+from whisklab.lab.standins.helm import required
 from whisklab.lab.standins.images import Image, busybox_image, write_bundle
 
 DEFAULT_VERSION = "v1.34.4+k3s1"
@@ -84,6 +85,7 @@ def _flags(sources: Path, version: str, spec: _Version) -> list[str]:
         *([f"-modfile={spec.modfile}"] if spec.modfile else []),
         *build_flags({
             "main.version": version,
+            "main.kubernetes": required(sources / (spec.modfile or "go.mod"), "k8s.io/kubernetes"),
             "whisklab/standins/k3s/server.CoreDNS": _coredns_version(sources),
             f"{_COMPONENT}.gitVersion": version,
             f"{_COMPONENT}.gitMajor": major,
