@@ -11,8 +11,6 @@ import (
 
 	images "github.com/containerd/containerd/api/services/images/v1"
 	"github.com/klauspost/compress/zstd"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	"whisklab/standins/k3s/supervise"
@@ -64,7 +62,7 @@ func unpackedImages(said string) map[string]string {
 
 // storedImages are the images that containerd has, name to digest.
 func storedImages(ctx context.Context) (map[string]string, error) {
-	conn, err := grpc.NewClient("unix://"+Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := connect()
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"whisklab/standins/k3s/pki"
 	"whisklab/standins/k3s/supervise"
@@ -74,17 +77,29 @@ func (n *node) startContainerd(ctx context.Context, g *supervise.Group) error {
 	if err := g.Start(stageContainerd, "containerd", []string{containerd, "--config", path}); err != nil {
 		return err
 	}
-	for {
-		conn, err := net.Dial("unix", Socket)
-		if err == nil {
-			return conn.Close()
-		}
+	for !answers(ctx) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+	return nil
+}
+
+// answers says whether containerd is ready for kubelet, which ends without it. The socket is there seconds before.
+func answers(ctx context.Context) bool {
+	conn, err := connect()
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_, err = runtimeapi.NewRuntimeServiceClient(conn).Version(ctx, &runtimeapi.VersionRequest{})
+	return err == nil
+}
+
+func connect() (*grpc.ClientConn, error) {
+	return grpc.NewClient("unix://"+Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
 // plugins is the directory of the machine's CNI programs.
