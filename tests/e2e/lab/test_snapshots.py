@@ -280,6 +280,18 @@ def test_a_killed_clone_is_continued_by_the_next_one(lab: Kept, point: str) -> N
     assert other.traces(namespaces) == []
 
 
+def test_a_killed_clone_of_a_running_lab_leaves_that_as_it_was(lab: Kept) -> None:
+    other = lab.cloned(f"{lab.name}r")
+    write(lab, "running")
+    lab.dying("before:up", "clone", lab.name, other.name)
+    assert not lab.processes()  # it was stopped for the copy
+    lab.run("clone", other.name)
+    try:
+        assert which(lab) == which(other) == {"running"}
+    finally:
+        other.end()
+
+
 def test_a_lab_of_before_there_were_snapshots(home: Path) -> None:
     """Its disks lie beside its record, which is of another form."""
     old = Kept(f"o{os.getpid()}", home)

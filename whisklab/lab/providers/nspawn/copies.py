@@ -6,6 +6,7 @@ of a snapshot, or of the record that names the disks which are in use.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,16 @@ def snapshot(spec: LabSpec, owner: int, report: Report, request: dict[str, Any])
     name = str(request["snapshot"])
     book = lab.known(spec.name, owner)
     snapshots.require_new(spec.name, name)
-    with _still(spec, book, owner, report) as disks:
-        disks.require_room(f"the snapshot {name!r} of {spec.name}", book.paths.disks)
-        disks.announce(f"the snapshot {name!r}", book.paths.disks, report)
+    disks = store.open_for_lab(report)
+    disks.require_room(f"the snapshot {name!r} of {spec.name}", book.paths.disks)
+    disks.announce(f"the snapshot {name!r}", book.paths.disks, report)
+    with _still(spec, book, owner, report):
         target = disks.snapshots(spec.name) / snapshots.new_key()
         disks.copy(book.paths.disks, target, frozen=True)
-        taken = snapshots.describe(book, name, target, store.used(target), request)
+        taken = snapshots.describe(book, name, target, request)
         snapshots.save(taken)
+    taken = replace(taken, size=store.used(target))  # takes seconds, in which the lab runs again
+    snapshots.save(taken)
     return {"snapshot": taken.listed(), **_started(book)}
 
 
@@ -85,7 +89,8 @@ def clone(
     if begun and begun.record.clone != token:
         raise BadInput(f"there is a lab {spec.name!r} already: take another name for the clone")
     if begun and begun.record.hosts:  # its disks are there, its maker was killed after that
-        return lab.up(spec, owner, report)
+        again = {} if name is not None else {"source": _resumed(original, owner, report)}
+        return {**lab.up(spec, owner, report), **again}
     if name is not None:
         wish = _whole(source, name, owner, report)
         _make_clone(spec, owner, report, wish, token)
@@ -93,7 +98,7 @@ def clone(
     book = lab.known(source, owner)
     with _still(original, book, owner, report):
         nothing: dict[str, Any] = {"files": {}, "notes": {}}
-        wish = snapshots.describe(book, "now", book.paths.disks, 0, nothing)
+        wish = snapshots.describe(book, "now", book.paths.disks, nothing)
         _make_clone(spec, owner, report, wish, token)
     return {**lab.up(spec, owner, report), "source": _started(book)}
 
@@ -209,7 +214,20 @@ def _make_clone(spec: LabSpec, owner: int, report: Report, wish: Snapshot, token
     book = journal.begin(spec, owner, clone=token)
     disks = store.open_for_lab(report)
     disks.sweep(spec.name, snapshots.kept(book))
-    _switch(book, wish, _copied(book, wish, disks, report))
+    try:
+        fresh = _copied(book, wish, disks, report)
+    except WhisklabError:
+        lab.down(spec.name, owner, report)
+        raise
+    _switch(book, wish, fresh)
+
+
+def _resumed(spec: LabSpec, owner: int, report: Report) -> dict[str, Any]:
+    """Start a lab again that a killed run has stopped for a moment; how it is reached then."""
+    book = lab.known(spec.name, owner)
+    if book.record.paused:
+        lab.up(spec, owner, report)
+    return _started(lab.known(spec.name, owner))
 
 
 def _started(book: Journal) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Snapshot:
         owner: the user id of who made it.
         created: seconds since 1970.
         disks: the directory with the disks of all hosts.
-        size: bytes of these, what they share with others too.
+        size: bytes of these, what they share with others too; 0 until that was found out.
         network: of the hosts.
         internet: whether they have a way out.
         hosts: by name.
@@ -90,7 +90,7 @@ def new_key() -> str:
     return secrets.token_hex(4)
 
 
-def describe(book: Journal, name: str, disks: Path, size: int, request: dict[str, Any]) -> Snapshot:
+def describe(book: Journal, name: str, disks: Path, request: dict[str, Any]) -> Snapshot:
     """The description of a lab as it is, whose disks were copied to `disks`."""
     record = book.record
     hosts = {
@@ -98,7 +98,7 @@ def describe(book: Journal, name: str, disks: Path, size: int, request: dict[str
     }
     return Snapshot(
         lab=record.lab, name=name, key=disks.name, owner=record.owner, created=time.time(),
-        disks=str(disks), size=size, network=record.network, internet=record.internet,
+        disks=str(disks), size=0, network=record.network, internet=record.internet,
         hosts=hosts, files=dict(request["files"]), notes=dict(request["notes"]),
     )  # fmt: skip
 
