@@ -14,13 +14,14 @@ help: ## Say what there is.
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("whisklab needs Python 3.11 or newer, not %d.%d: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo 'making .venv with the versions of requirements.lock'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 lab: .venv/ready ## A three-node cluster and a storage host on this machine.
-	$(BIN)/whisklab make $(LAB)
+	@$(BIN)/whisklab make $(LAB)
 
 down: .venv/ready ## Remove the lab again, and just that.
 	$(BIN)/whisklab down $(LAB)

@@ -76,7 +76,7 @@ def test_a_build_is_reused_and_its_catalogue_tells_the_truth(tools: Path) -> Non
     assert builds(tools) == PROGRAMS
     assert standins.build() == catalogue
     assert builds(tools) == PROGRAMS
-    assert "the k3s stand-in v1.34.4+k3s1 is built" in lines
+    assert "\tthe k3s stand-in v1.34.4+k3s1 is built" in lines
     products = yaml.safe_load(catalogue.read_text())
     assert products["k3s"]["default"] == "v1.34.4+k3s1"
     assert set(products) == {
@@ -229,9 +229,9 @@ def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     go_build(tmp_path, ".", tmp_path / "out", flags=[], label="it", report=lines.append)
     assert lines == [
         "\tgo: downloading example.org/m v1",
-        "compiling it: 0 packages, 1 modules downloaded",
+        "compiling it: 1 modules downloaded, 0 packages",
         "\tk8s.io/kubernetes/pkg/a",
-        "compiling it: 1 packages, 1 modules downloaded",
+        "compiling it: 1 modules downloaded, 1 packages",
     ]
 
 

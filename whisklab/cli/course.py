@@ -9,7 +9,7 @@ from collections.abc import Callable
 from whisklab.lab.state import write
 from whisklab.paths import state_dir
 
-_WORTH = 1.0  # seconds; a shorter part is told together with the next one
+_WORTH = 0.02  # of the whole; a shorter part is told together with the next one
 
 
 class Course:
@@ -56,15 +56,16 @@ class Course:
         write(self._file, json.dumps(dict(self.parts), indent=1) + "\n")
 
     def table(self) -> list[str]:
-        """One line for each part that took a second (with those before it), and their sum."""
+        """One line for each part worth one (with those before it), and their sum."""
+        whole = sum(seconds for _, seconds in self.parts)
         rows: list[tuple[str, float]] = []
         short = 0.0
         for name, seconds in self.parts:
             short += seconds
-            if short >= _WORTH or name == self.parts[-1][0]:
+            if short >= _WORTH * whole or name == self.parts[-1][0]:
                 rows.append((name, short))
                 short = 0.0
-        rows.append(("in all", sum(seconds for _, seconds in self.parts)))
+        rows.append(("in all", whole))
         width = max(len(name) for name, _ in rows)
         return [f"  {name.ljust(width)}  {seconds:7.1f} s" for name, seconds in rows]
 

@@ -13,7 +13,7 @@ import click
 
 from whisklab.cli.logs import Log
 from whisklab.errors import WhisklabError
-from whisklab.lab.common.run import PRINTED
+from whisklab.lab.common.run import DETAIL
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Live
@@ -73,7 +73,7 @@ class Progress:
         """Show one step, or keep what a program has printed."""
         if self._log is not None:
             self._log.line(text)
-        if text.startswith(PRINTED):
+        if text.startswith(DETAIL):
             return
         if self._terminal:
             self._change(text)

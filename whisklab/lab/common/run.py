@@ -11,9 +11,9 @@ from pathlib import Path
 
 from whisklab.errors import WhisklabError
 
-# Hears a line for each step; with PRINTED before it, each line that a program prints meanwhile.
+# Hears a line for each step; with DETAIL before it, what only a log is for, as programs' output.
 Report = Callable[[str], None]
-PRINTED = "\t"
+DETAIL = "\t"
 _LAST_LINES = 15
 
 
@@ -76,7 +76,7 @@ def run_long(
         for line in process.stdout:
             if text := line.strip():
                 last.append(text)
-                report(PRINTED + text)
+                report(DETAIL + text)
     if process.returncode:
         raise _failed(argv, process.returncode, list(last))
 

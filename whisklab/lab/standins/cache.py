@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.common.run import Report
+from whisklab.lab.common.run import DETAIL, Report
 from whisklab.lab.standins.gobuild import go_version
 from whisklab.paths import cache_dir
 
@@ -143,7 +143,7 @@ def _build_into(done: Path, standin: Standin, report: Report) -> None:
         )
         shutil.rmtree(done, ignore_errors=True)
         target.rename(done)
-    report(f"{standin} is built")
+    report(f"{DETAIL}{standin} is built")
 
 
 def _entry(target: Path, done: Path, file: File) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.common.run import PRINTED, Report
+from whisklab.lab.common.run import DETAIL, Report
 
 _EVERY = 5.0  # seconds between two reports
 _PACKAGE = "golang-go"  # of Debian and Ubuntu
@@ -148,13 +148,12 @@ def _follow(lines: Iterable[str], label: str, report: Report) -> list[str]:
     last: deque[str] = deque(maxlen=_KEPT)
     for line in lines:
         last.append(line.strip())
-        report(PRINTED + line.rstrip())
+        report(DETAIL + line.rstrip())
         if line.startswith("go: downloading "):
             modules += 1
         elif not line.startswith(("go:", "#", " ", "\t")):
             packages += 1
         if time.monotonic() - told >= _EVERY:
             told = time.monotonic()
-            fetched = f", {modules} modules downloaded" if modules else ""
-            report(f"compiling {label}: {packages} packages{fetched}")
+            report(f"compiling {label}: {modules} modules downloaded, {packages} packages")
     return list(last)

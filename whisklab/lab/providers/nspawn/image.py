@@ -17,7 +17,7 @@ from whisklab.errors import WhisklabError
 from whisklab.lab.common import apt
 from whisklab.lab.common.release import Release, parse_os_release
 from whisklab.lab.common.removal import remove_tree
-from whisklab.lab.common.run import Report, run, run_long
+from whisklab.lab.common.run import DETAIL, Report, run, run_long
 from whisklab.lab.providers.nspawn import aptrepo, image_files, modules
 from whisklab.lab.providers.nspawn.layout import IMAGES
 
@@ -93,7 +93,7 @@ def building(name: str, wish: dict[str, object], report: Report) -> Iterator[Pat
     yield directory
     (directory / "recipe.json").write_text(json.dumps(wish, indent=1), encoding="utf-8")
     directory.rename(IMAGES / name)
-    report(f"image {name} made in {time.monotonic() - started:.0f} s")
+    report(f"{DETAIL}image {name} made in {time.monotonic() - started:.0f} s")
 
 
 def _bootstrap(root: Path, release: Release, report: Report) -> None:
