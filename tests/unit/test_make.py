@@ -95,10 +95,10 @@ def test_what_is_left_is_told_by_the_last_time() -> None:
     ]  # fmt: skip
     again = Course("make", lambda: now[0])
     now[0] += 30
-    assert again.told() == "0/4 parts done, about 131 s left (the last time 161 s in all)"
+    assert again.told() == "0/4 parts, 131 s of 161 s left"
     again.lap("machines")
     now[0] += 1000  # longer than the last time: the others are still to come
-    assert again.told() == "1/4 parts done, about 60 s left (the last time 161 s in all)"
+    assert again.told() == "1/4 parts, 60 s of 161 s left"
 
 
 def test_damaged_times_are_as_none(state: Path) -> None:

@@ -45,10 +45,8 @@ class Course:
         # What goes on now is the first of them.
         seconds = max(0.0, next(iter(left.values()), 0.0) - spent) + sum(list(left.values())[1:])
         whole = sum(self._before.values())
-        return (
-            f"{len(self._before) - len(left)}/{len(self._before)} parts done, about "
-            f"{seconds:.0f} s left (the last time {whole:.0f} s in all)"
-        )
+        done_of = f"{len(self._before) - len(left)}/{len(self._before)} parts"
+        return f"{done_of}, {seconds:.0f} s of {whole:.0f} s left"  # short: terminals are narrow
 
     def keep(self) -> None:
         """Remember how long the parts took, for the next time."""
