@@ -103,7 +103,7 @@ def _platform(lab: str) -> tuple[int, str]:
     directory = _empty(HOME / "platform")
     made = site(directory, lab, WITHOUT_OPENWHISK)
     steps: Sequence[Sequence[str]] = (("up", lab), ("apply", lab), ("verify", lab))
-    return _steps(made, [*steps, ("snapshot", lab, SNAPSHOT)])
+    return _steps(made, [*steps, *_keep(lab)])
 
 
 def _everything(lab: str) -> tuple[int, str]:
@@ -113,7 +113,7 @@ def _everything(lab: str) -> tuple[int, str]:
     done = made.run("make", "lab", f"LAB={lab}", timeout=MAKE_LAB_WITHIN)
     if done.code:
         return done.code, done.output
-    code, output = _steps(made, [("snapshot", lab, SNAPSHOT)])
+    code, output = _steps(made, _keep(lab))
     return code, done.output if code == 0 else output
 
 
@@ -121,6 +121,11 @@ _MAKERS: dict[str, Callable[[str], tuple[int, str]]] = {
     "everything": _everything,
     "platform": _platform,
 }
+
+
+def _keep(lab: str) -> Sequence[Sequence[str]]:
+    """Snapshot a lab, without starting it again for that."""
+    return (("stop", lab), ("snapshot", lab, SNAPSHOT))
 
 
 def _steps(made: Site, steps: Sequence[Sequence[str]]) -> tuple[int, str]:

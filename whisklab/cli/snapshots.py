@@ -49,7 +49,12 @@ def snapshot(lab: str, name: str | None, delete: bool) -> None:
             return
         _refuse_deploy(lab)
         taken = labs.take(lab, name, notes_of(lab), progress.report)
-    click.echo(f"{lab}@{taken.name}: {size(taken.size)}, in {time.monotonic() - started:.0f} s")
+        known = state.load(lab)
+        again = (
+            _settled(lab, progress) if known and known.running else f"{lab} is stopped, as before"
+        )
+    spent = time.monotonic() - started
+    click.echo(f"{lab}@{taken.name}: {size(taken.size)}, in {spent:.0f} s; {again}")
 
 
 @click.command()

@@ -106,7 +106,7 @@ def test_rebuilt_it_has_a_fresh_disk_and_the_same_key(pair: Lab) -> None:
     assert (pair.state / "known_hosts").read_text() == known
     assert pair.ssh("s", "test -e /etc/kept").code == 1
     record = json.loads((LABS / pair.name / "record.json").read_text())
-    assert {name: host["kernel"] for name, host in record["hosts"].items()} == {
+    assert {name: host["machine"]["kernel"] for name, host in record["hosts"].items()} == {
         "a": "shared",
         "s": "uml",
     }
