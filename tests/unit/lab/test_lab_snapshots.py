@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from whisklab.cli import notes, snapshots
 from whisklab.cli.tables import size
 from whisklab.errors import BadInput
-from whisklab.lab import snapshots as labs
+from whisklab.lab import kept
 from whisklab.lab.common.names import is_snapshot_name
 from whisklab.lab.provider import Snapshot
 
@@ -25,16 +25,16 @@ DAY = 86400
 NOW = 1_800_000_000.0
 
 
-def kept(**of: object) -> Snapshot:
+def taken(**of: object) -> Snapshot:
     return Snapshot("base", NOW - 3 * DAY, 2_600_000_000, ("a", "b"), of)
 
 
 def test_a_line_of_the_list() -> None:
     deployed = ["k3s v1.34.4+k3s1", "owdev"]
-    shown = snapshots.row(kept(deployed=deployed, certificates_until=NOW + 90.5 * DAY), NOW)
+    shown = snapshots.row(taken(deployed=deployed, certificates_until=NOW + 90.5 * DAY), NOW)
     assert shown == ("base", "3 days", "2.6 GB", "2", "90 days left", "k3s v1.34.4+k3s1, owdev")
-    assert snapshots.row(kept(), NOW)[-2:] == ("", "unknown")
-    assert snapshots.row(kept(certificates_until=NOW - DAY), NOW)[-2] == "ended 1 days ago"
+    assert snapshots.row(taken(), NOW)[-2:] == ("", "unknown")
+    assert snapshots.row(taken(certificates_until=NOW - DAY), NOW)[-2] == "ended 1 days ago"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_secrets_come_back_and_others_are_put_aside(here: Path) -> None:
     own.mkdir(parents=True)
     (own / "token").write_bytes(b"of now")
     (own / "same").write_bytes(b"same")
-    aside = labs._put_secrets(files(token=b"of then", same=b"same", lost=b"\xff"), "x")
+    aside = kept.put_secrets(files(token=b"of then", same=b"same", lost=b"\xff"), "x")
     assert (own / "token").read_bytes() == b"of then"
     assert (own / "lost").read_bytes() == b"\xff"
     assert [path.read_bytes() for path in aside] == [b"of now"]
@@ -122,21 +122,21 @@ def test_secrets_come_back_and_others_are_put_aside(here: Path) -> None:
 
 
 def test_data_that_changed_since_are_told_and_left(here: Path) -> None:
-    data = {f"data/{pattern}": base64.b64encode(b"then").decode() for pattern in labs.DATA}
-    for pattern in labs.DATA:
+    data = {f"data/{pattern}": base64.b64encode(b"then").decode() for pattern in kept.DATA}
+    for pattern in kept.DATA:
         path = here / pattern.format("x")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"now" if pattern.startswith("group_data") else b"then")
-    assert list(labs._differing(data, "x")) == [Path("group_data/x.py")]
+    assert list(kept.differing(data, "x")) == [Path("group_data/x.py")]
     assert (here / "group_data/x.py").read_bytes() == b"now"
 
 
 def test_a_clone_does_not_write_over_what_is_somebody_s(here: Path) -> None:
     data = {"data/group_data/{}.py": base64.b64encode(b"ours").decode()}
-    labs._refuse_strange(data, "x", "y")
+    kept.refuse_strange(data, "x", "y")
     (here / "group_data").mkdir()
     (here / "group_data/y.py").write_bytes(b"theirs")
     with pytest.raises(BadInput, match=r"group_data/y.py is there already and differs"):
-        labs._refuse_strange(data, "x", "y")
+        kept.refuse_strange(data, "x", "y")
     (here / "group_data/y.py").write_bytes(b"ours")
-    labs._refuse_strange(data, "x", "y")
+    kept.refuse_strange(data, "x", "y")
