@@ -17,6 +17,7 @@ from tests.e2e import bases, running
 WHISKLAB = Path(sys.executable).with_name("whisklab")
 LABS = Path("/var/lib/whisklab/labs")
 WITHIN = 900  # seconds; the first `up` of a machine makes the image
+KEEPER = "whisklab.lab.providers.nspawn.keeper"  # the module that starts a host
 SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom")
 
 
@@ -104,17 +105,18 @@ class Lab:
 
     def processes(self) -> dict[str, int]:
         """The process id of every host's systemd-nspawn, or kernel when it has one of its own."""
-        found: dict[str, set[int]] = {}
-        for pid, argv in commands():
+        there = commands()
+        keepers = {pid for pid, argv in there if KEEPER in argv}
+        found: dict[str, int] = {}
+        for pid, argv in there:
             for word in argv:
                 kind, _, machine = word.partition("=")
                 lab, _, host = machine.partition(".")
-                if kind in ("--machine", "umid") and lab == f"wl-{self.name}":
-                    found.setdefault(host, set()).add(pid)
-        # A kernel's own processes have its arguments too; none of them is its parent.
-        return {
-            host: next(p for p in pids if parent(p) not in pids) for host, pids in found.items()
-        }
+                ours = kind in ("--machine", "umid") and lab == f"wl-{self.name}"
+                # A kernel's own processes have its arguments too; its keeper started the first.
+                if ours and parent(pid) in keepers:
+                    found[host] = pid
+        return found
 
     def namespaces(self) -> set[int]:
         """The network namespaces of the lab, by inode."""
