@@ -169,10 +169,7 @@ def link_cut(site: Site, host: str) -> Iterator[None]:
 
 
 def agent_missed(site: Site, node: str) -> None:
-    """Stop a node's agent, and say at once what Kubernetes itself would say after 50 s.
-
-    (One test waits for that, in test_verify.py.)
-    """
+    """Stop a node's agent, and say at once what Kubernetes itself would say after 50 s."""
     site.root(node, "systemctl stop k3s-agent")
     unknown = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
     status = json.dumps({"status": {"conditions": [unknown]}})

@@ -12,7 +12,6 @@ FILES = {"/root/.wskprops": "root root 600", "/home/lab/.wskprops": "lab lab 600
 
 
 def test_wsk_is_configured_and_put_right_again(site: Site) -> None:
-    site.converge()
     address = next(host["address"] for host in site.lab["hosts"] if host["name"] == "master")
     for path, state in FILES.items():
         assert site.root("master", f"stat -c '%U %G %a' {path}").strip() == state
