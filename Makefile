@@ -29,9 +29,9 @@ down: .venv/ready ## Remove the lab again, and just that.
 # The labs that end-to-end tests begin with take minutes of waiting: the other checks run meanwhile.
 test: .venv/ready ## Everything: format, lint, types, unit, contract, end to end.
 	mkdir -p .lab; $(BIN)/python -m tests.e2e.bases --fresh > .lab/bases.log 2>&1 & bases=$$!; \
-	trap 'kill $$bases 2> /dev/null || true' EXIT; \
+	trap 'kill $$bases 2> /dev/null && wait $$bases || true' EXIT INT TERM; \
 	$(MAKE) --no-print-directory check unit contract && \
-	{ wait $$bases || { cat .lab/bases.log; exit 1; }; } && trap - EXIT && \
+	{ wait $$bases || { cat .lab/bases.log; exit 1; }; } && trap - EXIT INT TERM && \
 	cat .lab/bases.log && $(MAKE) --no-print-directory e2e
 
 check: .venv/ready

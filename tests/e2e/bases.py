@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -83,6 +84,15 @@ def ready(name: str) -> Base:
     if found.code:
         raise RuntimeError(f"the base {name} could not be made:\n{found.output[-6000:]}")
     return found
+
+
+def forget_failed() -> None:
+    """Have the bases that could not be made tried again; within one run they are not."""
+    for name in _MAKERS:
+        with _alone(name):
+            found = _read(name)
+            if found and found.code:
+                _remove(name)
 
 
 def site(directory: Path, name: str, data: str = "") -> Site:
@@ -196,6 +206,7 @@ def main() -> int:
     )
     given = parser.parse_args()
     names = given.name or list(_MAKERS)
+    _end_together()
     running.end_leftovers(STATE)
     if given.fresh:
         for name in names:
@@ -205,6 +216,17 @@ def main() -> int:
     with ThreadPoolExecutor(len(names)) as pool:
         made = list(pool.map(_try, names))
     return 0 if all(made) else 1
+
+
+def _end_together() -> None:
+    """Have a SIGTERM end the programs that run for us; what they made is then taken down."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+
+    os.setpgrp()
+    signal.signal(signal.SIGTERM, end)
 
 
 def _try(name: str) -> bool:

@@ -50,6 +50,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Take down what a killed run has left; have a SIGTERM end this one in an orderly way."""
     if not is_xdist_worker(session):
         running.end_leftovers(bases.STATE)
+        bases.forget_failed()
         spent.forget()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -59,8 +60,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _testing[report.nodeid.partition("::")[0]] += report.duration
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave no lab up, however this run ends."""
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Leave no lab up, however this run ends; xdist's part of this ends the workers first."""
+    yield
     if not is_xdist_worker(session):
         for lab in running.end_leftovers(bases.STATE, all_of_them=True):
             print(f"taken down: {lab}")

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 BUSYBOX = "docker.io/rancher/mirrored-library-busybox:1.36.1"
 ROLES = {"master": "core", "worker1": "invoker", "worker2": "invoker"}
 PODS_WITHIN = 120  # seconds
+WSKPROPS = {"/root/.wskprops": "root root 600", "/home/lab/.wskprops": "lab lab 600"}
 MANIFEST = """
 apiVersion: v1
 kind: Pod
@@ -161,3 +162,24 @@ def test_the_kubeconfig_is_merged_on_request(site: Site, tmp_path: Path) -> None
     assert current["name"] == "theirs"
     api = config.new_client_from_config(str(own), context=site.name)
     assert client.CoreV1Api(api).list_node(_request_timeout=30).items
+
+
+def test_wsk_is_configured_and_put_right_again(site: Site) -> None:
+    """It knows where OpenWhisk is: for two users, and for nobody else to read."""
+    address = next(host["address"] for host in site.lab["hosts"] if host["name"] == "master")
+    for path, state in WSKPROPS.items():
+        assert site.root("master", f"stat -c '%U %G %a' {path}").strip() == state
+    expected = f"whisk API host\t\t{address}:31001"
+    assert site.ssh("master", "wsk", "property", "get", "--apihost").strip() == expected
+    assert site.root("master", "HOME=/root wsk property get --apihost").strip() == expected
+    site.ssh("master", "wsk", "property", "set", "--apihost", "elsewhere.test")
+    site.root("master", "chmod 644 /root/.wskprops; rm /usr/local/bin/wsk")
+    assert site.converge() == {
+        ("wsk: fetch | wsk in the cache", "master"),
+        ("wsk: files | wsk", "master"),
+        ("wsk: files | Whom root's wsk talks to", "master"),
+        ("wsk: files | Whom lab's wsk talks to", "master"),
+    }
+    assert site.ssh("master", "wsk", "property", "get", "--apihost").strip() == expected
+    assert site.root("master", "stat -c '%U %G %a' /root/.wskprops").strip() == "root root 600"
+    assert site.converge() == set()
