@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
 import pytest
 
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import judge
-from tests.e2e.openwhisk.faulty import PORT, RELEASE, SPACE, deploy, say
+from tests.e2e.openwhisk.faulty import PORT, SPACE, deploy, say
 
 pytestmark = pytest.mark.e2e
 
@@ -23,23 +20,6 @@ def test_a_default_image_that_is_not_there(faulty: Site) -> None:
     say(faulty, f"openwhisk_runtimes = {{'nodejs': [{missing!r}]}}\n")
     judge(deploy(faulty), 1, "stage install-packages blocks", "action-nodejs-v14:gone",
           "default Node.js kind")  # fmt: skip
-
-
-def test_a_claim_that_nobody_binds(faulty: Site) -> None:
-    manifest = {
-        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-        "metadata": {"name": "nobody"}, "provisioner": "example.org/nobody",
-    }  # fmt: skip
-    subprocess.run(
-        [*faulty.ssh_command("master"), "sudo k3s kubectl apply -f -"],
-        input=json.dumps(manifest), text=True, check=True, timeout=60,
-    )  # fmt: skip
-    try:
-        say(faulty, "openwhisk_storage_class = 'nobody'\n")
-        judge(deploy(faulty), 1, "stage claims blocks", f"{RELEASE}-", "is Pending",
-              "openwhisk_storage_class")  # fmt: skip
-    finally:
-        faulty.kubectl("delete", "storageclass", "nobody")
 
 
 def test_no_machine_for_invokers_in_the_data(faulty: Site) -> None:
