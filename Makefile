@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests name their files, so that one part can be run alone: make e2e ARGS="-k nodeport".
 ARGS ?=
+# How many end-to-end files run at once, each with a lab: most of a deploy is waiting.
+WORKERS ?= 2
 # Those packages of the stand-in that do not import Kubernetes: their tests take seconds.
 GO_PURE := ./config ./pki ./registries ./supervise ./token
 
@@ -51,10 +53,10 @@ contract: .venv/ready
 	$(BIN)/pytest tests/contract $(ARGS)
 
 e2e: .venv/ready ## End to end; one file: make e2e ARGS=tests/e2e/cluster/test_nfs.py
-	$(BIN)/pytest -n 2 --junitxml=.lab/e2e.xml $(or $(ARGS),tests/e2e)
+	$(BIN)/pytest -n $(WORKERS) --junitxml=.lab/e2e.xml $(or $(ARGS),tests/e2e)
 
 soak: .venv/ready ## The long series of end-to-end tests, which take hours.
-	$(BIN)/pytest tests/e2e -m soak -n 2 $(ARGS)
+	$(BIN)/pytest tests/e2e -m soak -n $(WORKERS) $(ARGS)
 	NEWER_K3S=v1.35.4+k3s1 $(BIN)/pytest tests/e2e/cluster/test_upgrade.py
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
