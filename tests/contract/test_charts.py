@@ -10,7 +10,8 @@ import yaml
 
 from deploys.provisioner.render import RELEASE, values
 from deploys.provisioner.settings import ProvisionerSettings
-from tests.contract.rendering import rendered, run
+from tests.contract.rendering import refused, rendered, run
+from whisklab.engine.helm.program import Answer
 from whisklab.lab.standins.cache import SOURCES, architecture, built
 from whisklab.lab.standins.helm import helm as helm_standin
 
@@ -22,6 +23,11 @@ HELLO = Path(__file__).parents[1] / "charts/hello"
 def test_the_tests_own_chart(helm: str, tmp_path: Path, message: str) -> None:
     found = rendered(helm, tmp_path, HELLO, {"message": message}, RELEASE)
     assert found[f"ConfigMap/{RELEASE}"]["data"]["message"] == message
+
+
+def test_what_a_schema_refuses_is_in_helm_s_message(helm: str, tmp_path: Path) -> None:
+    said = refused(helm, tmp_path, HELLO, {"replicas": "many"})
+    assert "at '/replicas': got string, want integer" in Answer(1, "", said).message
 
 
 NAME = f"{RELEASE}-nfs-subdir-external-provisioner"  # as the public chart 4.0.18 makes it
