@@ -151,7 +151,7 @@ def test_what_is_in_the_way(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_ssh_connection_is_lost(site: Site) -> None:
-    """Closed by the other end; that nobody answers any more is in test_lost_connections."""
+    """Closed by the other end; that nobody answers any more is in test_interruption."""
     with forwarding(site) as forward:
         listed = site.root("master", "pgrep -a sshd").splitlines()
         session = next(line.split()[0] for line in listed if f"{site.lab['user']}@notty" in line)
