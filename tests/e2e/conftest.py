@@ -63,10 +63,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Leave no lab up, however this run ends; xdist's part of this ends the workers first."""
-    yield
-    if not is_xdist_worker(session):
-        for lab in running.end_leftovers(bases.STATE, all_of_them=True):
-            print(f"taken down: {lab}")
+    try:
+        yield
+    finally:
+        if not is_xdist_worker(session):
+            for lab in running.end_leftovers(bases.STATE, all_of_them=True):
+                print(f"taken down: {lab}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
