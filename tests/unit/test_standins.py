@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -283,3 +284,17 @@ def test_a_relabelled_k3s_says_which_kubernetes_it_is() -> None:
         flags = " ".join(k3s(version).ingredients)
         assert f"main.version={version} " in f"{flags} "
         assert f"main.kubernetes={inside}." in flags
+
+
+def test_tests_take_what_was_compiled_for_the_lab() -> None:
+    made = {flag for flag in gobuild.build_flags({}) if flag.startswith(("-trimpath", "-gcflags"))}
+    shown = subprocess.run(
+        ["make", "--dry-run", "unit"],
+        cwd=cache.SOURCES.parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    commands = re.findall(r"go (?:vet|test) [^&\n]*", shown)
+    assert len(commands) == 8
+    assert all(made <= set(command.split()) for command in commands)
