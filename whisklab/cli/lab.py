@@ -76,10 +76,13 @@ def stop(lab: str) -> None:
 @click.option(
     "--images", is_flag=True, help="Also remove cached images and builds that nothing uses."
 )
-def down(lab: str, images: bool) -> None:
+@click.option(
+    "--unknown", is_flag=True, help="Also a LAB that another state directory knows, or none."
+)
+def down(lab: str, images: bool, unknown: bool) -> None:
     """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
     with Progress() as progress:
-        removed = manage.down(lab, progress.report)
+        removed = manage.down(lab, progress.report, unknown=unknown)
         cleaned = manage.clean(progress.report) if images else None
     click.echo(f"removed: {names(removed)}")
     if cleaned is not None:

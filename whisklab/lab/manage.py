@@ -100,19 +100,38 @@ def stop(name: str, report: Report) -> Stopped:
         return result
 
 
-def down(name: str, report: Report) -> tuple[str, ...]:
+def down(name: str, report: Report, *, unknown: bool = False) -> tuple[str, ...]:
     """Remove a lab and everything that was made for it, but its snapshots; nothing if none.
+
+    Args:
+        name: of the lab.
+        report: hears of each step.
+        unknown: also a lab that another state directory knows, or none any more.
 
     Returns:
         The names of the machines that are gone.
+
+    Raises:
+        BadInput: the lab is unknown here, and `unknown` is not given.
     """
     paths = state.paths(name)
+    if not (unknown or paths.top.is_dir()):
+        _refuse_unknown(name, paths)
     with user_lock(name, report) as lock:
         removed = provider_of(name).down(name, report)
         if paths.top.is_dir():
             shutil.rmtree(paths.top)
         lock.unlink()
         return removed
+
+
+def _refuse_unknown(name: str, paths: StatePaths) -> None:
+    there = provider_of(name).machines(name)
+    if there:
+        raise BadInput(
+            f"the lab {name!r} ({', '.join(there)}) is not known in {paths.top.parent}: it was "
+            "made with another XDG_STATE_HOME; set that, or remove the lab with --unknown"
+        )
 
 
 def clean(report: Report, *, dry: bool = False) -> tuple[Unused, ...]:

@@ -123,8 +123,11 @@ class Provider(Protocol):
     def down(self, lab: str, report: Report, /) -> tuple[str, ...]:
         """Remove all machines and all that was made for them; returns their names."""
 
-    def running(self, lab: str, /) -> frozenset[str]:
-        """The names of the machines that run. Needs no rights and changes nothing."""
+    def machines(self, lab: str, /) -> Mapping[str, bool]:
+        """The names of the machines of a lab, and whether each runs; empty when there is none.
+
+        Needs no rights and changes nothing.
+        """
 
     def snapshot(
         self, wish: Wish, name: str, files: Mapping[str, str], notes: Mapping[str, Any],

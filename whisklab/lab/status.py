@@ -32,11 +32,11 @@ def read(name: str) -> dict[str, Any]:
         BadInput: there is no such lab.
     """
     lab = known(name)
-    running = providers.get(lab.provider).running(name)
+    there = providers.get(lab.provider).machines(name)
     hosts = []
     for host in lab.hosts:
-        reached = "up" if host.name in running and _answers(host) else "running"
-        what = reached if host.name in running else "stopped"
+        runs = there.get(host.name, False)
+        what = ("up" if _answers(host) else "running") if runs else "stopped"
         hosts.append(
             {
                 "name": host.name,

@@ -252,6 +252,11 @@ def test_down_leaves_nothing_and_twice_is_once(another: Callable[[str], Lab]) ->
     namespaces = gone.namespaces()
     assert len(namespaces) == 3
     assert len(gone.traces(namespaces)) > 10  # so that the emptiness below says something
+    elsewhere = {**gone.environment, "XDG_STATE_HOME": str(gone.directory)}
+    refused = execute(gone.command("down"), elsewhere)
+    assert refused.code == 2
+    assert "made with another XDG_STATE_HOME; set that, or remove the lab with --unk" in refused.err
+    assert all(host["state"] == "up" for host in gone.hosts().values())
     gone.run("down")
     assert gone.traces(namespaces) == []
     assert sysctls() == settings

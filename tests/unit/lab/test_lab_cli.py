@@ -11,7 +11,9 @@ import pytest
 
 from whisklab.cli.main import VERBS, run
 from whisklab.errors import WhisklabError
-from whisklab.lab import manage
+from whisklab.lab import manage, provider
+from whisklab.lab.common.run import Report
+from whisklab.lab.providers.nspawn.provider import Nspawn
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +63,10 @@ def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFi
 def test_failing_and_being_interrupted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise WhisklabError("it is so")
 
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(manage, "down", fail)
@@ -72,3 +74,27 @@ def test_failing_and_being_interrupted(
     assert capsys.readouterr().err == "whisklab: it is so\n"
     monkeypatch.setattr(manage, "down", interrupt)
     assert run(["down", "x"]) == 130
+
+
+class Somewhere(Nspawn):
+    """A provider with machines that this state directory does not know."""
+
+    def machines(self, lab: str) -> dict[str, bool]:
+        """One that is stopped: it could be lost as well."""
+        return {"a": False} if lab == "x" else {}
+
+    def down(self, lab: str, report: Report) -> tuple[str, ...]:
+        report("removing")
+        return tuple(self.machines(lab))
+
+
+def test_a_lab_of_another_state_directory_is_removed_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(provider, "get", lambda _name: Somewhere())
+    assert run(["down", "x"]) == 2
+    assert "the lab 'x' (a) is not known in" in capsys.readouterr().err
+    assert run(["down", "y"]) == 0
+    assert "removed: nothing" in capsys.readouterr().out
+    assert run(["down", "x", "--unknown"]) == 0
+    assert "removed: a" in capsys.readouterr().out

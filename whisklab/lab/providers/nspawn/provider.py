@@ -48,13 +48,13 @@ class Nspawn:
         """Remove exactly what the record names."""
         return tuple(ask("down", {"name": lab}, report)["removed"])
 
-    def running(self, lab: str) -> frozenset[str]:
-        """The hosts whose keeper is alive."""
+    def machines(self, lab: str) -> Mapping[str, bool]:
+        """The hosts of the record; one runs when its keeper is alive."""
         record = records.read(record_of(lab))
         if record is None:
-            return frozenset()
+            return {}
         record.after_reboot(boot_id())
-        return frozenset(name for name, host in record.hosts.items() if alive(host.keeper))
+        return {name: alive(host.keeper) for name, host in record.hosts.items()}
 
     def snapshot(
         self,
