@@ -1,6 +1,6 @@
 """The labs that end-to-end tests begin with: made once, kept as snapshots, cloned for each file.
 
-    python -m tests.e2e.bases [--fresh] [NAME ...]
+    python -m tests.e2e.bases [--fresh|--remove] [NAME ...]
 
 `everything` is what a new user gets: a fresh copy of the repository, then `make lab`. `platform` is
 that without OpenWhisk. (Bare hosts need no base: they are up as soon as a clone would be.)
@@ -204,14 +204,17 @@ def main() -> int:
     parser.add_argument(
         "--fresh", action="store_true", help="also when there are some of this tree"
     )
+    parser.add_argument("--remove", action="store_true", help="those that are there, make none")
     given = parser.parse_args()
     names = given.name or list(_MAKERS)
     _end_together()
     running.end_leftovers(STATE)
-    if given.fresh:
+    if given.fresh or given.remove:
         for name in names:
             with _alone(name):
                 _remove(name)
+    if given.remove:
+        return 0
     # The first one compiles whatever is not compiled yet; who comes second waits for its locks.
     with ThreadPoolExecutor(len(names)) as pool:
         made = list(pool.map(_try, names))

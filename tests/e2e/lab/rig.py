@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -139,10 +140,18 @@ class Lab:
         for runtime in ("/run/systemd/nspawn/propagate", "/run/whisklab/uml"):
             found += [str(path) for path in Path(runtime).glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]
-        # The kernel gives a number again that is free: to the namespace of another lab, say.
-        others = {file.stat().st_ino for file in there("wl-*") if not self._mine(file.name)}
-        found += [f"process {pid}" for pid in in_namespaces(namespaces - others)]
+        # The kernel gives a number again that is free: to another lab's host, or to a pod there.
+        found += [f"process {pid}" for pid in in_namespaces(namespaces) if not self._others(pid)]
         return found
+
+    def _others(self, process: int) -> bool:
+        """Whether a process is in the control group of another lab, or has ended meanwhile."""
+        try:
+            group = Path(f"/proc/{process}/cgroup").read_text()
+        except OSError:
+            return True
+        labs = set(re.findall(r"/whisklab/([^/\n]+)", group))
+        return bool(labs) and self.name not in labs
 
 
 def there(pattern: str) -> list[Path]:
