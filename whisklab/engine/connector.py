@@ -5,7 +5,9 @@ It takes the place of pyinfra's own for plain host names (`whisklab.engine.hooks
 
 from __future__ import annotations
 
+import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
 from whisklab.engine import alive, foresight, locks, refusals
+from whisklab.engine.progress import tell
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
@@ -44,6 +47,7 @@ class WhiskSSH(SSHConnector):
     secrets: SecretStore | None = None
     changes = 0
     _sudo_password: str | None = None
+    _mark: str | None = None  # where answers begin, if the login itself prints something
     _lock: paramiko.Channel | None = None
 
     def connect(self) -> None:
@@ -60,8 +64,7 @@ class WhiskSSH(SSHConnector):
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
         self._disable_nagle()
         alive.watch(self.transport, self._keep_lock)
-        if self.host.data.get("_sudo"):
-            self._check_sudo()
+        self._check_login()
 
     def _disable_nagle(self) -> None:
         # Measured: with Nagle's algorithm on, an exec takes 52 ms instead of 7.
@@ -110,19 +113,34 @@ class WhiskSSH(SSHConnector):
             known_hosts=self.data["ssh_known_hosts_file"],
         )
 
-    def _check_sudo(self) -> None:
-        ok, output = super().run_shell_command(StringCommand("sudo", "-n", "true"))
-        if ok:
-            return
-        user = self.data["ssh_user"] or "the user"
-        store = self.secrets
-        password = store.read(SUDO_PASSWORD) if store else None
+    def _check_login(self) -> None:
+        """Ask shell and sudo, by one command; notice what login scripts print."""
+        word, wants_sudo = secrets.token_hex(8), bool(self.host.data.get("_sudo"))
+        # As each command is run: a sudoers file may allow some programs only.
+        sudo = ("&&", "sudo", "-H", "-n", "sh", "-c", "true") if wants_sudo else ()
+        ok, output = super().run_shell_command(StringCommand("echo", word, *sudo))
+        lines = output.stdout_lines
+        if not any(line.endswith(word) for line in lines):
+            said = output.output_lines
+            raise ConnectError(refusals.no_shell(self.host.name, self._user, said))
+        if lines != [word] or (ok and output.stderr_lines):
+            self._mark = word
+        if not ok:
+            self._use_sudo_password(output.stderr_lines)
+
+    @property
+    def _user(self) -> str:
+        return self.data["ssh_user"] or "the user"
+
+    def _use_sudo_password(self, said: list[str]) -> None:
+        user, store = self._user, self.secrets
+        try:
+            password = store.read(SUDO_PASSWORD) if store else None
+        except WhisklabError as error:
+            raise ConnectError(f"sudo on {self.host.name} asks for a password: {error}") from error
         if password is None:
             where = store.path(SUDO_PASSWORD) if store else SUDO_PASSWORD
-            raise ConnectError(
-                f"sudo on {self.host.name} refuses {user}: {output.stderr.strip()}: allow it "
-                f"there without a password, or write the password to {where} (mode 0600)"
-            )
+            raise ConnectError(refusals.no_sudo(self.host.name, user, said, str(where)))
         self._sudo_password = password
         ok, _ = self.run_shell_command(StringCommand("true"), _sudo=True)
         if not ok:
@@ -151,11 +169,15 @@ class WhiskSSH(SSHConnector):
             command = self._as_change(command)
         if self._sudo_password and arguments.get("_sudo"):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
+        if self._mark:
+            command = _marked(command, self._mark)
         try:
             with self._noticing_loss():
                 ok, output = super().run_shell_command(
                     command, print_output=print_output, print_input=print_input, **arguments
                 )
+            if self._mark:
+                output = _behind(output, self._mark)
             if not ok:
                 self._require_connection()
         except alive.Lost as lost:
@@ -173,11 +195,15 @@ class WhiskSSH(SSHConnector):
         if self._sudo_password:
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
             preamble = (arguments.pop("_stdin")[0] + "\n").encode()
+        if self._mark:
+            command = _marked(command, self._mark)
         line = make_unix_command_for_host(self.state, self.host, command, **arguments)
         with self._noticing_loss():
             channel = self.transport.open_session()
             channel.exec_command(line.get_raw_value())
             channel.sendall(preamble)
+            if self._mark:
+                _skip(channel, self._mark)
         return channel
 
     def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
@@ -198,7 +224,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             # The command ended before it had read everything; its exit status says why.
             channel.settimeout(None)
-        stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
+        stderr = _after(channel.makefile_stderr("rb").read(), self._mark)
         ok = channel.recv_exit_status() == 0
         if not ok:
             self._require_connection()
@@ -222,7 +248,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             channel.settimeout(None)  # it ended before it had read everything; its code says why
         stdout = channel.makefile("rb").read().decode(errors="replace")
-        stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
+        stderr = _after(channel.makefile_stderr("rb").read(), self._mark)
         code = channel.recv_exit_status()
         if code:
             self._require_connection()
@@ -238,7 +264,7 @@ class WhiskSSH(SSHConnector):
         if self._lock is not None and not self._lock.closed:
             return
         channel = self.open(locks.hold_command())
-        answer = channel.recv(ANSWER_BYTES).decode(errors="replace").strip()
+        answer = self._awaited(channel)
         self._require_connection()
         if answer != locks.HELD:
             channel.close()
@@ -248,6 +274,25 @@ class WhiskSSH(SSHConnector):
             )
         self._lock = channel
         self.changes += 1  # until now another run may have been at work
+
+    def _awaited(self, channel: paramiko.Channel) -> str:
+        """Return what the lock's command says, after telling now and then what it waits for."""
+        began, waits, answer = time.monotonic(), "", ""
+        channel.settimeout(locks.TOLD_EVERY)
+        while not answer:
+            try:
+                said = channel.recv(ANSWER_BYTES).decode(errors="replace").splitlines()
+            except TimeoutError:
+                said = [waits]
+            else:
+                if not said:
+                    break
+            waits = next((line for line in said if line.startswith(locks.WAITING)), "")
+            answer = next((line for line in said if line and line != waits), "")
+            if waits and not answer:
+                tell(f"{self.host.name}: {waits} ({time.monotonic() - began:.0f} s)")
+        channel.settimeout(None)
+        return answer
 
     @property
     def lost_run_lock(self) -> bool:
@@ -272,3 +317,36 @@ class WhiskSSH(SSHConnector):
         stdin = channel.get("_stdin")
         lines = [] if stdin is None else stdin if isinstance(stdin, list) else [stdin]
         return StringCommand(*bits, inner), {**channel, "_stdin": [password, *lines]}
+
+
+def _marked(command: StringCommand, mark: str) -> StringCommand:
+    """Return a command that prints a mark on stdout and stderr before anything else."""
+    return StringCommand("echo", mark, ";", "echo", mark, ">&2", ";", command)
+
+
+def _behind(output: CommandOutput, mark: str) -> CommandOutput:
+    """Return what was printed behind the marks; all of it where there is none."""
+    lines = list(output)
+    for name in ("stdout", "stderr"):
+        at = [i for i, each in enumerate(lines)
+              if each.buffer_name == name and each.line.endswith(mark)]  # fmt: skip
+        if at:
+            lines = [each for i, each in enumerate(lines) if each.buffer_name != name or i > at[0]]
+    return CommandOutput(lines)
+
+
+def _after(printed: bytes, mark: str | None) -> str:
+    """Return the text behind the mark; all of it where there is none."""
+    text = printed.decode(errors="replace")
+    _, found, rest = text.partition(f"{mark}\n")
+    return rest if found else text
+
+
+def _skip(channel: paramiko.Channel, mark: str) -> None:
+    """Read what a login prints, up to the mark; its own words are few."""
+    seen = b""
+    while not seen.endswith(f"{mark}\n".encode()):
+        more = channel.recv(1)
+        if not more:  # it ended before; its exit code says why
+            return
+        seen += more

@@ -24,6 +24,8 @@ from whisklab.engine.files import script
 
 DIRECTORY = "/run/whisklab"
 HELD = "held"
+WAITING = "waiting for "  # begins the line on what it waits for
+TOLD_EVERY = 30.0  # seconds
 PATIENCE = 300  # seconds; an apt-get that a killed run left behind is done by then
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 BEAT = b"."  # what a run sends every few seconds as long as it lives
@@ -32,14 +34,16 @@ SILENCE = 60  # seconds without a beat: the run is dead
 _HOLD = """
 umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
 if flock -n 9; then
+  before=$(cat "$1/run.before" 2>/dev/null)
   printf "%s\\n" "$2" > "$1/run.holder"
+  flock -o -n "$1/change.lock" true || echo "waiting for a command of ${before:-another run}"
   if flock -o -w "$4" "$1/change.lock" true; then
     echo held
     while test -n "$(timeout "$3" head -c 1)"; do :; done
   else
     echo "what it had begun still runs after $4 s"
   fi
-  rm -f "$1/run.holder"
+  mv -f "$1/run.holder" "$1/run.before"
 else
   cat "$1/run.holder"
 fi
@@ -79,8 +83,8 @@ def holder() -> str:
 def hold_command() -> StringCommand:
     """Return the command that holds the run lock while it gets a BEAT on stdin now and then.
 
-    It prints HELD first, when no command of an earlier run is at work any more; or else who holds
-    the lock.
+    It prints HELD when no command of an earlier run is at work any more, and before that, if it
+    has to wait for one, a line that begins with WAITING; or else who holds the lock.
     """
     return script(_HOLD, DIRECTORY, holder(), str(SILENCE), str(PATIENCE))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def remedy(
     problem: str, *, host: str, address: str, user: str | None, known_hosts: str | None
@@ -31,6 +33,48 @@ def remedy(
     if "authentication" in lower:
         return (
             f"{host} ({address}) refused the login of {user}: check "
-            "ssh_user and ssh_key in the inventory, and authorized_keys on the host"
+            "ssh_user and ssh_key in the inventory, and on the host authorized_keys and that the "
+            "user's login shell exists"
         )
     return f"{host} ({address}) does not answer: {problem}; start it, or leave it out with --limit"
+
+
+def no_shell(host: str, user: str, said: Sequence[str]) -> str:
+    """Return one sentence on a login that runs no command. Pure.
+
+    Args:
+        host: its name in the inventory.
+        user: who logs in.
+        said: what came back.
+    """
+    words = f" (it says: {' '.join(said).strip()})" if any(said) else ""
+    return (
+        f"{host} lets {user} in, but the login shell runs no command{words}: give {user} a shell "
+        "such as /bin/bash there (`usermod -s`), and see that its login scripts do not end it"
+    )
+
+
+def no_sudo(host: str, user: str, said: Sequence[str], file: str) -> str:
+    """Return one sentence on a sudo that refuses. Pure.
+
+    Args:
+        host: its name in the inventory.
+        user: who logs in.
+        said: by sudo, or by the shell that looked for it.
+        file: where its password could be.
+    """
+    words = " ".join(said).strip()
+    if "not found" in words or "Permission denied" in words:
+        return (
+            f"{host} has no sudo that {user} can run ({words}): install it there, or log in as "
+            "root, with _sudo = False in the data"
+        )
+    if "not allowed" in words:
+        return (
+            f"sudo on {host} lets {user} run some programs only ({words}): a deploy runs sh, so "
+            f"allow {user} ALL there"
+        )
+    return (
+        f"sudo on {host} refuses {user} ({words}): allow it there without a password, or write the "
+        f"password to {file} (mode 0600)"
+    )

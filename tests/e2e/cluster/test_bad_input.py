@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -253,3 +254,56 @@ def ready_nodes(site: Site) -> set[str]:
         for condition in node["status"]["conditions"]
         if condition["type"] == "Ready" and condition["status"] == "True"
     }
+
+
+def login(trial: Site, user: str, shell: str, sudoers: str) -> None:
+    """Have the plan reach worker2 as another user, made there for that."""
+    trial.root(
+        "worker2",
+        f"id {user} 2>/dev/null || useradd -m {user}; usermod -s {shell} {user}; "
+        f"install -d -o {user} -m 700 ~{user}/.ssh; "
+        f"install -o {user} -m 600 ~lab/.ssh/authorized_keys ~{user}/.ssh/authorized_keys; "
+        f"echo '{user} {sudoers}' > /etc/sudoers.d/{user}",
+    )
+    append(trial, "inventories/{env}.py", f"workers[1][1]['ssh_user'] = '{user}'\n")
+
+
+ALL = "ALL=(ALL) NOPASSWD: ALL"
+
+
+def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:
+    login(trial, "loud", "/bin/bash", ALL)
+    trial.root(
+        "worker2",
+        "echo 'echo Welcome to worker2; printf \"no end of line\"; echo on stderr >&2' "
+        "> ~loud/.bashrc; echo 'echo SSHRC' > ~loud/.ssh/rc",
+    )
+    file = "/etc/modules-load.d/whisklab.conf"
+    before = trial.snapshot("worker2")
+    plan = trial.pyinfra(f"inventories/{TRIAL}.py", "--dry", "-y", "--json", "--limit", "worker2")
+    judge(plan, 0)
+    changing = {
+        each["name"] for each in json.loads(plan.stdout)["plan"] if each["hosts_with_change"]
+    }
+    assert changing == set()
+    trial.root("worker2", f"cp {file} /run/right; echo edited > {file}")
+    judge(trial.pyinfra(f"inventories/{TRIAL}.py", "-y", "--limit", "worker2"), 0)
+    assert trial.root("worker2", f"cmp {file} /run/right && echo same") == "same\n"
+    assert before.changed_files(trial.snapshot("worker2")) == {file}
+
+
+@pytest.mark.parametrize(
+    ("user", "shell", "sudoers", "sentence"),
+    [
+        ("gone", "/usr/sbin/nologin", ALL, "worker2 lets gone in, but the login shell runs no"),
+        ("never", "/bin/false", ALL, "worker2 lets never in, but the login shell runs no command"),
+        ("noshell", "/bin/none", ALL, "refused the login of noshell: check ssh_user"),
+        ("some", "/bin/sh", "ALL=(ALL) NOPASSWD: /bin/true", "sudo on worker2 refuses some (sudo"),
+    ],
+)
+def test_a_login_that_cannot_work_is_told_by_its_cause(
+    trial: Site, user: str, shell: str, sudoers: str, sentence: str
+) -> None:
+    login(trial, user, shell, sudoers)
+    done = trial.pyinfra(f"inventories/{TRIAL}.py", "-y")
+    judge(done, 1, sentence, "nothing was changed, because of worker2")

@@ -64,9 +64,8 @@ def test_a_second_run_is_told_who_is_at_work(site: Site) -> None:
 
 def test_a_new_run_waits_for_what_a_killed_one_left_running(site: Site) -> None:
     left = "while ! test -e /run/release; do sleep 0.1; done"
-    site.root(
-        "storage", f"systemd-run --quiet --unit=left flock /run/whisklab/change.lock sh -c '{left}'"
-    )
+    command = f"systemd-run --quiet --unit=left flock /run/whisklab/change.lock sh -c '{left}'"
+    site.root("storage", f"mkdir -p /run/whisklab; {command}")
     site.root("storage", f"echo '# edited' >> {SYSCTL}")
     try:
         with background(site, ".venv/bin/whisklab", "apply", site.name) as run:
@@ -77,6 +76,7 @@ def test_a_new_run_waits_for_what_a_killed_one_left_running(site: Site) -> None:
             site.root("storage", "touch /run/release")
             output = run.communicate(timeout=120)[0]
         assert run.returncode == 0, output
+        assert "storage: waiting for a command of " in output
         assert "# edited" not in site.root("storage", f"cat {SYSCTL}")
     finally:
         site.root("storage", "touch /run/release; systemctl stop left || true; rm /run/release")

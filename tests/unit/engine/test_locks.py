@@ -71,6 +71,7 @@ def test_a_silent_holder_loses_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_run_begins_when_what_a_dead_one_left_running_is_done(own_directory: Path) -> None:
     own_directory.mkdir()
+    (own_directory / "run.before").write_text("user@laptop\n")
     with (own_directory / "change.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with subprocess.Popen(
@@ -79,11 +80,14 @@ def test_a_run_begins_when_what_a_dead_one_left_running_is_done(own_directory: P
         ) as run:  # fmt: skip
             assert run.stdin is not None
             assert run.stdout is not None
+            assert run.stdout.readline() == "waiting for a command of user@laptop\n"
             assert select.select([run.stdout], [], [], 0.5)[0] == []
             fcntl.flock(file, fcntl.LOCK_UN)
             assert run.stdout.readline() == f"{locks.HELD}\n"
             run.stdin.close()
     assert not (own_directory / "run.holder").exists()
+    this_run = locks.holder().partition(", since")[0]
+    assert (own_directory / "run.before").read_text().startswith(f"{this_run}, since ")
 
 
 def test_a_run_waits_only_so_long(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +96,10 @@ def test_a_run_waits_only_so_long(own_directory: Path, monkeypatch: pytest.Monke
     with (own_directory / "change.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         said = shell(locks.hold_command()).stdout
-    assert said == "what it had begun still runs after 0 s\n"
+    assert said.splitlines() == [
+        "waiting for a command of another run",
+        "what it had begun still runs after 0 s",
+    ]
     assert not (own_directory / "run.holder").exists()
 
 
