@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from whisklab.engine.helm import manifests
 from whisklab.engine.helm.values import text
+from whisklab.engine.objects import objects
 
 
 def run(*argv: str) -> str:
@@ -34,7 +34,7 @@ def template(
     file = tmp_path / "values.json"
     file.write_text(text(given))
     manifest = run(helm, "template", release, str(chart), "--namespace", "x", "-f", str(file))
-    return {str(name): found for name, found in manifests.objects(manifest).items()}
+    return {str(name): found for name, found in objects(manifest).items()}
 
 
 def refused(helm: str, tmp_path: Path, chart: Path, given: dict[str, Any]) -> str:

@@ -22,9 +22,9 @@ from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm import charts, manifests, preview, program, release, values
 from whisklab.engine.helm.blocked import WIDEST, pod_lines, ready, state
 from whisklab.engine.helm.charts import Chart, chart
-from whisklab.engine.helm.manifests import Id
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release, Revision, why
+from whisklab.engine.objects import Id, objects
 from whisklab.errors import BadInput, WhisklabError
 
 HELLO = Path(__file__).parents[2] / "charts/hello"
@@ -166,7 +166,7 @@ def test_values_are_read_as_helm_reads_them(tmp_path: Path, text: str, value: ob
     path = tmp_path / "values.yaml"
     path.write_text(f"a: {text}\n")
     assert repr(values.read([path])["a"]) == repr(value)
-    assert repr(manifests.objects(f"kind: A\na: {text}")[Id("A", "", "")]["a"]) == repr(value)
+    assert repr(objects(f"kind: A\na: {text}")[Id("A", "", "")]["a"]) == repr(value)
 
 
 @pytest.mark.parametrize("text", ["- a", "password: [s3cret", "s3cret"])
@@ -310,7 +310,7 @@ data: {day: 2024-01-01, text: "a --- b"}
 
 
 def test_objects_of_a_manifest() -> None:
-    found = manifests.objects(MANIFEST)
+    found = objects(MANIFEST)
     assert list(map(str, found)) == ["Secret/s", "PersistentVolumeClaim/data", "ConfigMap/c"]
     assert found[Id("ConfigMap", "other", "c")]["data"]["day"] == "2024-01-01"
     assert "c2VjcmV0" not in manifests.shown(found[Id("Secret", "", "s")], ())
@@ -321,12 +321,12 @@ def test_objects_of_a_manifest() -> None:
     private = manifests.shown({"kind": "ConfigMap", "data": files}, ())
     assert "MIIE" not in private
     assert "tls.crt: 'yes'" in private
-    listed = manifests.objects("kind: List\nitems: [{kind: A, metadata: {name: x}}]")
+    listed = objects("kind: List\nitems: [{kind: A, metadata: {name: x}}]")
     assert list(listed) == [Id("A", "", "x")]
 
 
 def test_claims_are_taken_out_of_a_manifest_and_nothing_else() -> None:
-    before, after = manifests.objects(MANIFEST), manifests.objects(
+    before, after = objects(MANIFEST), objects(
         manifests.without_claims(MANIFEST))  # fmt: skip
     claim = Id("PersistentVolumeClaim", "", "data")
     assert after == {key: value for key, value in before.items() if key != claim}
@@ -335,14 +335,14 @@ def test_claims_are_taken_out_of_a_manifest_and_nothing_else() -> None:
 
 def test_a_namespace_stays_with_the_claims_in_it() -> None:
     text = "kind: Namespace\nmetadata: {name: app}\n---\nkind: A\nmetadata: {name: a}\n"
-    before = manifests.objects(text)
-    assert list(map(str, manifests.objects(manifests.without_claims(text)))) == ["A/a"]
+    before = objects(text)
+    assert list(map(str, objects(manifests.without_claims(text)))) == ["A/a"]
     found = manifests.compare(before, {})
     assert (list(map(str, found.gone)), list(map(str, found.kept))) == (["A/a"], ["Namespace/app"])
 
 
 def test_a_comparison_never_deletes_a_claim() -> None:
-    before = manifests.objects(MANIFEST)
+    before = objects(MANIFEST)
     secret, config = Id("Secret", "", "s"), Id("ConfigMap", "other", "c")
     after = {secret: {**before[secret], "data": {}}, Id("Job", "", "j"): {}}
     found = manifests.compare(before, after)

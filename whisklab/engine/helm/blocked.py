@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whisklab.engine import kube
-from whisklab.engine.helm.manifests import CLAIM, Id, objects
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
 from whisklab.engine.helm.values import unspoken
+from whisklab.engine.objects import CLAIM, Id, objects
 
 PODS_TOLD, EVENTS_TOLD, LINES_TOLD = 3, 3, 5
 WIDEST = 300  # characters of an event or a log line

@@ -3,37 +3,98 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import gevent
+import yaml
 
+from whisklab.engine import drift
 from whisklab.engine.helm import manifests, program
 from whisklab.engine.helm.blocked import blocking
 from whisklab.engine.helm.preview import Preview, preview
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import FAILED, INTERRUPTED, Release, Revision, why
+from whisklab.engine.objects import objects
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
 
 TOLD_EVERY = 10.0  # seconds
+POLL = 1.0
 
 
-def apply(cluster: Cluster, release: Release, *, anew: bool = False) -> None:
+def seen(cluster: Cluster, latest: Revision, ignored: Sequence[str]) -> drift.Found:
+    """Compare the objects of a revision with what is there; nothing is changed.
+
+    Args:
+        cluster: where.
+        latest: what Helm has recorded as deployed.
+        ignored: what is not looked at, see `DriftSettings`.
+
+    Raises:
+        WhisklabError: the API does not answer.
+    """
+    return drift.look(cluster, _wanted(latest, ignored))
+
+
+def _wanted(latest: Revision, ignored: Sequence[str]) -> drift.Wanted:
+    try:
+        found = objects(latest.manifest)
+    except yaml.YAMLError as error:
+        raise WhisklabError(f"release {latest.name}: its objects are no YAML: {error}") from error
+    return drift.Wanted(found, latest.namespace, tuple(ignored))
+
+
+def mend(cluster: Cluster, release: Release, ignored: Sequence[str]) -> None:
+    """Put back what differs from the release's record, and wait if the release is waited for.
+
+    What is as it should be is not touched, and Helm not called.
+
+    Raises:
+        WhisklabError: the API refuses it, or it does not become ready in the release's time.
+    """
+    latest = cluster.latest(release)
+    if latest is None:
+        raise WhisklabError(f"release {release.name}: it is gone: run again")
+    found = seen(cluster, latest, ignored)
+    drift.mend(
+        cluster, found.drift, latest.namespace, marked=_marks(latest),
+        anew=lambda name: cluster.delete(release, [name]),
+    )  # fmt: skip
+    began = time.monotonic()
+    with _progress(cluster, release):
+        while release.wait and seen(cluster, latest, ignored).unready:
+            if time.monotonic() - began > release.timeout:
+                said = f"release {release.name}: not ready after {release.timeout} s"
+                raise WhisklabError("\n".join([said, *_blocking(cluster, release)]))
+            time.sleep(POLL)
+
+
+def _marks(latest: Revision) -> dict[str, dict[str, str]]:
+    """Return what Helm knows objects of a release by."""
+    return {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {
+            "meta.helm.sh/release-name": latest.name,
+            "meta.helm.sh/release-namespace": latest.namespace,
+        },
+    }
+
+
+def apply(cluster: Cluster, release: Release) -> None:
     """Install, upgrade or uninstall a release.
 
     Args:
         cluster: where.
         release: as it should be.
-        anew: upgrade also what is recorded as it should be, because its objects are not there.
 
     Raises:
         WhisklabError: Helm refuses it, and then nothing was changed; or it did not become ready,
             and then the sentences say what is not.
     """
     latest = _settled(cluster, release)
-    if not anew and not why(release, latest):
+    if not why(release, latest):
         return  # the helm that a killed run had left has done it
     if not release.present:
         _uninstall(cluster, release, latest)

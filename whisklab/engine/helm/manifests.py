@@ -1,33 +1,27 @@
-"""The objects of a release: read from its YAML, compared, and shown without secrets."""
+"""The objects of a release: compared, and shown without secrets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 import yaml
 
-from whisklab.engine.helm.values import HIDDEN, Loader, masked
+from whisklab.engine.helm.values import HIDDEN, masked
+from whisklab.engine.objects import (
+    CLAIM,
+    NAMESPACE,
+    POD,
+    SECRET,
+    STORAGE_CLASS,
+    Id,
+    Object,
+    objects,
+)
 
-CLAIM, JOB, POD = "PersistentVolumeClaim", "Job", "Pod"
-NAMESPACE, SECRET, STORAGE_CLASS = "Namespace", "Secret", "StorageClass"
 KEPT = (CLAIM, NAMESPACE)  # a namespace takes its claims with it
-
-Object = dict[str, Any]
-
-
-class Id(NamedTuple):
-    """What names an object in a cluster; the namespace is empty when the manifest has none."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """Name it as kubectl does."""
-        return f"{self.kind}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -38,27 +32,6 @@ class Comparison:
     changed: list[Id]
     gone: list[Id]
     kept: list[Id]
-
-
-def objects(manifest: str) -> dict[Id, Object]:
-    """Return the objects of a manifest by what names them. Pure.
-
-    Raises:
-        yaml.YAMLError: it is no YAML.
-    """
-    found: dict[Id, Object] = {}
-    for each in yaml.load_all(manifest, Loader=Loader):
-        for item in _items(each):
-            metadata = item.get("metadata") or {}
-            name = Id(item.get("kind", ""), metadata.get("namespace", ""), metadata.get("name", ""))
-            found[name] = item
-    return found
-
-
-def _items(document: Any) -> Iterable[Object]:  # noqa: ANN401
-    if not isinstance(document, dict):
-        return []
-    return document.get("items") or [] if document.get("kind") == "List" else [document]
 
 
 def compare(before: Mapping[Id, Object], after: Mapping[Id, Object]) -> Comparison:

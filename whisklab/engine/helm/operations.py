@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra import host, logger
 from pyinfra.api import operation
@@ -13,6 +13,7 @@ from pyinfra.context import ctx_state
 
 from whisklab.engine import kube
 from whisklab.engine.artifacts import fetch
+from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.helm import change
 from whisklab.engine.helm.preview import preview
 from whisklab.engine.helm.records import Cluster
@@ -53,39 +54,56 @@ def chart_fetched(release: Release, api: kube.Endpoint) -> Generator[FunctionCom
 
 @operation()
 def released(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]:
-    """Have a release as it should be, or gone; yields nothing when it is so.
+    """Have a release and its objects as they should be, or gone; yields nothing when it is so.
 
     The newest revision must be ours, complete, of this chart and these values. What an interrupted
-    or failed run left is upgraded, never uninstalled. A Job or a bare Pod that cannot be changed is
-    made anew. PersistentVolumeClaims are never deleted but by `present=False` with
+    or failed run left is upgraded, never uninstalled. Where the record is right, each object is
+    compared with it, and what differs is put back without Helm. A Job or a bare Pod that cannot be
+    changed is made anew. PersistentVolumeClaims are never deleted but by `present=False` with
     `keep_claims=False`.
 
     Args:
         release: as it should be.
         api: of this server, which has helm.
     """
+    ignored = DriftSettings.of(host).ignored
     try:
         latest = Cluster(host, api).latest(release)
         reasons = why(release, latest)
+        differs_in = [] if reasons else _drift(release, latest, api, ignored)
     except kube.Unreachable:
         unknown_until("the API answers")
-        latest, reasons = None, []
+        latest, reasons, differs_in = None, [], []
     except WhisklabError as error:
         yield fail(str(error))
         return
     else:
-        if not reasons:
+        if not reasons and not differs_in:
             host.noop(f"release {release.name} is as wanted")
             return
-        for reason in reasons:
+        for reason in (*reasons, *differs_in):
             because(reason)
-        if ctx_state.get().current_stage == StateStage.Prepare:
+        if reasons and ctx_state.get().current_stage == StateStage.Prepare:
             _tell(release, latest, api)
 
     def apply(server: Host) -> None:
         change.apply(Cluster(server, api), release)
 
-    yield call(apply)
+    def mend(server: Host) -> None:
+        change.mend(Cluster(server, api), release, ignored)
+
+    yield call(mend if differs_in else apply)
+
+
+def _drift(
+    release: Release, latest: Revision | None, api: kube.Endpoint, ignored: Sequence[str]
+) -> list[str]:
+    """Return half a sentence for each object that is not as recorded, or that is waited for."""
+    if latest is None or not release.present:
+        return []
+    found = change.seen(Cluster(host, api), latest, ignored)
+    waited = found.unready if release.wait else ()
+    return [*(each.told for each in found.drift), *waited]
 
 
 def _tell(release: Release, latest: Revision | None, api: kube.Endpoint) -> None:

@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from whisklab.engine import kube
+from whisklab.engine.drift.compare import differences
+from whisklab.engine.drift.kinds import Kinds
+from whisklab.engine.drift.patches import patch, patch_kind
 from whisklab.engine.helm import manifests
 from whisklab.engine.helm import values as helm_values
-from whisklab.engine.helm.manifests import Comparison, Id, Object
+from whisklab.engine.helm.manifests import Comparison
 from whisklab.engine.helm.program import NOT_THERE, bundle, helm, render_arguments
-from whisklab.engine.helm.records import FIXED, Cluster
+from whisklab.engine.helm.records import FIXED, INVALID, Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
+from whisklab.engine.objects import CLAIM, Id, Object, objects
 from whisklab.errors import WhisklabError
 
 NO_KIND = "ensure CRDs are installed first"  # Helm's words
@@ -63,9 +68,45 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
     before = _objects(release, base.manifest)
     comparison = manifests.compare(before, after)
     recreated = _immutable(cluster, release, [base, latest], after)
+    refused = _refused(cluster, release, before, after, comparison)
+    if refused:
+        raise WhisklabError("\n".join([f"release {release.name} cannot be changed so:", *refused]))
     lines = manifests.describe(comparison, recreated)
     secrets = helm_values.secrets_in(release.values, latest.values)
     return Preview(comparison, recreated, lines, _texts(before, after, comparison, secrets))
+
+
+def _refused(
+    cluster: Cluster,
+    release: Release,
+    before: Mapping[Id, Object],
+    after: Mapping[Id, Object],
+    comparison: Comparison,
+) -> list[str]:
+    """Return a sentence for each change that the API refuses; it is asked, as a dry run.
+
+    What is FIXED is made anew instead, and so is none of them.
+    """
+    changed = [each for each in comparison.changed if each.kind not in FIXED]
+    kinds = Kinds(cluster)
+    found = []
+    for name in changed:
+        fields = differences(after[name], before[name])
+        path = f"{kinds.path(after[name], release.namespace)}/{name.name}?dryRun=All"
+        body = patch(after[name], fields)
+        try:
+            cluster.call("PATCH", path, body, content_type=patch_kind(after[name]))
+        except kube.Refused as error:
+            if error.status == INVALID:
+                found.append(f"{name}: {error}: {_WAYS_OUT.get(name.kind, _ANEW)}")
+    return found
+
+
+_ANEW = "set it back, or delete the object, which the next run makes again"
+_WAYS_OUT = {
+    CLAIM: "a claim keeps its class, its modes and at least its size: set it back, or save the "
+    "data, delete the claim with its data, and run again"
+}
 
 
 def _base(cluster: Cluster, release: Release, latest: Revision) -> Revision:
@@ -95,7 +136,7 @@ def _immutable(
 
 def _objects(release: Release, manifest: str) -> dict[Id, Object]:
     try:
-        return manifests.objects(manifest)
+        return objects(manifest)
     except yaml.YAMLError as error:
         raise WhisklabError(f"release {release.name}: its objects are no YAML: {error}") from error
 

@@ -10,17 +10,9 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from whisklab.engine import kube
-from whisklab.engine.helm.manifests import (
-    CLAIM,
-    JOB,
-    KEPT,
-    POD,
-    STORAGE_CLASS,
-    Id,
-    Object,
-    fixed_patch,
-)
+from whisklab.engine.helm.manifests import KEPT, fixed_patch
 from whisklab.engine.helm.release import Release, Revision, decode, encode
+from whisklab.engine.objects import CLAIM, JOB, POD, STORAGE_CLASS, Id, Object
 from whisklab.errors import WhisklabError
 
 MERGE = "application/merge-patch+json"

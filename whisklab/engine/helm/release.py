@@ -90,6 +90,21 @@ class Revision:
     document: Mapping[str, Any] = field(repr=False)
 
     @property
+    def name(self) -> str:
+        """Of the release."""
+        return str(self.document["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Of the release."""
+        return str(self.document["namespace"])
+
+    @property
+    def ours(self) -> bool:
+        """Whether this program made it."""
+        return _OURS.fullmatch(self.description) is not None
+
+    @property
     def number(self) -> int:
         """Its number."""
         return int(self.document["version"])
@@ -167,7 +182,7 @@ def _state(latest: Revision) -> str | None:
         return f"its last change was interrupted ({latest.status})"
     if latest.status != DEPLOYED:
         return f"its last change failed: {latest.description}"
-    if not _OURS.fullmatch(latest.description):
+    if not latest.ours:
         return f"revision {latest.number} is not ours ({latest.description})"
     return None
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
+from whisklab.engine.objects import SOUNDS_SECRET, Loader
 from whisklab.errors import BadInput
 
-# What a key is called whose value must not be shown.
-SECRET = re.compile(r"pass|secret|token|credential|auth|private|(^|[a-z_.-])key$", re.IGNORECASE)
 # What scripts that trace themselves (`set -x`) say: a key of OpenWhisk, credentials in a URL.
 # Rather too much is taken than the end of a password left.
 SPOKEN = re.compile(r"[0-9a-f-]{36}:\w{64}|(?<=://)(?:[^\s:/@]*:\S*|[^\s/@]+)(?=@)", re.IGNORECASE)
@@ -25,29 +24,6 @@ HIDDEN = "***"
 LARGEST = 2**53  # Helm reads numbers as 64-bit floating point
 
 Values = Mapping[str, Any]
-
-_NOT_HELMS = {f"tag:yaml.org,2002:{each}" for each in ("timestamp", "value", "int", "float")}
-
-
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML as Helm and Kubernetes read it: no dates, 22:30 and = are text, 1e3 is a number."""
-
-
-Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in found if tag not in _NOT_HELMS]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*)$"),
-    list("-+0123456789"),
-)
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
-               r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"),
-    list("-+0123456789."),
-)  # fmt: skip
 
 
 def merged(base: Values, over: Values) -> dict[str, Any]:
@@ -107,7 +83,7 @@ def difference(before: Values, after: Values) -> list[str]:
         was, wanted = _json(old, path), _json(new, path)
         if was != wanted:
             shown = f"is {_short(was)}, not {_short(wanted)}"
-            lines.append(f"value {path} {'differs' if SECRET.search(path) else shown}")
+            lines.append(f"value {path} {'differs' if SOUNDS_SECRET.search(path) else shown}")
     return lines
 
 
@@ -120,7 +96,9 @@ def secrets_in(*all_values: Values) -> set[str]:
         str(value)
         for found in leaves
         for path, value in found.items()
-        if SECRET.search(path) and isinstance(value, str | int) and len(str(value)) >= SHORTEST
+        if SOUNDS_SECRET.search(path)
+        and isinstance(value, str | int)
+        and len(str(value)) >= SHORTEST
     }
     return plain | {
         base64.b64encode(f"{found[user]}:{value}".encode()).decode()
@@ -156,7 +134,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: A
     if isinstance(value, Mapping) and (value or not path):
         for key, inner in value.items():
             # An environment variable says by its name what it is.
-            secret = key == "value" and SECRET.search(str(value.get("name", "")))
+            secret = key == "value" and SOUNDS_SECRET.search(str(value.get("name", "")))
             named = f"{key} (secret)" if secret else str(key)
             yield from _leaves(inner, f"{path}.{named}" if path else named)
     elif isinstance(value, list) and value:

@@ -1,0 +1,252 @@
+"""Objects compared field by field with what was wished, and the patch that puts them back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from whisklab.engine.drift.compare import (
+    KEYS,
+    Drift,
+    Entry,
+    differences,
+    enlarged,
+    ignored,
+    quantity,
+    same,
+)
+from whisklab.engine.drift.look import not_ready
+from whisklab.engine.drift.patches import MERGE, STRATEGIC, patch, patch_kind
+from whisklab.engine.objects import Id, objects
+
+COREDNS = Path(__file__).parents[3] / "standins/k3s/server/manifests/coredns.yaml"
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}, annotations: {note: "1"}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      tolerations: [{key: a, operator: Exists}]
+      containers:
+        - name: web
+          image: web:1
+          args: [--port, "80"]
+          env: [{name: A, value: "1"}, {name: PASSWORD, value: x}]
+          ports: [{containerPort: 80, name: http}]
+          resources: {requests: {cpu: 0.5, memory: 1Gi}}
+          volumeMounts: [{name: data, mountPath: /data}]
+      volumes: [{name: data, emptyDir: {}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: http, nodePort: 31000}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: web}
+type: Opaque
+stringData: {token: abc}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: web}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get, list]}]
+---
+apiVersion: example.org/v1
+kind: Thing
+metadata: {name: web}
+spec: {ports: [{port: 1}, {port: 2}]}
+"""
+WANTED = objects(WEB) | objects(COREDNS.read_text().replace("%{", "{").replace("}%", "}"))
+LISTED = sorted(WANTED)
+
+
+def live(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The object as the API keeps it: with defaults, and what others have added."""
+    found = copy.deepcopy(wanted)
+    found["metadata"] |= {"uid": "u", "resourceVersion": "7", "finalizers": ["theirs"]}
+    found["metadata"].setdefault("labels", {})["theirs"] = "yes"
+    found["metadata"].setdefault("annotations", {})["theirs"] = "yes"
+    if "stringData" in found:
+        found["data"] = {"token": "YWJj"}
+        del found["stringData"]
+    if found["kind"] in {"Deployment", "Service"}:
+        found["spec"]["ofTheApi"] = "default"
+    if found["kind"] == "Deployment":
+        pod = found["spec"]["template"]["spec"]
+        pod["containers"].append({"name": "sidecar", "image": "theirs:1"})
+        pod["containers"][0].setdefault("env", []).append({"name": "THEIRS", "value": "yes"})
+        pod["containers"][0]["terminationMessagePath"] = "/dev/termination-log"
+        if "resources" in pod["containers"][0] and found["metadata"]["name"] == "web":
+            pod["containers"][0]["resources"]["requests"] = {"cpu": "500m", "memory": "1Gi"}
+    return found
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Paths of all scalars of an object."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*path, index))
+    elif value is not None:
+        yield path
+
+
+def compared(name: Id) -> list[tuple[str | int, ...]]:
+    """What must be seen: all that is set but what names an object, and keys of entries."""
+    wanted = {k: v for k, v in WANTED[name].items() if k not in {"apiVersion", "kind"}}
+    wanted["metadata"] = {k: v for k, v in wanted["metadata"].items() if k[0] in "la"}
+    if "stringData" in wanted:
+        wanted["data"] = {"token": "YWJj"}
+        del wanted["stringData"]
+    return list(leaves(wanted))
+
+
+def at(found: Any, path: tuple[str | int, ...]) -> Any:
+    """The value at a path."""
+    for step in path:
+        found = found[step]
+    return found
+
+
+def merged(live: Any, body: Any, *, keyed: bool, field: str = "") -> Any:
+    """What the API makes of a patch, strategic or (not `keyed`) plain."""
+    if isinstance(body, dict) and isinstance(live, dict):
+        inner = {k: merged(live.get(k), v, keyed=keyed, field=k) for k, v in body.items()}
+        return {**live, **inner}
+    if not (keyed and field in KEYS and isinstance(body, list) and isinstance(live, list)):
+        return body
+    entries = [each for each in body if "$patch" not in each]
+    key = next((k for k in KEYS[field] if all(k in each for each in entries)), "")
+    if len(entries) != len(body):
+        return entries
+    result = list(live)
+    for each in entries:
+        places = [i for i, x in enumerate(result) if x.get(key) == each[key]]
+        if places:
+            result[places[0]] = merged(result[places[0]], each, keyed=True)
+        else:
+            result.append(each)
+    return result
+
+
+@pytest.mark.parametrize("name", LISTED, ids=map(str, LISTED))
+def test_what_is_added_beside_it_is_no_drift(name: Id) -> None:
+    assert differences(WANTED[name], live(WANTED[name])) == []
+
+
+@pytest.mark.parametrize("name", LISTED, ids=map(str, LISTED))
+def test_each_field_that_is_set_is_seen_and_put_back(name: Id) -> None:
+    """Changed and removed, one at a time; the patch leaves what others have added."""
+    wanted = WANTED[name]
+    for path in compared(name):
+        for change in ("changed", "removed"):
+            found = live(wanted)
+            holder = at(found, path[:-1])
+            if change == "changed":
+                before = holder[path[-1]]
+                holder[path[-1]] = not before if isinstance(before, bool) else 77
+            else:
+                del holder[path[-1]]
+            seen = differences(wanted, found)
+            assert seen, (path, change)
+            after = merged(found, patch(wanted, seen), keyed=patch_kind(wanted) == STRATEGIC)
+            assert differences(wanted, after) == [], (path, change)
+            assert after["metadata"]["labels"]["theirs"] == "yes"
+            if found["kind"] == "Deployment" and "containers" not in map(str, path):
+                assert after["spec"]["template"]["spec"]["containers"][-1]["name"] == "sidecar"
+
+
+def test_how_it_is_told() -> None:
+    name, wanted = Id("Deployment", "", "web"), WANTED[Id("Deployment", "", "web")]
+    found = live(wanted)
+    found["spec"]["replicas"] = 0
+    container = found["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "A", "value": "2"}]
+    told = Drift(name, tuple(differences(wanted, found)), wanted).told
+    assert "Deployment/web: spec.replicas is 0, not 2" in told
+    assert 'spec.template.spec.containers[web].env[A].value is "2", not "1"' in told
+    assert "containers[web].env[PASSWORD] differs" in told
+    secret = Id("Secret", "", "web")
+    other = live(WANTED[secret]) | {"data": {"token": "eHg="}}
+    told = Drift(secret, tuple(differences(WANTED[secret], other)), WANTED[secret]).told
+    assert told == "Secret/web: data.token differs"
+    assert Drift(secret, (), WANTED[secret]).told == "Secret/web is not there"
+
+
+def test_a_claim_may_have_been_enlarged() -> None:
+    claim = yaml.safe_load(
+        "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c},"
+        " spec: {resources: {requests: {storage: 1Gi}}}}"
+    )
+    larger, smaller = copy.deepcopy(claim), copy.deepcopy(claim)
+    larger["spec"]["resources"]["requests"]["storage"] = "2Gi"
+    smaller["spec"]["resources"]["requests"]["storage"] = "500Mi"
+    assert [enlarged(claim, each) for each in differences(claim, larger)] == [True]
+    assert [enlarged(claim, each) for each in differences(claim, smaller)] == [False]
+
+
+def test_scaled_to_nothing_is_drift_where_the_number_is_left_open() -> None:
+    wanted = WANTED[Id("Deployment", "kube-system", "coredns")]
+    assert "replicas" not in wanted["spec"]
+    for replicas, expected in ((0, 1), (1, 0), (3, 0)):
+        found = live(wanted)
+        found["spec"]["replicas"] = replicas
+        assert len(differences(wanted, found)) == expected
+
+
+def test_what_is_ignored() -> None:
+    name, wanted = Id("Deployment", "", "web"), WANTED[Id("Deployment", "", "web")]
+    found = live(wanted)
+    found["spec"]["replicas"] = 0
+    seen = differences(wanted, found)
+    assert ignored(name, seen, ["Deployment/other", "Service/web"]) == seen
+    for pattern in ("Deployment/web", "Deployment/*", "Deployment/web spec.replicas", "*/* spec.*"):
+        assert ignored(name, seen, [pattern]) == []
+
+
+def test_lists_of_other_kinds_are_whole() -> None:
+    thing = WANTED[Id("Thing", "", "web")]
+    assert patch_kind(thing) == MERGE
+    found = live(thing)
+    found["spec"]["ports"].append({"port": 3})
+    seen = differences(thing, found)
+    assert patch(thing, seen) == {"spec": {"ports": [{"port": 1}, {"port": 2}]}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("0.5", "500m"), (1, "1"), ("1Gi", "1024Mi"), ("1e3", "1k"), (2, "2000m"), ("1G", "1000M")],
+)
+def test_quantities(first: object, second: object) -> None:
+    assert quantity(first) == quantity(second)
+    assert same(first, second, ("resources", "limits", "cpu"))
+    assert not same(first, f"{second}1", ("resources", "limits", "cpu"))
+    assert quantity("a lot") is None
+
+
+def test_workloads_that_are_not_ready() -> None:
+    web: dict[str, Any] = {
+        "kind": "Deployment", "metadata": {"name": "web", "generation": 2},
+        "spec": {"replicas": 2}, "status": {"observedGeneration": 2, "readyReplicas": 1},
+    }  # fmt: skip
+    assert not_ready([web]) == ["Deployment/web: 1 of 2 are ready"]
+    web["status"] = {"observedGeneration": 1, "readyReplicas": 2}
+    assert not_ready([web]) == ["Deployment/web: it has just been changed"]
+    web["status"] = {"observedGeneration": 2, "readyReplicas": 2}
+    each = {"kind": "DaemonSet", "metadata": {"name": "each"}, "spec": {},
+            "status": {"desiredNumberScheduled": 3, "numberReady": 2}}  # fmt: skip
+    assert not_ready([web, each]) == ["DaemonSet/each: 2 of 3 are ready"]
+    assert str(Entry("name", "x")) == "[x]"

@@ -1,0 +1,145 @@
+"""Looking for drift: few lists, and a dry run for what seems to differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from whisklab.engine import kube
+from whisklab.engine.drift.compare import Drift, Field, differences, enlarged, ignored
+from whisklab.engine.drift.kinds import Api, Kinds
+from whisklab.engine.drift.patches import patch, patch_kind
+from whisklab.engine.objects import JOB, POD, SECRET, Id, Object
+
+# Helm's own records are large, and none of the objects of a release.
+_NO_RECORDS = "?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1"
+_SCALERS = "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"
+_NOT_FOUND, _FORBIDDEN, _CONFLICT, _INVALID = 404, 403, 409, 422
+_VOLATILE = ("managedFields", "resourceVersion", "generation")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Objects as they should be.
+
+    Attributes:
+        objects: by their names.
+        namespace: of those that name none.
+        ignored: what is not looked at, see `compare.ignored`.
+    """
+
+    objects: Mapping[Id, Object] = field(repr=False)
+    namespace: str
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was seen: objects that differ, and half sentences on workloads that are not ready."""
+
+    drift: tuple[Drift, ...]
+    unready: tuple[str, ...]
+
+
+def look(api: Api, wanted: Wanted) -> Found:
+    """Compare objects with the cluster; nothing is changed there.
+
+    One list for each kind; what differs at first sight is tried as a dry run, so that the API's own
+    defaults and spellings are no drift.
+
+    Raises:
+        WhisklabError: the API does not answer, or has no such kind.
+    """
+    kinds = Kinds(api)
+    paths = {name: kinds.path(each, wanted.namespace) for name, each in wanted.objects.items()}
+    live = _live(api, wanted, paths)
+    found = []
+    for name, each in wanted.objects.items():
+        seen = live.get(name)
+        if seen is None:
+            if not _may_be_gone(each) and ignored(name, [Field((), None, None)], wanted.ignored):
+                found.append(Drift(name, (), each))
+            continue
+        fields = ignored(name, differences(each, seen), wanted.ignored)
+        fields = [x for x in fields if not enlarged(each, x) and not _scaled(api, wanted, name, x)]
+        if fields and _would_change(api, f"{paths[name]}/{name.name}", each, seen, fields):
+            found.append(Drift(name, tuple(fields), each))
+    return Found(tuple(found), tuple(not_ready(live[name] for name in live)))
+
+
+def _live(api: Api, wanted: Wanted, paths: Mapping[Id, str]) -> dict[Id, Object]:
+    """Return the objects that are there, by the names that they are wished by."""
+    by_path: dict[str, list[Id]] = defaultdict(list)
+    for name, path in paths.items():
+        by_path[path].append(name)
+    live = {}
+    for path, names in by_path.items():
+        if len(names) == 1 or names[0].kind == POD:
+            there = {each.name: api.get(f"{path}/{each.name}") for each in names}
+        else:
+            query = _NO_RECORDS if names[0].kind == SECRET else ""
+            items = (api.get(path + query) or {}).get("items") or []
+            there = {each["metadata"]["name"]: each for each in items}
+        for name in names:
+            if (found := there.get(name.name)) is not None:
+                # The items of a list do not say what they are.
+                known = wanted.objects[name]
+                live[name] = {**found, "kind": known["kind"], "apiVersion": known["apiVersion"]}
+    return live
+
+
+def _may_be_gone(wanted: Object) -> bool:
+    """Tell whether Kubernetes itself removes it: a Job some time after its end."""
+    return wanted["kind"] == JOB and "ttlSecondsAfterFinished" in (wanted.get("spec") or {})
+
+
+def _scaled(api: Api, wanted: Wanted, name: Id, each: Field) -> bool:
+    """Tell whether an autoscaler has set the number of replicas."""
+    if each.path != ("spec", "replicas"):
+        return False
+    items = (api.get(_SCALERS.format(name.namespace or wanted.namespace)) or {}).get("items") or []
+    targets = {(x["spec"]["scaleTargetRef"]["kind"], x["spec"]["scaleTargetRef"]["name"])
+               for x in items}  # fmt: skip
+    return (name.kind, name.name) in targets
+
+
+def _would_change(
+    api: Api, path: str, wanted: Object, live: Object, fields: Iterable[Field]
+) -> bool:
+    body = patch(wanted, fields)
+    how = {"content_type": patch_kind(wanted)}
+    try:
+        after = api.call("PATCH", f"{path}?dryRun=All&fieldManager=whisklab", body, **how)
+    except kube.Refused as error:
+        if error.status == _NOT_FOUND:
+            return True
+        if error.status not in {_FORBIDDEN, _CONFLICT, _INVALID}:
+            raise
+        return True  # it differs, and must be made anew, or cannot be put back
+    return _bare(after) != _bare(live)
+
+
+def _bare(found: Object) -> Object:
+    metadata = {k: v for k, v in found["metadata"].items() if k not in _VOLATILE}
+    kept = {k: v for k, v in found.items() if k not in {"status", "kind", "apiVersion"}}
+    return {**kept, "metadata": metadata}
+
+
+def not_ready(live: Iterable[Object]) -> list[str]:
+    """Return half a sentence for each workload that is not ready. Pure."""
+    lines = []
+    for each in live:
+        status, name = each.get("status") or {}, f"{each['kind']}/{each['metadata']['name']}"
+        if each["kind"] in {"Deployment", "StatefulSet"}:
+            wished, ready = each["spec"].get("replicas", 1), status.get("readyReplicas") or 0
+        elif each["kind"] == "DaemonSet":
+            wished = status.get("desiredNumberScheduled") or 0
+            ready = status.get("numberReady") or 0
+        else:
+            continue
+        seen = status.get("observedGeneration", 0) >= each["metadata"].get("generation", 0)
+        if ready < wished or not seen:
+            why = f"{ready} of {wished} are ready" if seen else "it has just been changed"
+            lines.append(f"{name}: {why}")
+    return lines

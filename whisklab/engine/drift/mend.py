@@ -1,0 +1,90 @@
+"""Putting back what differs: an object made again, or just the fields that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from whisklab.engine import kube
+from whisklab.engine.drift.compare import Drift
+from whisklab.engine.drift.kinds import Api, Kinds
+from whisklab.engine.drift.patches import patch, patch_kind
+from whisklab.engine.objects import Id, Object
+from whisklab.errors import WhisklabError
+
+# As Helm installs them; what is not named comes last.
+ORDER = (
+    "PriorityClass", "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange",
+    "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "StorageClass",
+    "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition", "ClusterRole",
+    "ClusterRoleBinding", "Role", "RoleBinding", "Service", "DaemonSet", "Pod", "ReplicaSet",
+    "Deployment", "StatefulSet", "Job", "CronJob", "IngressClass", "Ingress", "APIService",
+)  # fmt: skip
+_INVALID, _EXISTS = 422, 409
+
+
+def mend(
+    api: Api,
+    drift: Iterable[Drift],
+    namespace: str,
+    *,
+    marked: Mapping[str, Mapping[str, str]],
+    anew: Callable[[Id], None] | None = None,
+) -> None:
+    """Put objects back as they are wished. Idempotent.
+
+    Args:
+        api: of the cluster.
+        drift: what differs.
+        namespace: of objects that name none.
+        marked: labels and annotations by which an object that is made again is known as ours.
+        anew: deletes an object of which the API refuses the change, and waits until it is gone;
+            None where none may be.
+
+    Raises:
+        WhisklabError: the API refuses one; it and the cause are named.
+    """
+    kinds = Kinds(api)
+    for each in sorted(drift, key=lambda found: _rank(found.name.kind)):
+        path = kinds.path(each.wanted, namespace)
+        try:
+            if each.missing:
+                _create(api, path, each.wanted, marked)
+            else:
+                _put_back(api, path, each, marked, anew)
+        except kube.Refused as error:
+            raise WhisklabError(f"{each.name} cannot be put back: {error}") from error
+
+
+def _rank(kind: str) -> int:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+
+def _put_back(
+    api: Api,
+    path: str,
+    each: Drift,
+    marked: Mapping[str, Mapping[str, str]],
+    anew: Callable[[Id], None] | None,
+) -> None:
+    body = patch(each.wanted, each.fields)
+    try:
+        api.call("PATCH", f"{path}/{each.name.name}?fieldManager=whisklab", body,
+                 content_type=patch_kind(each.wanted))  # fmt: skip
+    except kube.Refused as error:
+        if error.status != _INVALID or anew is None:
+            raise
+        anew(each.name)
+        _create(api, path, each.wanted, marked)
+
+
+def _create(api: Api, path: str, wanted: Object, marked: Mapping[str, Mapping[str, str]]) -> None:
+    metadata: dict[str, Any] = dict(wanted.get("metadata") or {})
+    for part, ours in marked.items():
+        metadata[part] = {**(metadata.get(part) or {}), **ours}
+    body = {**wanted, "metadata": metadata}
+    try:
+        api.call("POST", f"{path}?fieldManager=whisklab", body)
+    except kube.Refused as error:
+        if error.status != _EXISTS:  # somebody was faster; the next look compares it
+            raise
