@@ -11,15 +11,15 @@ from pyinfra import host, logger
 from pyinfra.api.host import Host
 
 from deploys.openwhisk import operations, render, runtimes
-from deploys.openwhisk.keys import Keys, keys
+from deploys.openwhisk.keys import keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import helm
+from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import ANY, Artifact, Catalogue
 from whisklab.engine.environment import current
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
-from whisklab.engine.secrets import SecretStore
+from whisklab.engine.possible import possible
 from whisklab.errors import BadInput
 
 HINTS = {
@@ -58,15 +58,6 @@ def _bracketed(name: str) -> str:
         return f"[{ipaddress.IPv6Address(name)}]"
     except ValueError:
         return name
-
-
-def keys_of(leader: Host) -> Keys:
-    """Return the keys of the environment; made at the first call where they are not given.
-
-    Args:
-        leader: the first server.
-    """
-    return keys(OpenWhiskSettings.of(leader), SecretStore(current().secrets))
 
 
 def served(leader: Host) -> dict[str, Artifact]:
@@ -177,7 +168,7 @@ def _place(site: render.Site) -> render.Place:
     )
 
 
-def _release(place: render.Place) -> helm.Release:
+def _release(place: render.Place, api: Endpoint) -> helm.Release:
     settings = OpenWhiskSettings.of(host)
     if not settings.enabled:
         return helm.Release(settings.release, None, settings.namespace, present=False)
@@ -186,11 +177,34 @@ def _release(place: render.Place) -> helm.Release:
         name=settings.release,
         chart=chart.changed(render.overlay(settings, place, _given(settings))),
         namespace=settings.namespace,
-        values=render.values(settings, keys_of(host), place),
+        values=render.values(settings, keys_of(host, api), place),
         wait=False,  # its stages are waited for, which can say more
         timeout=settings.timeout,
         hints=HINTS,
     )
+
+
+def _other_keys(api: Endpoint) -> list[str]:
+    settings = OpenWhiskSettings.of(host)
+    try:
+        found = running(host, api, settings)
+    except kube.Unreachable:
+        return []  # a server that does not run yet; what can be known then, its release tells
+    return refusals(settings, current().store, keys_of(host, api), found)
+
+
+def adopt(api: Endpoint) -> None:
+    """On the leader: take over the keys of the running OpenWhisk, if there is one.
+
+    Args:
+        api: of this server.
+
+    Raises:
+        WhisklabError: the cluster does not answer.
+    """
+    settings = OpenWhiskSettings.of(host)
+    if settings.enabled and running(host, api, settings) is not None:
+        keys_of(host, api)
 
 
 @capability("openwhisk", "fetch")
@@ -204,8 +218,9 @@ def fetch(site: render.Site, api: Endpoint) -> None:
     Raises:
         BadInput: there is no such chart, or a file of the user's cannot be read.
     """
-    release, settings = _release(_place(site)), OpenWhiskSettings.of(host)
+    release, settings = _release(_place(site), api), OpenWhiskSettings.of(host)
     if settings.enabled:
+        possible(name="OpenWhisk keeps its keys", refusals=_other_keys(api))
         kinds = runtimes.lacking(settings.runtimes, kafka_provider=settings.kafka_provider)
         for sentence in kinds:
             logger.warning("%sOpenWhisk: %s", host.print_prefix, sentence)
@@ -216,7 +231,7 @@ def fetch(site: render.Site, api: Endpoint) -> None:
 def openwhisk(site: render.Site, api: Endpoint) -> None:
     """On the leader: have OpenWhisk installed and ready. Arguments as for `fetch`."""
     settings, place = OpenWhiskSettings.of(host), _place(site)
-    release = _release(place)
+    release = _release(place, api)
     if not settings.enabled:
         helm.released(name=f"Release {release.name}", release=release, api=api)
         return
@@ -229,4 +244,4 @@ def openwhisk(site: render.Site, api: Endpoint) -> None:
         api=api,
     )
     helm.released(name=f"Release {release.name}", release=release, api=api)
-    operations.ready(name="Functions can be invoked", release=release, settings=settings, api=api)
+    operations.ready(name="Functions can be invoked", settings=settings, api=api)

@@ -1,15 +1,21 @@
-"""The keys of OpenWhisk: public ones of the chart, given ones, or generated once on the laptop."""
+"""The keys of OpenWhisk: public ones of the chart, given, of the running one, or generated once."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 import string
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+
+from pyinfra.api.host import Host
 
 from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine import kube, survey
+from whisklab.engine.environment import current
 from whisklab.engine.secrets import SecretStore
+from whisklab.errors import WhisklabError
 
 # What the chart itself publishes (values.yaml, commit 108f3275): known to everybody.
 GUEST = (
@@ -40,32 +46,161 @@ class Keys:
     db_password: str = field(repr=False)
 
 
-def keys(settings: OpenWhiskSettings, store: SecretStore) -> Keys:
-    """Return the keys of an environment; what is neither given nor public is generated once.
+# Field of `Keys` to the file of the store, and to the chart's Secret and its entry.
+_FILES = {
+    "guest": "openwhisk_guest_auth",
+    "system": "openwhisk_system_auth",
+    "db_password": "openwhisk_db_password",
+}
+_SECRETS = {
+    "guest": ("whisk.auth", "guest"),
+    "system": ("whisk.auth", "system"),
+    "db_password": ("db.auth", "db_password"),
+}
+_NOT_FOUND = 404
+
+
+def keys_of(leader: Host, api: kube.Endpoint) -> Keys:
+    """Return the keys of the environment: given ones, else the laptop's, else the running ones.
+
+    Only where there are none of these, new ones are proposed.
+
+    Args:
+        leader: the first server.
+        api: of this server.
+
+    Raises:
+        WhisklabError: the laptop lacks keys that a cluster may have, and its API does not answer.
+    """
+    settings = OpenWhiskSettings.of(leader)
+
+    def there() -> Keys | None:
+        try:
+            return running(leader, api, settings)
+        except kube.NoCluster:
+            return None
+        except kube.Unreachable as error:
+            raise WhisklabError(
+                f"{current().secrets} lacks keys of OpenWhisk, and the cluster that may have them "
+                f"does not answer ({error}): run `whisklab apply {current().name} --only k3s` first"
+            ) from error
+
+    return keys(settings, current().store, there)
+
+
+def running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Keys | None:
+    """Return the keys that the installed OpenWhisk has; None when it has none. Asked once in a run.
+
+    Args:
+        leader: the first server.
+        api: of this server.
+        settings: of the leader.
+
+    Raises:
+        Unreachable: the API does not answer.
+    """
+
+    def look() -> Keys | None:
+        found = {
+            name: _secret(leader, api, settings, name)
+            for name in dict.fromkeys(secret for secret, _ in _SECRETS.values())
+        }
+        texts = {field: found[secret].get(entry) for field, (secret, entry) in _SECRETS.items()}
+        if None in texts.values():
+            return None
+        return Keys(
+            **{field: base64.b64decode(str(text)).decode() for field, text in texts.items()}
+        )
+
+    return survey.once("openwhisk keys", look)
+
+
+def _secret(
+    leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings, name: str
+) -> Mapping[str, str]:
+    path = f"/api/v1/namespaces/{settings.namespace}/secrets/{settings.release}-{name}"
+    try:
+        return kube.request(leader, api, "GET", path).get("data") or {}
+    except kube.Refused as error:
+        if error.status != _NOT_FOUND:
+            raise
+        return {}
+
+
+def keys(settings: OpenWhiskSettings, store: SecretStore, there: Callable[[], Keys | None]) -> Keys:
+    """Return the keys of an environment.
 
     Args:
         settings: of the leader.
-        store: of the environment.
+        store: of the environment; what is taken over or generated is proposed to it.
+        there: returns the running ones; asked only when one is missing.
 
     Raises:
         WhisklabError: a file of the store is empty, or others may read it.
     """
     if settings.public_credentials:
         return Keys(GUEST, SYSTEM, DB_PASSWORD)
-    kept = partial(_kept, store)
+
+    def kept(field: str, fresh: Callable[[], str]) -> str:
+        known = store.value(_FILES[field])
+        if known is not None:
+            return known
+        found = there()
+        if found is None:
+            return store.propose(_FILES[field], fresh(), "is generated")
+        why = "is taken over from the running OpenWhisk"
+        return store.propose(_FILES[field], getattr(found, field), why)
+
     return Keys(
-        guest=settings.guest_auth or kept("openwhisk_guest_auth", _key()),
-        system=settings.system_auth or kept("openwhisk_system_auth", _key()),
-        db_password=settings.db_password or kept("openwhisk_db_password", secrets.token_hex(16)),
+        guest=settings.guest_auth or kept("guest", _key),
+        system=settings.system_auth or kept("system", _key),
+        db_password=settings.db_password or kept("db_password", lambda: secrets.token_hex(16)),
     )
 
 
-def _kept(store: SecretStore, name: str, fresh: str) -> str:
-    found = store.read(name)
+def source(settings: OpenWhiskSettings, store: SecretStore, field: str) -> str:
+    """Return where a key or the password comes from, for sentences. Pure.
+
+    Args:
+        settings: of the leader.
+        store: of the environment.
+        field: of `Keys`.
+    """
+    if settings.public_credentials:
+        return "the chart (openwhisk_public_credentials)"
+    name = _FILES[field]
+    given = getattr(settings, name.removeprefix("openwhisk_")) is not None
+    return name if given else str(store.path(name))
+
+
+def refusals(
+    settings: OpenWhiskSettings, store: SecretStore, wanted: Keys, found: Keys | None
+) -> list[str]:
+    """Return why keys must not be changed: the database has those of the installation. Pure.
+
+    Args:
+        settings: of the leader.
+        store: of the environment.
+        wanted: of the data and the laptop.
+        found: the running ones, None where there is no OpenWhisk yet.
+    """
     if found is None:
-        store.write(name, fresh, replace=False)
-        found = store.read(name)
-    return found or fresh
+        return []
+    other = [each for each in _FILES if getattr(wanted, each) != getattr(found, each)]
+    return [
+        f"{source(settings, store, each)}: another {_WORDS[each]} than the running OpenWhisk has; "
+        "its database keeps the one of its installation, so nobody could log in: take it out and "
+        f"run `whisklab adopt {current().name}`, or install OpenWhisk anew with it: export the "
+        "actions, remove it with its claims, apply, import"
+        for each in other
+    ]
+
+
+_WORDS = {
+    "guest": "key of guest",
+    "system": "key of whisk.system",
+    "db_password": "password of CouchDB",
+}
 
 
 def _key() -> str:

@@ -57,17 +57,13 @@ def _found(cluster: Cluster) -> fits.Found:
 
 
 @operation()
-def ready(
-    release: helm.Release, settings: OpenWhiskSettings, api: kube.Endpoint
-) -> Generator[FunctionCommand]:
+def ready(settings: OpenWhiskSettings, api: kube.Endpoint) -> Generator[FunctionCommand]:
     """Have all stages of the installation reached; yields nothing when they are.
 
-    Objects that were removed are made again first, and Jobs that have failed for good. When the
-    time is over, or as soon as a pod cannot start at all, the first stage that blocks is named,
-    with its last events and log lines.
+    Jobs that have failed for good are made again first. When the time is over, or as soon as a pod
+    cannot start at all, the first stage that blocks is named, with its last events and log lines.
 
     Args:
-        release: as it is installed.
         settings: of the leader.
         api: of this server.
     """
@@ -85,6 +81,6 @@ def ready(
         because(stages.told(found))
 
     def wait(server: Host) -> None:
-        waiting.wait(Cluster(server, api), release, settings)
+        waiting.wait(Cluster(server, api), settings)
 
     yield call(wait)

@@ -9,13 +9,13 @@ from pyinfra.api.host import Host
 
 from deploys.openwhisk.answers import NOT_FOUND, NotReady
 from deploys.openwhisk.api import OpenWhisk
-from deploys.openwhisk.keys import keys
+from deploys.openwhisk.keys import keys_of
+from deploys.openwhisk.keys import source as source_of
 from deploys.openwhisk.pace import Pace
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import http, kube
 from whisklab.engine.environment import current
 from whisklab.engine.machine import Machine
-from whisklab.engine.secrets import SecretStore
 
 
 def connect(
@@ -46,17 +46,9 @@ def connect(
         host=leader,
     )
     if key is None:
-        key, source = _guest(settings)
+        key = keys_of(leader, api).guest
+        source = source_of(settings, current().store, "guest")
     return OpenWhisk(server, key, source, Pace(settings.invocations_per_minute))
-
-
-def _guest(settings: OpenWhiskSettings) -> tuple[str, str]:
-    store = SecretStore(current().secrets)
-    found = keys(settings, store).guest
-    if settings.public_credentials:
-        return found, "the chart (openwhisk_public_credentials)"
-    given = settings.guest_auth is not None
-    return found, "openwhisk_guest_auth" if given else str(store.path("openwhisk_guest_auth"))
 
 
 def _certificate(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> str:

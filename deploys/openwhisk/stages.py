@@ -183,6 +183,8 @@ def _job(job: Object) -> str:
 
 def _workload(found: Object) -> str:
     wanted = found["spec"].get("replicas", 1)
+    if not wanted:
+        return "it is scaled to 0"
     status = found.get("status") or {}
     if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
         return "it has just been changed"
@@ -195,8 +197,3 @@ def _workload(found: Object) -> str:
 def failed_jobs(found: Sequence[Progress], release: str) -> list[str]:
     """Return the names of Jobs that have failed for good."""
     return [f"{release}-{each.stage.name}" for each in found if each.why == FAILED]
-
-
-def removed(found: Sequence[Progress]) -> list[str]:
-    """Return the stages whose objects are not there, though the release is installed."""
-    return [each.stage.name for each in found if each.why == NOT_THERE]

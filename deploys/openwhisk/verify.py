@@ -16,7 +16,8 @@ from pyinfra.api.host import Host
 from deploys.openwhisk import functions
 from deploys.openwhisk.api import OpenWhisk
 from deploys.openwhisk.cli import Cli
-from deploys.openwhisk.deploy import api_host, keys_of
+from deploys.openwhisk.deploy import api_host
+from deploys.openwhisk.keys import keys_of
 from deploys.openwhisk.reach import connect
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import checks, kube
@@ -155,7 +156,7 @@ class Trial:
 
     def _cli(self, leader: Host) -> Cli:
         pace = self.client(leader).pace
-        return Cli(leader, api_host(leader), keys_of(leader).guest, pace)
+        return Cli(leader, api_host(leader), keys_of(leader, self.api).guest, pace)
 
     @contextmanager
     def _action(self, leader: Host) -> Iterator[str]:

@@ -10,9 +10,8 @@ from deploys.openwhisk import stages
 from deploys.openwhisk.hopeless import Patience, advice, hopeless
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import CLAIM, DEPLOYMENT, JOB, STATEFUL, Progress, Seen
-from whisklab.engine.helm import blocked, change
+from whisklab.engine.helm import blocked
 from whisklab.engine.helm.records import Cluster
-from whisklab.engine.helm.release import Release
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
 
@@ -48,20 +47,17 @@ def _seen(cluster: Cluster, namespace: str) -> Seen:
     return Seen({kind: listed(path) for kind, path in LISTS.items()})
 
 
-def wait(cluster: Cluster, release: Release, settings: OpenWhiskSettings) -> None:
-    """Wait until all stages are reached; what was removed or has failed is made anew first.
+def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
+    """Wait until all stages are reached; Jobs that have failed are made anew first.
 
     Args:
         cluster: it is in.
-        release: which is installed.
         settings: of the leader.
 
     Raises:
         WhisklabError: the time is over, or a pod cannot start; says what blocks.
     """
     wanted, namespace = stages.stages(settings), settings.namespace
-    if stages.removed(look(cluster, settings)):
-        change.apply(cluster, release, anew=True)
     _again(cluster, settings, wanted)
     start = told = time.monotonic()
     patience = Patience()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pyinfra import host
@@ -30,15 +31,15 @@ def fetch() -> None:
 
 
 @capability("wsk", "files")
-def install(api_host: str, auth: str) -> None:
+def install(api_host: str, auth: Callable[[], str]) -> None:
     """Have it in /usr/local/bin, and the property files of root and of the user who logs in.
 
     Args:
         api_host: `host:port` of OpenWhisk's API, unless the data say another.
-        auth: the key of its guests, unless the data have another.
+        auth: returns the key of its guests, which is used unless the data have another.
     """
     artifacts.pushed(name="wsk", artifact=_program(), path=render.BINARY)
-    content = render.properties(WskSettings.of(host), api_host, auth)
+    content = render.properties(WskSettings.of(host), api_host, auth())
     users = list(dict.fromkeys([ROOT, str(host.data.get("ssh_user") or ROOT)]))
     for account in host.get_fact(Accounts, users=users):
         files.content(

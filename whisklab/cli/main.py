@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "make": ("whisklab.cli.make", "Bring up a lab and deploy the whole platform on it."),
     "plan": ("whisklab.cli.deploy", "Tell what a deploy would change, and why."),
     "apply": ("whisklab.cli.deploy", "Deploy: bring machines to what the data say."),
+    "adopt": ("whisklab.cli.adopt", "Take over the secrets of a platform that runs."),
     "verify": ("whisklab.cli.verify", "Try whether the platform works, from storage to functions."),
     "up": ("whisklab.cli.lab", "Bring up the machines of a lab."),
     "status": ("whisklab.cli.status", "Show what a lab and its platform are like now."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import HostData, Settings, validate
 from whisklab.errors import BadInput
 
@@ -39,6 +41,11 @@ class Environment:
     def secrets(self) -> Path:
         """The directory of this environment's secrets."""
         return self.directory / ".secrets" / self.name
+
+    @cached_property
+    def store(self) -> SecretStore:
+        """The secrets, with those that this run proposes."""
+        return SecretStore(self.secrets)
 
 
 _current: list[Environment] = []

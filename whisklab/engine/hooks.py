@@ -35,7 +35,6 @@ from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
 from whisklab.engine import environment, foresight, locks
 from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
 
@@ -195,7 +194,7 @@ def _replace_inventory(models: list[type[Settings]]) -> None:
             environment.check_groups(path, cli_inventory._get_groups_from_filename(given))
             inventory = stock(given, *args, **kwargs)
             environment.open_environment(path, inventory, models)
-            WhiskSSH.secrets = SecretStore(environment.current().secrets)
+            WhiskSSH.secrets = environment.current().store
         return inventory
 
     _replace(pyinfra_cli, "make_inventory", make_inventory)

@@ -30,6 +30,10 @@ class Unreachable(WhisklabError):
     """The API does not answer (now)."""
 
 
+class NoCluster(Unreachable):
+    """There is no API: the server has never run, it has no kubeconfig."""
+
+
 class Refused(WhisklabError):
     """The API answered with an error: HTTP's `status`, and what it says."""
 
@@ -171,7 +175,7 @@ def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
         text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
         require_connection(host)
-        raise Unreachable(f"{host.name} has no {endpoint.kubeconfig} yet") from error
+        raise NoCluster(f"{host.name} has no {endpoint.kubeconfig} yet") from error
     configuration = client.Configuration()
     configuration.host = f"https://127.0.0.1:{endpoint.port}"
     api = client.ApiClient(configuration)

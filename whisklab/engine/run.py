@@ -118,6 +118,14 @@ def apply(
     return _drive([inventory, "deploy.py", "-y", *options], display, output)
 
 
+def adopt(inventory: str, display: Display) -> Outcome:
+    """Take over what the running platform has and the laptop lacks; no host is changed.
+
+    Arguments as for `apply`.
+    """
+    return _drive([inventory, "adopt.py", "-y"], display)
+
+
 def verify(
     inventory: str,
     display: Display,

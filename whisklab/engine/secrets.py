@@ -1,16 +1,27 @@
-"""Secrets of an environment: generated once on the laptop, or given, in files only the user reads.
+"""Secrets of an environment: given, taken over from the running platform, or generated once.
 
 They live in `.secrets/<env>/<name>` (directory 0700, files 0600, git-ignored). A user gives a
-secret of his own by writing that file before the first run.
+secret of his own by writing that file before the first run. What a run takes over or generates is
+proposed first, and written when the run executes: a plan writes nothing.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A secret that this run uses, and `why` it is this one; its file is not written yet."""
+
+    text: str = field(repr=False)
+    why: str
 
 
 class SecretStore:
@@ -22,6 +33,7 @@ class SecretStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._proposed: dict[str, Proposed] = {}
 
     def path(self, name: str) -> Path:
         """Return where the secret `name` is kept; it need not exist."""
@@ -47,20 +59,42 @@ class SecretStore:
             )
         return text
 
-    def get_or_create(self, name: str, length: int = 32) -> str:
-        """Return the secret, generating it at the first call. Idempotent, safe against two runs.
+    def value(self, name: str) -> str | None:
+        """Return the secret of the file, else the one that is proposed, else None."""
+        proposed = self._proposed.get(name)
+        return self.read(name) or (proposed.text if proposed else None)
+
+    def propose(self, name: str, text: str, why: str) -> str:
+        """Use a secret in this run, and have `keep` write it; the first proposal stays.
 
         Args:
             name: the file's name.
-            length: random bytes of a generated one; the text is twice as long (hexadecimal).
+            text: the secret.
+            why: half a sentence on where it comes from.
+
+        Returns:
+            The one to use.
         """
-        found = self.read(name)
-        if found is None:
-            self.write(name, secrets.token_hex(length), replace=False)
-            found = self.read(name)
-        if found is None:
-            raise WhisklabError(f"{self.path(name)}: cannot be written")
-        return found
+        return self._proposed.setdefault(name, Proposed(text, why)).text
+
+    @property
+    def proposed(self) -> Mapping[str, Proposed]:
+        """What `keep` would write."""
+        return dict(self._proposed)
+
+    def keep(self) -> None:
+        """Write what was proposed. Idempotent.
+
+        Raises:
+            WhisklabError: another run has written another one meanwhile.
+        """
+        for name, proposed in self.proposed.items():
+            self.write(name, proposed.text, replace=False)
+            if self.read(name) != proposed.text:
+                raise WhisklabError(
+                    f"{self.path(name)}: another run has written it meanwhile: run again"
+                )
+            del self._proposed[name]
 
     def write(self, name: str, text: str, *, replace: bool = True) -> None:
         """Write a secret whole or not at all; with `replace=False` the first writer wins."""

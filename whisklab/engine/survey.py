@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import gevent
-from gevent.lock import BoundedSemaphore
+from gevent.lock import BoundedSemaphore, RLock
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import get_fact
@@ -23,6 +23,7 @@ from whisklab.errors import WhisklabError
 T = TypeVar("T")
 MARK = "=== the next answer ==="
 _turn = BoundedSemaphore()
+_asking = RLock()  # one may ask another
 _answers: dict[str, tuple[State, Hashable, Mapping[str, Any]]] = {}
 
 
@@ -53,6 +54,21 @@ def everywhere(
                     raise answer
             _answers[topic] = (state, stage, found)
     return cast("Mapping[str, T]", _answers[topic][2])
+
+
+def once(topic: str, work: Callable[[], T]) -> T:
+    """Return what `work()` says, which is asked once in a run.
+
+    Args:
+        topic: what is asked.
+        work: asks; what it raises is raised to whoever comes, and asked again.
+    """
+    state = ctx_state.get()
+    with _asking:
+        known = _answers.get(topic)
+        if known is None or known[0] is not state:
+            known = _answers[topic] = (state, None, {topic: work()})
+    return cast("T", known[2][topic])
 
 
 def _caught(look: Callable[[State, Host], T], state: State, host: Host) -> T | WhisklabError:

@@ -15,14 +15,29 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_generated_once(tmp_path: Path) -> None:
+def test_what_is_proposed_is_used_at_once_and_written_when_it_is_kept(tmp_path: Path) -> None:
     store = SecretStore(tmp_path / ".secrets/lab")
-    first = store.get_or_create("token", length=16)
-    assert len(first) == 32
-    assert store.get_or_create("token") == first
+    assert store.value("token") is None
+    assert store.propose("token", "made", "is generated") == "made"
+    assert store.propose("token", "another", "is generated") == store.value("token") == "made"
+    assert not list(tmp_path.iterdir())
+    assert "made" not in repr(store.proposed)
+    store.keep()
+    assert store.read("token") == "made"
+    assert not store.proposed
     assert mode(store.path("token")) == 0o600
     assert mode(tmp_path / ".secrets/lab") == 0o700
     assert [p.name for p in (tmp_path / ".secrets/lab").iterdir()] == ["token"]
+
+
+def test_what_another_run_has_written_meanwhile_stays(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path)
+    store.propose("token", "ours", "is generated")
+    SecretStore(tmp_path).write("token", "theirs")
+    assert store.value("token") == "theirs"
+    with pytest.raises(WhisklabError, match="another run has written it meanwhile: run again"):
+        store.keep()
+    assert store.read("token") == "theirs"
 
 
 def test_the_first_of_two_runs_wins(tmp_path: Path) -> None:
@@ -38,9 +53,9 @@ def test_given_secrets_are_used_and_their_mode_is_checked(tmp_path: Path) -> Non
     path.write_text("given\n")
     path.chmod(0o644)
     with pytest.raises(WhisklabError, match="chmod 600"):
-        store.get_or_create("token")
+        store.value("token")
     path.chmod(0o600)
-    assert store.get_or_create("token") == "given"
+    assert store.value("token") == "given"
     path.write_text("\n")
     with pytest.raises(WhisklabError, match="empty"):
         store.read("token")
