@@ -12,6 +12,7 @@ from deploys.provisioner.settings import ProvisionerSettings
 from deploys.releases.settings import ReleaseSettings
 from deploys.wsk.settings import WskSettings
 from whisklab.engine import hooks
+from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.forwards import ForwardSettings
 from whisklab.engine.machine import Machine
 
@@ -29,6 +30,7 @@ hooks.install(
         WskSettings,
         OpenWhiskSettings,
         ReleaseSettings,
+        DriftSettings,
         ForwardSettings,
     ]
 )

@@ -19,6 +19,7 @@ from deploys import (
 from deploys.base import base
 from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
+from whisklab.engine.keeping import secrets_kept
 from whisklab.engine.stages import exclusive, require_engine, stage
 
 require_engine()
@@ -61,7 +62,8 @@ if host.name == k3s.leader().name:
     provisioner.fetch(server=server, path=path, api=k3s.api())
     openwhisk.fetch(site, api=k3s.api())
     releases.fetch(api=k3s.api())
-stage("all artifacts are on the laptop")
+secrets_kept(name="Secrets on the laptop", by=k3s.leader().name)
+stage("artifacts and secrets are on the laptop")
 
 remember()
 base()
@@ -73,7 +75,8 @@ if k3s.joins():
 if k3s.is_server():
     helm.install()
     wsk.install(
-        api_host=openwhisk.api_host(k3s.leader()), auth=openwhisk.keys_of(k3s.leader()).guest
+        api_host=openwhisk.api_host(k3s.leader()),
+        auth=lambda: openwhisk.keys_of(k3s.leader(), k3s.api()).guest,
     )
 stage("everything is in place")
 
@@ -93,7 +96,7 @@ if host.name == k3s.leader().name:
 stage("the cluster is ready")
 
 if host.name == k3s.leader().name:
-    provisioner.provisioner(server=server, path=path, api=k3s.api())
+    provisioner.provisioner(server=server, path=path, api=k3s.api(), nodes=k3s.nodes())
 stage("claims are served")
 if host.name == k3s.leader().name:
     openwhisk.openwhisk(site, api=k3s.api())

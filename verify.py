@@ -27,7 +27,7 @@ if k3s.is_node():
 
 if host.name == k3s.leader().name:
     k3s.verify()
-    provisioner.verify(server=nfs.source()[0], api=k3s.api(), served=nfs.SERVED)
+    provisioner.verify(server=nfs.source()[0], api=k3s.api(), served=nfs.SERVED, nodes=k3s.nodes())
 stage("the cluster was tried")
 if host.name == k3s.leader().name:
     openwhisk.verify(api=k3s.api(), after=(nfs.SERVED, k3s.READY))

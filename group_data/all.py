@@ -63,12 +63,18 @@ k3s_further_keys = []  # keys of those two that are newer than deploys/k3s/keys.
 k3s_registries = None  # content of registries.yaml, such as {"mirrors": {...}}
 k3s_airgap_images = False  # put k3s's own images on each node, for networks without a way out
 k3s_drain = False  # move a node's pods elsewhere before its k3s is changed
+k3s_foreign_files = "warn"  # what k3s reads beside our files: "warn", "refuse" or "accept"
 k3s_ready_within = 300  # seconds a node may take to be Ready, with the pods it had
 k3s_merge_kubeconfig = False  # also merge .secrets/<environment>/kubeconfig into ~/.kube/config
 
 # Nodes -----------------------------------------------------------------------------------------
 node_labels = {}  # such as {"openwhisk-role": "core"}
 node_taints = []  # such as ["dedicated=openwhisk:NoSchedule"]
+
+# What of the installed objects is left as it is found when somebody has changed it: "Kind/name" or
+# "Kind/name field.path", * is anything, such as "Deployment/web spec.replicas". (What is added
+# beside the fields of a release is never touched, nor the replicas that an autoscaler has set.)
+drift_ignored = []
 
 # Helm ------------------------------------------------------------------------------------------
 helm_version = None  # of the CLI on the masters, such as "v3.19.5"; None: the catalogue's default

@@ -17,14 +17,13 @@ def base() -> None:
     """Packages, kernel modules and settings, the host's name, the names of its peers."""
     settings = BaseSettings.of(host)
     server.hostname(name="Host name", hostname=host.name)
-    if settings.hosts_entries:
-        addresses = {each.name: Machine.of(each).node_address for each in inventory}
-        files.block(
-            name="Names of all machines in /etc/hosts",
-            path="/etc/hosts",
-            marker="whisklab",
-            lines=render.hosts_lines(addresses),
-        )
+    addresses = {each.name: Machine.of(each).node_address for each in inventory}
+    files.block(
+        name="Names of all machines in /etc/hosts",
+        path="/etc/hosts",
+        marker="whisklab",
+        lines=render.hosts_lines(addresses) if settings.hosts_entries else [],
+    )
     packages.installed(name="Packages", names=settings.packages)
     files.content(
         name="Kernel modules at each start",

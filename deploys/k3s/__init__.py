@@ -2,6 +2,7 @@
 
 from deploys.k3s.deploy import (
     READY,
+    adopt,
     change,
     check,
     fetch,
@@ -22,6 +23,7 @@ from deploys.k3s.wanted import addresses, api, leader, nodes
 __all__ = [
     "READY",
     "addresses",
+    "adopt",
     "api",
     "change",
     "check",

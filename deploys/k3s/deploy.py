@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import yaml
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.k3s import operations, render, rolling, wanted
+from deploys.k3s import operations, packed, render, rolling, token, wanted
+from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
 from whisklab.engine import artifacts, checks, services
 from whisklab.engine.capability import capability, selected
+from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.machine import Machine
+from whisklab.engine.possible import possible
+from whisklab.engine.progress import tell
 from whisklab.errors import BadInput, WhisklabError
 
 CAPABILITY = "k3s"
@@ -66,14 +71,36 @@ def check() -> None:
 @capability(CAPABILITY, "fetch")
 def fetch() -> None:
     """Have a change that is possible, and everything on the laptop, before any host is changed."""
+    if host.name == wanted.leader().name:
+        wrong = token.refusal(wanted.servers())
+        possible(name="The cluster keeps its token", refusals=[wrong] if wrong else [])
     member = wanted.members().get(host.name)
+    if member is not None:
+        _say_foreign(member)
     if member is None or not member.pending:
         return
     available = wanted.catalogue(host).versions("k3s")
     refusal = rolling.refusal(member, wanted.version(host), available)
-    operations.possible(name="k3s can be changed", refusals=[refusal] if refusal else [])
+    node = wanted.node(host)
+    before = host.get_fact(
+        FixedSettings,
+        path=f"{services.LAST_GOOD}/{node.service}{render.CONFIG}",
+        keys=list(rolling.FIXED),
+    )
+    after = yaml.safe_load(render.config(node, K3sSettings.of(host)))
+    refusals = [*([refusal] if refusal else []), *rolling.fixed(host.name, before, after)]
+    possible(name="k3s can be changed", refusals=refusals)
     for each in host.loop(wanted.artifacts(host)):
         artifacts.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
+
+
+def _say_foreign(member: rolling.Member) -> None:
+    mode, sentences = K3sSettings.of(host).foreign_files, rolling.foreign(member)
+    refusals = sentences if mode == "refuse" else []
+    possible(name="k3s reads only what runs have written", refusals=refusals)
+    if mode == "warn":
+        for sentence in sentences:
+            tell(sentence)
 
 
 def joins() -> bool:
@@ -102,6 +129,10 @@ def start(turn: Turn | None = None) -> None:
         turn: what is asked of the node before and afterwards; None for a new one.
     """
     node, wish = wanted.node(host), wanted.service_wish(host)
+    if wanted.members()[host.name].anew:
+        operations.forgotten(
+            name="No other machine of this name", leader=wanted.leader(), api=wanted.api()
+        )
     services.running(
         name=f"Service {node.service}",
         service=node.service,
@@ -165,20 +196,46 @@ def _turn() -> Turn:
 @capability(CAPABILITY, "cluster")
 def ready() -> None:
     """On the leader: wait until all nodes are Ready, save the kubeconfig on the laptop."""
-    settings, machine = K3sSettings.of(host), Machine.of(host)
-    api = wanted.api()
+    settings, api = K3sSettings.of(host), wanted.api()
     operations.nodes_ready(
         name="All nodes are Ready",
         names=[each.name for each in wanted.nodes()],
         api=api,
         within=settings.ready_within,
+        started={name: at for name, each in wanted.members().items() if (at := each.started)},
     )
     operations.uncordoned(name="No node is cordoned by us", api=api)
+    packed.kept(
+        name="What k3s brings itself",
+        api=api,
+        directory=f"{token.data(host)}/server/manifests",
+        ignored=DriftSettings.of(host).ignored,
+        within=settings.ready_within,
+    )
+    _kubeconfig()
+
+
+def _kubeconfig() -> None:
+    machine, port = Machine.of(host), wanted.api().port
     operations.kubeconfig_saved(
         name="Kubeconfig on the laptop",
-        server=machine.api_address or render.url(machine.node_address, api.port).split("//")[1],
-        merge=settings.merge_kubeconfig,
+        server=machine.api_address or render.url(machine.node_address, port).split("//")[1],
+        merge=K3sSettings.of(host).merge_kubeconfig,
     )
+
+
+def adopt() -> None:
+    """On the leader: take over the token and the kubeconfig of the running cluster.
+
+    Raises:
+        WhisklabError: there is no cluster.
+    """
+    if token.running(wanted.servers()) is None:
+        raise WhisklabError(
+            f"{host.name} has no cluster, so there is nothing to take over: run `whisklab apply`"
+        )
+    token.token(wanted.servers())
+    _kubeconfig()
 
 
 @capability(CAPABILITY, "verify")

@@ -2,11 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
 from whisklab.engine.artifacts import DIGEST
 from whisklab.engine.files import script
+
+
+class TokenDigest(FactBase[str | None]):
+    """SHA-256 of the token that the cluster of a server has, in the short form; None without one.
+
+    `path` is k3s's own copy, which it never changes but by `k3s token rotate`; it holds the long
+    form, `K10<hash of the CA>::<user>:<token>`.
+    """
+
+    def command(self, path: str) -> StringCommand:
+        """Print the digest."""
+        return script(
+            "test -f \"$1\" || exit 0; sed 's/^K10[^:]*::[^:]*://' \"$1\" | tr -d '\\n' "
+            "| sha256sum | cut -d ' ' -f 1",
+            path,
+        )
+
+    def process(self, output: list[str]) -> str:
+        """Take the one line."""
+        return output[0]
+
+
+class PackedManifests(FactBase[str]):
+    """The manifests that k3s itself has written on a server and applied; empty without any.
+
+    `directory` is server/manifests below its data; `names` are the files and directories there that
+    are k3s's own, of which it leaves out what is disabled.
+    """
+
+    def command(self, directory: str, names: list[str]) -> StringCommand:
+        """Print them as one YAML stream."""
+        return script(
+            'cd "$1" 2>/dev/null || exit 0; shift; for each; do '
+            'for file in "$each" "$each"/*.yaml; do '
+            'if test -f "$file"; then echo "---"; cat "$file"; echo; fi; done; done',
+            directory,
+            *names,
+        )
+
+    @staticmethod
+    def default() -> str:
+        """Nothing."""
+        return ""
+
+    def process(self, output: list[str]) -> str:
+        """Join the lines."""
+        return "\n".join(output)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a machine stands to its cluster.
+
+    Attributes:
+        started: when it was started, by its own clock, in seconds since 1970.
+        up: for how many seconds it has been running.
+        password: whether it has the password that a node is known by, so is no new machine.
+    """
+
+    started: float
+    up: float
+    password: bool
+
+
+class MachineState(FactBase[Machine]):
+    """When the machine was started (its first process: containers share a kernel), and whether it
+    has `path`, the password of its node.
+    """  # noqa: D205
+
+    momentary = True  # a clock
+
+    def command(self, path: str) -> StringCommand:
+        """Print process 1, the kernel's uptime, a second's ticks, the time, and yes or no."""
+        return script(
+            "cat /proc/1/stat /proc/uptime; getconf CLK_TCK; date +%s.%N; "
+            'if test -s "$1"; then echo yes; else echo no; fi',
+            path,
+        )
+
+    def process(self, output: list[str]) -> Machine:
+        """Subtract: field 22 of the stat is when the process was started, in ticks (proc(5))."""
+        try:
+            stat, uptime, ticks, now, known = output
+            began = int(stat.rpartition(")")[2].split()[19]) / int(ticks)
+            up = float(uptime.split()[0]) - began
+            return Machine(float(now) - up, up, known == "yes")
+        except (ValueError, IndexError) as error:
+            raise FactProcessError(f"unexpected answer on the machine: {output}") from error
+
+
+class FixedSettings(FactBase[Mapping[str, object]]):
+    """Those of `keys` that a config.yaml at `path` sets at its top level, each in one line."""
+
+    @staticmethod
+    def default() -> Mapping[str, object]:
+        """None of them."""
+        return {}
+
+    def command(self, path: str, keys: list[str]) -> StringCommand:
+        """Print just these lines: others may hold secrets."""
+        pattern = rf"^[\"']?({'|'.join(keys)})[\"']?[[:space:]]*:"
+        return script('if test -f "$1"; then grep -E "$2" "$1" || true; fi', path, pattern)
+
+    def process(self, output: list[str]) -> Mapping[str, object]:
+        """Parse them."""
+        try:
+            found = yaml.safe_load("\n".join(output))
+        except yaml.YAMLError as error:
+            raise FactProcessError(f"no YAML: {output}") from error
+        return found if isinstance(found, dict) else {}
+
+
+class ForeignFiles(FactBase[list[str]]):
+    """Files of glob patterns, separated by spaces, whose first line is not `header`."""
+
+    @staticmethod
+    def default() -> list[str]:
+        """None."""
+        return []
+
+    def command(self, patterns: str, header: str) -> StringCommand:
+        """Print their paths."""
+        return script(
+            'for each in $1; do if test -f "$each" && ! head -n 1 "$each" | grep -qxF -e "$2"; '
+            'then echo "$each"; fi; done',
+            patterns,
+            header,
+        )
+
+    def process(self, output: list[str]) -> list[str]:
+        """Take the lines."""
+        return sorted(output)
 
 
 class OtherVersion(FactBase[str | None]):

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyinfra import host, logger
+from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
@@ -16,12 +16,14 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
 from deploys.k3s import render, turns
-from deploys.k3s.workloads import is_ready
+from deploys.k3s.status import REMOVAL
+from deploys.k3s.workloads import is_from_before, is_ready
 from whisklab.engine import kube, services
 from whisklab.engine.environment import current
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.progress import tell
 from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call, fail, run_quietly
-from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
 
@@ -41,23 +43,58 @@ def missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
     Raises:
         Unreachable: it does not answer.
     """
+    return not_ready(_nodes(server, api), wanted)
+
+
+def _nodes(server: Host, api: kube.Endpoint) -> list[Any]:
     found = kube.ask(
         server, api, lambda core: core.list_node(_request_timeout=kube.REQUEST_TIMEOUT)
     )
-    return not_ready(found.items, wanted)
+    return list(found.items)
 
 
-def _wait(who: Host, leader: Host, names: list[str], api: kube.Endpoint, within: float) -> None:
+def unreported(server: Host, api: kube.Endpoint, started: Mapping[str, float]) -> list[str]:
+    """Return the nodes of which the cluster shows pods as running that ran before a start.
+
+    After a start the kubelet needs a moment to say that these pods have ended.
+
+    Args:
+        server: whose API is asked.
+        api: of that server.
+        started: node to when its machine was started, in seconds since 1970 by its own clock.
+
+    Raises:
+        Unreachable: the API does not answer.
+    """
+    if not started:
+        return []
+    pods = kube.request(server, api, "GET", "/api/v1/pods")["items"]
+    return sorted({pod["spec"]["nodeName"] for pod in pods if is_from_before(pod, started)})
+
+
+def _wait(
+    who: Host,
+    leader: Host,
+    names: list[str],
+    api: kube.Endpoint,
+    within: float,
+    started: Mapping[str, float] | None = None,
+) -> None:
     def problem() -> str | None:
         absent = missing(leader, names, api)
-        return f"not Ready: {', '.join(absent)}" if absent else None
+        if absent:
+            return f"not Ready: {', '.join(absent)}"
+        old = unreported(leader, api, started or {})
+        return f"not reported since the start: {', '.join(old)}" if old else None
 
     turns.wait(who, problem, within, "look at `journalctl -u 'k3s*'` there")
 
 
 @operation()
-def nodes_ready(names: list[str], api: kube.Endpoint, within: float) -> Generator[FunctionCommand]:
-    """Have all nodes of `names` Ready; waits for them, yields nothing when they are.
+def nodes_ready(
+    names: list[str], api: kube.Endpoint, within: float, started: Mapping[str, float]
+) -> Generator[FunctionCommand]:
+    """Have all nodes of `names` Ready, with what runs on them known; yields nothing when it is so.
 
     While the API does not answer it is unknown, and counts as work to do.
 
@@ -65,21 +102,60 @@ def nodes_ready(names: list[str], api: kube.Endpoint, within: float) -> Generato
         names: node names.
         api: of this server.
         within: how long to wait, in seconds.
+        started: of machines that were started a short time ago: node to when, see `unreported`.
     """
     try:
-        absent = missing(host, names, api)
+        found = _nodes(host, api)
+        absent, old = not_ready(found, names), unreported(host, api, started)
     except kube.Unreachable:
-        absent = names
+        absent, old = names, []
         unknown_until("the API answers")
     else:
         for name in absent:
             because(f"{name} is not Ready")
-    if absent:
+        for name in old:
+            because(f"{name} has not reported its pods since it was started")
+        if ctx_state.get().current_stage == StateStage.Prepare:
+            for name in sorted({each.metadata.name for each in found} - set(names)):
+                tell(f"{host.name}: {name} is in the cluster and not in the inventory: {REMOVAL}")
+    if absent or old:
 
         def wait(server: Host) -> None:
-            _wait(server, server, names, api, within)
+            _wait(server, server, names, api, within, started)
 
         yield call(wait)
+
+
+@operation()
+def forgotten(leader: Host, api: kube.Endpoint) -> Generator[FunctionCommand]:
+    """Have the cluster forget another machine of this machine's name; yields nothing without one.
+
+    Called for a machine that has no password of a node: the cluster would refuse it with another
+    one than it knows. Gone are the Node and the Secret with the password, as k3s's documentation
+    has it; what ran there is started elsewhere, or here again.
+
+    Args:
+        leader: the server whose API is asked.
+        api: of that server.
+    """
+    paths = (
+        f"/api/v1/nodes/{host.name}",
+        f"/api/v1/namespaces/kube-system/secrets/{host.name}.node-password.k3s",
+    )
+    cluster = Cluster(leader, api)
+    try:
+        there = [path for path in paths if cluster.get(path) is not None]
+    except kube.Unreachable:
+        return  # a cluster that begins; its nodes are waited for later
+    if there:
+        because(f"the cluster knows another machine as {host.name}, which was made anew")
+
+        def forget(_: Host) -> None:
+            for path in there:
+                if cluster.get(path) is not None:
+                    cluster.call("DELETE", path)
+
+        yield call(forget)
 
 
 @operation()
@@ -100,18 +176,6 @@ def uncordoned(api: kube.Endpoint) -> Generator[FunctionCommand]:
             turns.uncordon(server, api, node)
 
         yield call(end)
-
-
-@operation()
-def possible(refusals: list[str]) -> Generator[FunctionCommand]:
-    """Have a change that k3s allows; fails the host with the sentences otherwise, plans too."""
-    if not refusals:
-        return
-    for sentence in refusals:
-        because(sentence)
-        if ctx_state.get().current_stage == StateStage.Prepare:
-            logger.error("%s%s", host.print_prefix, sentence)
-    yield fail(*refusals)
 
 
 @operation()
@@ -162,7 +226,7 @@ def kubeconfig_saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
         merge: also have it in the user's own kubeconfig.
     """
     environment = current()
-    store = SecretStore(environment.secrets)
+    store = environment.store
     try:
         text = run_quietly(host, StringCommand("cat", QuoteString(render.KUBECONFIG)))
         wanted = render.kubeconfig(text, server, environment.name)

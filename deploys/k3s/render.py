@@ -23,7 +23,9 @@ TOKEN = "/etc/rancher/k3s/cluster-token"  # noqa: S105  a path
 REGISTRIES = "/etc/rancher/k3s/registries.yaml"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEFAULTS = "/etc/default"  # what units read their environment from
-IMAGES = "/var/lib/rancher/k3s/agent/images"
+DATA = "/var/lib/rancher/k3s"  # k3s's own default
+PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; what a node is known by
+IMAGES = f"{DATA}/agent/images"
 NEVER_PROXIED = (".svc", ".cluster.local", "localhost", "127.0.0.0/8")
 KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on servers and agents
 SERVER, AGENT = "k3s", "k3s-agent"
@@ -204,6 +206,18 @@ def unit(node: Node, settings: K3sSettings) -> str:
         binary=BINARY,
         record=recorder(node.service, [BINARY, CONFIG, *optional, node.unit_path]),
     )
+
+
+def beside(node: Node, settings: K3sSettings) -> str:
+    """Return the patterns of what k3s and its unit read beside our files, separated by spaces."""
+    data = settings.server_config if node.is_server else settings.agent_config
+    patterns = [
+        f"{CONFIG}.d/*.yaml",
+        f"{node.unit_path}.d/*.conf",
+        f"{data.get('data-dir', DATA)}/agent/etc/containerd/*.tmpl",
+        *([REGISTRIES] if settings.registries is None else []),
+    ]
+    return " ".join(patterns)
 
 
 def wish(node: Node, settings: K3sSettings, binary_sha256: str) -> dict[str, str]:

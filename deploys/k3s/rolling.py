@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+_CLUSTER = "build a new cluster with it (`whisklab actions export` keeps the actions)"
+# Keys of config.yaml that k3s's documentation says cannot change, and the way out.
+FIXED = {
+    "node-name": "drain the node, end its k3s, `kubectl delete node` it, and add it as a new one",
+    "cluster-cidr": _CLUSTER,
+    "service-cidr": _CLUSTER,
+    "cluster-dns": _CLUSTER,
+    "cluster-domain": _CLUSTER,
+}
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
 
 
@@ -20,6 +29,11 @@ class Member:
         known: whether its service has been there before.
         active: whether its service runs.
         version: of its k3s, None for the wanted one or none.
+        anew: whether the machine has nothing of a node, so what the cluster knows under its name is
+            another machine.
+        foreign: files of somebody else's that k3s reads beside ours.
+        started: when the machine was started, in seconds since 1970 by its own clock, if that is
+            so short ago that the cluster may not know yet; else None.
     """
 
     name: str
@@ -28,6 +42,9 @@ class Member:
     known: bool
     active: bool
     version: str | None = None
+    anew: bool = False
+    started: float | None = None
+    foreign: tuple[str, ...] = ()
 
     @property
     def joins(self) -> bool:
@@ -76,6 +93,34 @@ def refusal(member: Member, wanted: str, available: Iterable[str]) -> str | None
         f"version: {member.name} has k3s {member.version}, which cannot skip a minor on its way to "
         f"{wanted}: set k3s_version to a {step}{such}, and deploy that first"
     )
+
+
+def foreign(member: Member) -> list[str]:
+    """Return a sentence on what k3s reads that is not ours."""
+    if not member.foreign:
+        return []
+    sentence = (
+        f"{member.name}: k3s also reads {', '.join(member.foreign)}, which no run has written and "
+        "which acts at the next restart: put it into the data (k3s_server_config, "
+        "k3s_agent_config, k3s_registries), or say k3s_foreign_files = 'accept'"
+    )
+    return [sentence]
+
+
+def fixed(name: str, before: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """Return why settings cannot be changed that a node keeps from its first start to its end.
+
+    Args:
+        name: of the machine.
+        before: what it last started well with, by key of config.yaml; empty for a new one.
+        wanted: what it is to have.
+    """
+    return [
+        f"{key}: {name} runs with {before.get(key, 'the default')}, and k3s cannot change to "
+        f"{wanted.get(key, 'the default')} on a node that is there: set it back, or {FIXED[key]}"
+        for key in FIXED
+        if before and before.get(key) != wanted.get(key)
+    ]
 
 
 def newer(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -50,6 +50,8 @@ class K3sSettings(Settings):
         registries: content of registries.yaml; None for no such file.
         airgap_images: put the image bundle of the catalogue on each node, for closed networks.
         drain: move a node's pods to other nodes before its k3s is changed.
+        foreign_files: what to do about files that k3s reads beside ours, and that no run has
+            written: say so (warn), refuse to change anything, or accept them.
         ready_within: how long a node may take to be Ready with its pods, in seconds; a real k3s
             that must pull its images on a slow line needs minutes.
         merge_kubeconfig: also merge the kubeconfig into the user's own (~/.kube/config).
@@ -70,6 +72,7 @@ class K3sSettings(Settings):
     registries: Annotated[dict[str, Any] | None, Field(repr=False)] = None
     airgap_images: bool = False
     drain: bool = False
+    foreign_files: Literal["warn", "refuse", "accept"] = "warn"
     ready_within: Annotated[int, Field(ge=1)] = 300
     merge_kubeconfig: bool = False
 

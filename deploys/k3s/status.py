@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api.host import Host
 
-from deploys.k3s import render, wanted
+from deploys.k3s import packed, render, token, wanted
 from whisklab.engine import kube
 from whisklab.engine.capability import capability
+from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.machine import Machine
 from whisklab.engine.overview import Line, tell
 
 NODES = "nodes"
+REMOVAL = "enter it, or drain it, end its k3s and `kubectl delete node` it"
 ROLE = "node-role.kubernetes.io/"
 
 
@@ -30,7 +33,13 @@ def status() -> None:
         there = render.url(Machine.of(leader).node_address, api.port)
         return [Line("urls", "kubernetes", ok=True, detail=there, data={"url": there})]
 
+    def brought(leader: Host) -> list[Line]:
+        directory = f"{token.data(leader)}/server/manifests"
+        found = packed.told(packed.look(leader, api, directory, DriftSettings.of(leader).ignored))
+        return [Line("k3s", "packed", ok=not found, detail="; ".join(found) or "as it was packed")]
+
     tell(name="Nodes", topic=NODES, work=nodes)
+    tell(name="What k3s brings itself", topic="k3s", work=brought)
     tell(name="Kubernetes API", topic="urls", work=url)
 
 
@@ -47,7 +56,15 @@ def lines(items: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Line
         for name in names
         if name not in there
     ]
-    return [*(_line(name, each) for name, each in there.items()), *missing]
+    lines = (_line(name, each) for name, each in there.items())
+    foreign = f"; it is not in the inventory: {REMOVAL}"
+    return [
+        *(
+            each if each.name in names else replace(each, ok=False, detail=each.detail + foreign)
+            for each in lines
+        ),
+        *missing,
+    ]
 
 
 def _line(name: str, node: Mapping[str, Any]) -> Line:

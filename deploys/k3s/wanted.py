@@ -9,18 +9,18 @@ from pyinfra import inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from deploys.k3s import render
-from deploys.k3s.facts import OtherVersion
+from deploys.k3s import render, token
+from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine import services, survey, wishes
 from whisklab.engine.catalogue import Artifact, Catalogue
-from whisklab.engine.environment import current
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine, architecture
-from whisklab.engine.secrets import SecretStore
 from whisklab.engine.survey import Question
 from whisklab.engine.wishes import Absent, File, Link, Pushed, Wish
+
+JUST_STARTED = 900.0  # seconds; by then the cluster knows what became of a machine's pods
 
 
 def servers() -> list[Host]:
@@ -123,7 +123,7 @@ def files(machine: Host) -> list[Wish]:
     return [
         binary,
         *(Link(f"Link {path}", path, render.BINARY) for path in render.LINKS),
-        File("Cluster token", render.TOKEN, _token(), "600", secret=True),
+        File("Cluster token", render.TOKEN, token.token(servers()), "600", secret=True),
         File("Configuration", render.CONFIG, render.config(wanted, settings), "600",
              secret=render.holds_secrets(settings), secret_lines=render.SECRET_LINES),
         _optional("registries.yaml", render.REGISTRIES, render.registries(settings)),
@@ -137,10 +137,6 @@ def _optional(name: str, path: str, content: str | None) -> Wish:
     if content is None:
         return Absent(f"No {name[0].lower()}{name[1:]}", path, render.HEADER)
     return File(name, path, content, "600", secret=True)
-
-
-def _token() -> str:
-    return SecretStore(current().secrets).get_or_create("k3s_token")
 
 
 def members() -> Mapping[str, Member]:
@@ -159,9 +155,14 @@ def _look(state: State, machine: Host) -> Member | None:
     service, binary = node(machine).service, _artifact(machine, "k3s").source.sha256
     unit = Question(services.Service, (service,))
     other = Question(OtherVersion, (render.BINARY, binary))
+    here = Question(MachineState, (render.PASSWORD,))
+    read = Question(ForeignFiles, (render.beside(node(machine), K3sSettings.of(machine)),
+                                   render.HEADER))  # fmt: skip
     wanted = files(machine)
-    answers = survey.ask(state, machine, [unit, other, *(each.question for each in wanted)])
+    questions = [unit, other, here, read, *(each.question for each in wanted)]
+    answers = survey.ask(state, machine, questions)
     found = answers.get(unit, services.Service.default())
+    about = answers.get(here)
     reasons = services.why_not_running(found, service_wish(machine))
     return Member(
         name=machine.name,
@@ -170,4 +171,7 @@ def _look(state: State, machine: Host) -> Member | None:
         known=found.enabled or found.active == "active",
         active=found.active == "active",
         version=answers.get(other),
+        foreign=tuple(answers.get(read, ())),
+        anew=bool(about and not about.password),
+        started=about.started if about and about.up < JUST_STARTED else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 CORDONED = "whisklab.dev/cordoned"  # annotation of a node that we cordoned
@@ -25,6 +26,24 @@ def is_ready(thing: Any) -> bool:  # noqa: ANN401  a V1Pod or V1Node
     """Tell whether a pod's or node's Ready condition is True."""
     conditions = thing.status.conditions or []
     return any(each.type == "Ready" and each.status == "True" for each in conditions)
+
+
+def is_from_before(pod: Mapping[str, Any], started: Mapping[str, float]) -> bool:
+    """Tell whether a container is said to run since before its machine was started. Pure.
+
+    Args:
+        pod: as the API's JSON has it.
+        started: node to when its machine was started, in seconds since 1970.
+    """
+    node = pod["spec"].get("nodeName")
+    for each in (pod.get("status") or {}).get("containerStatuses") or []:
+        running = (each.get("state") or {}).get("running")
+        if running and node in started:
+            # Whole seconds, of the same machine's clock.
+            since = datetime.fromisoformat(running["startedAt"]).timestamp()
+            if since + 1 < started[node]:
+                return True
+    return False
 
 
 def ready_on(node: str, pods: Iterable[Any]) -> dict[Workload, int]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.provisioner import operations, render
+from deploys.provisioner import bound, health, operations, render
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine import helm
+from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
+from whisklab.engine.possible import possible
 
 
 def _release(server: str | None, path: str | None) -> helm.Release | None:
@@ -43,6 +44,18 @@ def storage_class(leader: Host) -> str:
     return ProvisionerSettings.of(leader).storage_class
 
 
+def _moved(server: str | None, path: str | None, api: Endpoint) -> list[str]:
+    settings = ProvisionerSettings.of(host)
+    server, path = settings.server or server, settings.path or path
+    if not settings.enabled or not server or not path:
+        return []
+    try:
+        volumes = kube.request(host, api, "GET", bound.VOLUMES)["items"]
+    except kube.Unreachable:
+        return []  # a cluster that begins, or has no volumes that could be seen
+    return bound.elsewhere(volumes, settings.storage_class, server, path)
+
+
 @capability("provisioner", "fetch")
 def fetch(server: str | None, path: str | None, api: Endpoint) -> None:
     """On the leader: have the chart on the laptop before any host is changed.
@@ -57,12 +70,20 @@ def fetch(server: str | None, path: str | None, api: Endpoint) -> None:
         BadInput: there is no such chart.
     """
     if release := _release(server, path):
+        possible(name="Volumes stay where they are", refusals=_moved(server, path, api))
         helm.chart_fetched(name="Chart of the provisioner in the cache", release=release, api=api)
 
 
 @capability("provisioner")
-def provisioner(server: str | None, path: str | None, api: Endpoint) -> None:
-    """On the leader: have the storage class. Arguments as for `fetch`."""
+def provisioner(server: str | None, path: str | None, api: Endpoint, nodes: list[Host]) -> None:
+    """On the leader: have the storage class, and volumes that have their data.
+
+    Args:
+        server: of the NFS server.
+        path: of its export.
+        api: of this server.
+        nodes: the machines of the cluster, whose mounts are looked at.
+    """
     settings = ProvisionerSettings.of(host)
     if release := _release(server, path):
         helm.released(name=f"Release {render.RELEASE}", release=release, api=api)
@@ -71,4 +92,10 @@ def provisioner(server: str | None, path: str | None, api: Endpoint) -> None:
             ours=settings.storage_class,
             api=api,
             wanted=settings.enabled and settings.default_class,
+        )
+        health.told(
+            name="Volumes have their data",
+            api=api,
+            storage_class=settings.storage_class,
+            nodes=nodes,
         )

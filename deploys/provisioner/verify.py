@@ -10,6 +10,7 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api.host import Host
 
+from deploys.provisioner import health
 from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
@@ -21,18 +22,20 @@ CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 WITHIN = 60.0  # seconds; a claim is bound within a few
 POLL = 0.5
 NOT_FOUND = 404  # HTTP
+WHOLE = "volumes have their data"
 BOUND, RELEASED = "a claim is bound", "its volume is released"
 
 
 @capability("provisioner", "verify")
-def verify(server: str | None, api: kube.Endpoint, served: str) -> None:
-    """On the leader: claim a volume of our class, see it bound, give it back.
+def verify(server: str | None, api: kube.Endpoint, served: str, nodes: list[Host]) -> None:
+    """On the leader: volumes have their data; claim one of our class, see it bound, give it back.
 
     Args:
         server: address of the NFS server, unless the data say another; None for none, and then
             there is nothing to try.
         api: of this server.
         served: the check of the storage, without which no claim can be bound.
+        nodes: the machines of the cluster, whose mounts are looked at.
     """
     settings = ProvisionerSettings.of(host)
     if not settings.enabled or not (settings.server or server):
@@ -56,6 +59,13 @@ def verify(server: str | None, api: kube.Endpoint, served: str) -> None:
             _delete(leader, api, f"{CLASSES}/{name}")
         return "claim and volume are gone"
 
+    def whole(leader: Host) -> str:
+        found = health.broken(leader, api, settings.storage_class, nodes)
+        if found:
+            raise WhisklabError("; ".join(found))
+        return "directories and mounts are there"
+
+    checks.check(name="Look at the volumes", what=WHOLE, work=whole, after_everywhere=(served,))
     checks.check(name="Claim a volume", what=BOUND, work=bind, after_everywhere=(served,))
     checks.check(name="Give it back", what=RELEASED, work=release, after_everywhere=(served,))
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deploys.helm.status import line as release_line
+from deploys.k3s.status import REMOVAL
 from deploys.k3s.status import lines as node_lines
 from deploys.openwhisk import stages
 from deploys.openwhisk.settings import OpenWhiskSettings
@@ -51,20 +52,29 @@ def revision(status: str, number: int = 2) -> Revision:
 def test_nodes() -> None:
     items = [node("a"), node("b", ready="Unknown"), node("c", cordoned=True)]
     found = {each.name: (each.ok, each.detail) for each in node_lines(items, ["a", "b", "d"])}
+    words = "v1.34.3+k3s1 control-plane openwhisk-role=core"
     assert found == {
         "a": (True, "Ready v1.34.3+k3s1 control-plane openwhisk-role=core"),
         "b": (False, "not Ready v1.34.3+k3s1 control-plane openwhisk-role=core"),
-        "c": (False, "Ready cordoned v1.34.3+k3s1 control-plane openwhisk-role=core"),
+        "c": (
+            False,
+            f"Ready cordoned {words}; it is not in the inventory: {REMOVAL}",
+        ),
         "d": (False, "not in the cluster"),
     }
 
 
 def test_releases() -> None:
-    good = release_line("openwhisk", "owdev", revision("deployed"))
+    good = release_line("openwhisk", "owdev", revision("deployed"), [])
     assert (good.ok, good.detail) == (True, "deployed, openwhisk 1.0.1, revision 2 in openwhisk")
     assert good.data["revision"] == 2
-    bad = release_line("openwhisk", "owdev", revision("failed"))
+    bad = release_line("openwhisk", "owdev", revision("failed"), [])
     assert (bad.ok, bad.detail.split(",")[0]) == (False, "failed: it broke")
+    other = release_line("openwhisk", "owdev", revision("deployed"), ["Service/x is not there"])
+    assert (other.ok, other.detail.split(", ")[:2]) == (
+        False,
+        ["deployed", "Service/x is not there"],
+    )
 
 
 def test_the_newest_revision_of_each_release_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,6 +228,8 @@ def with_block(text: str, marker: str, lines: list[str]) -> str:
     Without `lines` the block is removed. Pure; applying it twice changes nothing.
     """
     begin, end = f"# BEGIN {marker}", f"# END {marker}"
+    if not lines and begin not in text.splitlines():
+        return text
     block = [begin, *lines, end] if lines else []
     old = text.splitlines()
     if begin in old and end in old[old.index(begin) :]:

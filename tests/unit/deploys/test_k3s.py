@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
-from deploys.k3s import keys, render
+from deploys.k3s import keys, render, rolling
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
+from deploys.k3s.workloads import is_from_before
 from whisklab.engine.files import digest
 from whisklab.engine.machine import Machine
 
@@ -199,3 +202,45 @@ def test_a_line_with_a_secret_is_known(key: str) -> None:
     assert not re.search(pattern, render.config(AGENT, DEFAULTS), re.MULTILINE)
     for given in (key, f"{key}+"):
         assert render.holds_secrets(K3sSettings(server_config={given: "x"}, further_keys=[key]))
+
+
+def test_pods_of_before_a_start_are_known_by_their_containers() -> None:
+    def pod(node: str, *since: str | None) -> dict[str, Any]:
+        states: list[Any] = [
+            {"running": {"startedAt": at}} if at else {"waiting": {}} for at in since
+        ]
+        return {
+            "spec": {"nodeName": node},
+            "status": {"containerStatuses": [{"state": state} for state in states]},
+        }
+
+    started = {"a": datetime(2026, 11, 28, 10, 0, 0, tzinfo=UTC).timestamp()}
+    before, after = "2026-11-28T09:59:50Z", "2026-11-28T10:00:10Z"
+    assert is_from_before(pod("a", before), started)
+    assert is_from_before(pod("a", after, before), started)
+    assert not is_from_before(pod("a", after, None), started)
+    assert not is_from_before(pod("a", None), started)
+    assert not is_from_before(pod("b", before), started)
+    assert not is_from_before({"spec": {}}, started)
+
+
+def test_what_a_node_keeps_is_refused_by_name() -> None:
+    before = yaml.safe_load(render.config(FIRST, DEFAULTS))
+    assert rolling.fixed("m1", before, before) == []
+    assert rolling.fixed("m1", {}, before) == []  # a new machine
+    for key in rolling.FIXED:
+        (sentence,) = rolling.fixed("m1", before, {**before, key: "other"})
+        assert sentence.startswith(f"{key}: m1 runs with {before.get(key, 'the default')}, and k3s")
+        assert "to other on a node that is there: set it back, or " in sentence
+
+
+def test_what_k3s_reads_beside_our_files() -> None:
+    patterns = render.beside(AGENT, DEFAULTS).split()
+    assert "/etc/systemd/system/k3s-agent.service.d/*.conf" in patterns
+    assert render.REGISTRIES in patterns
+    with_registries = K3sSettings(registries={"mirrors": {}})
+    assert render.REGISTRIES not in render.beside(AGENT, with_registries)
+    member = rolling.Member("w1", is_server=False, pending=False, known=True, active=True)
+    assert rolling.foreign(member) == []
+    (sentence,) = rolling.foreign(replace(member, foreign=("/a", "/b")))
+    assert sentence.startswith("w1: k3s also reads /a, /b, which no run has written and which acts")

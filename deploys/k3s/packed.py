@@ -1,0 +1,93 @@
+"""What k3s brings itself, such as CoreDNS: held to what was packed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import yaml
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+
+from deploys.k3s import turns
+from deploys.k3s.facts import PackedManifests
+from whisklab.engine import drift, kube
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.objects import objects
+from whisklab.engine.reasons import because, unknown_until
+from whisklab.engine.remote import call
+from whisklab.errors import WhisklabError
+
+NAMESPACE = "kube-system"
+# k3s's own (its documentation, "Managing packaged components", and its manifests directory).
+NAMES = ["ccm.yaml", "coredns.yaml", "local-storage.yaml", "metrics-server", "rolebindings.yaml",
+         "runtimes.yaml", "traefik.yaml"]  # fmt: skip
+# Which class is the default is said elsewhere (provisioner_default_class, or by people).
+IGNORED = ("StorageClass/* metadata.annotations.storageclass.kubernetes.io/is-default-class",)
+
+
+def look(server: Host, api: kube.Endpoint, directory: str, ignored: list[str]) -> drift.Found:
+    """Compare what k3s packed with the cluster; nothing is changed.
+
+    Args:
+        server: whose manifests are taken.
+        api: of it.
+        directory: of the manifests there.
+        ignored: what is not looked at, see `DriftSettings`.
+
+    Raises:
+        WhisklabError: the API does not answer, or a manifest is no YAML.
+    """
+    text = server.get_fact(PackedManifests, directory=directory, names=NAMES)
+    try:
+        found = objects(text)
+    except yaml.YAMLError as error:
+        raise WhisklabError(f"{server.name}: {directory} holds no YAML: {error}") from error
+    return drift.look(Cluster(server, api), drift.Wanted(found, NAMESPACE, (*IGNORED, *ignored)))
+
+
+def told(found: drift.Found) -> list[str]:
+    """Return half a sentence for all that is not as packed, or not ready. Pure."""
+    return [*(each.told for each in found.drift), *found.unready]
+
+
+@operation()
+def kept(
+    api: kube.Endpoint, directory: str, ignored: list[str], within: float
+) -> Generator[FunctionCommand]:
+    """Have what k3s packed as it was packed, and its workloads ready; yields nothing when so.
+
+    Args:
+        api: of this server.
+        directory: of the manifests on it.
+        ignored: what is not looked at, see `DriftSettings`.
+        within: how long workloads may take, in seconds.
+    """
+    try:
+        reasons = told(look(host, api, directory, ignored))
+    except kube.Unreachable:
+        unknown_until("the API answers")
+        reasons = None
+    if reasons == []:
+        return
+    for each in reasons or ():
+        because(each)
+
+    def mend(server: Host) -> None:
+        deadline = time.monotonic() + within
+        found = look(server, api, directory, ignored)
+        drift.mend(Cluster(server, api), found.drift, NAMESPACE, marked=_NO_MARKS)
+        remedy = f"see `kubectl -n {NAMESPACE} get pods`"
+
+        def problem() -> str | None:
+            return "; ".join(told(look(server, api, directory, ignored))) or None
+
+        turns.wait(server, problem, deadline - time.monotonic(), remedy)
+
+    yield call(mend)
+
+
+_NO_MARKS: Mapping[str, Mapping[str, Any]] = {}

@@ -1,0 +1,32 @@
+"""The claims as they are now: whether their data are there."""
+
+from __future__ import annotations
+
+from pyinfra import host
+from pyinfra.api.host import Host
+
+from deploys.provisioner import health
+from deploys.provisioner.settings import ProvisionerSettings
+from whisklab.engine import kube
+from whisklab.engine.capability import capability
+from whisklab.engine.overview import Line, tell
+
+
+@capability("provisioner", "status")
+def status(api: kube.Endpoint, nodes: list[Host]) -> None:
+    """On the leader: tell which claims have lost their data.
+
+    Args:
+        api: of this server.
+        nodes: the machines of the cluster, whose mounts are looked at.
+    """
+    settings = ProvisionerSettings.of(host)
+    if not settings.enabled:
+        return
+
+    def claims(leader: Host) -> list[Line]:
+        found = health.broken(leader, api, settings.storage_class, nodes)
+        detail = "; ".join(found) or "directories and mounts are there"
+        return [Line("storage", "claims", ok=not found, detail=detail)]
+
+    tell(name="Claims", topic="storage", work=claims)

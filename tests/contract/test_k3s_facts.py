@@ -1,0 +1,81 @@
+"""What machines of a cluster are asked, against a real shell on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import FactProcessError
+
+from deploys.k3s import token
+from deploys.k3s.facts import ForeignFiles, MachineState, PackedManifests, TokenDigest
+from deploys.k3s.packed import NAMES
+from tests.contract.test_survey import with_state
+from whisklab.engine.objects import objects
+
+LONG = f"K10{'0a' * 32}::server:"
+
+
+def asked(fact: type[Any], **arguments: Any) -> Any:
+    """The fact of this machine."""
+    return with_state(lambda _, host: host.get_fact(fact, **arguments))
+
+
+@pytest.mark.parametrize(
+    "secret", ["abc", "with:colon", "a::b", "K10 is how it begins", "ü $x 'q'"]
+)
+@pytest.mark.parametrize("form", ["", LONG])
+def test_the_token_is_known_in_each_form(tmp_path: Path, form: str, secret: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(f"{form}{secret}\n")
+    digest = asked(TokenDigest, path=str(path))
+    assert digest == token.digest(secret) == token.digest(form + secret + "\n")
+    assert token.short(form + secret + "\n") == secret
+    assert digest == hashlib.sha256(secret.encode()).hexdigest()
+
+
+def test_a_machine_without_a_cluster_has_no_token(tmp_path: Path) -> None:
+    assert asked(TokenDigest, path=str(tmp_path / "none")) is None
+
+
+def test_when_the_machine_was_started(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    first = asked(MachineState, path=str(password))
+    assert not first.password
+    assert first.up > 0
+    assert abs(first.started + first.up - time.time()) < 60  # its clock is ours
+    password.write_text("x\n")
+    second = asked(MachineState, path=str(password))
+    assert second.password
+    assert abs(second.started - first.started) < 1
+    with pytest.raises(FactProcessError, match="unexpected answer on the machine"):
+        MachineState().process(["1 (init) S"])
+
+
+def test_only_what_k3s_has_packed_is_read(tmp_path: Path) -> None:
+    (tmp_path / "coredns.yaml").write_text("{kind: A, metadata: {name: a}}")
+    (tmp_path / "mine.yaml").write_text("{kind: Mine, metadata: {name: mine}}\n")
+    (tmp_path / "metrics-server").mkdir()
+    for name in ("b", "c"):
+        (tmp_path / f"metrics-server/{name}.yaml").write_text(
+            f"kind: B\nmetadata: {{name: {name}}}\n---\nkind: C\nmetadata: {{name: {name}}}\n"
+        )
+    text = asked(PackedManifests, directory=str(tmp_path), names=NAMES)
+    assert {str(each) for each in objects(text)} == {"A/a", "B/b", "B/c", "C/b", "C/c"}
+    assert asked(PackedManifests, directory=str(tmp_path / "none"), names=NAMES) == ""
+
+
+def test_files_that_nobody_of_us_has_written(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.yaml", "# ours\nx: 1\n"),
+        ("b.yaml", "x: 1\n"),
+        ("c.txt", "x"),
+        ("d.yaml", ""),
+    ):
+        (tmp_path / name).write_text(text)
+    patterns = f"{tmp_path}/*.yaml {tmp_path}/none/*.conf"
+    found = asked(ForeignFiles, patterns=patterns, header="# ours")
+    assert found == [f"{tmp_path}/b.yaml", f"{tmp_path}/d.yaml"]
