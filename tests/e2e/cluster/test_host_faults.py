@@ -16,6 +16,33 @@ from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
+
+def test_what_k3s_reads_beside_our_files_is_named(site: Site) -> None:
+    there = {
+        "master": "/etc/rancher/k3s/config.yaml.d/50-user.yaml",
+        "worker1": "/etc/systemd/system/k3s-agent.service.d/url.conf",
+        "worker2": "/etc/rancher/k3s/registries.yaml",
+    }
+    data = site.directory / f"group_data/{site.name}.py"
+    before = data.read_text()
+    for host, path in there.items():
+        site.root(host, f"mkdir -p $(dirname {path}); echo '# by hand' > {path}")
+    plan = site.whisklab("plan", site.name)
+    assert plan.code == 0, plan.output
+    for host, path in there.items():
+        assert f"{host}: k3s also reads {path}, which no run has written" in plan.output
+    data.write_text(before + "k3s_foreign_files = 'refuse'\n")
+    refused = site.whisklab("apply", site.name)
+    assert refused.code == 1, refused.output
+    data.write_text(before + "k3s_foreign_files = 'accept'\n")
+    accepted = site.whisklab("plan", site.name)
+    assert (accepted.code, "also reads" in accepted.output) == (0, False)
+    data.write_text(before)
+    for host, path in there.items():
+        assert site.root(host, f"cat {path}") == "# by hand\n"
+        site.root(host, f"rm {path}")
+
+
 BINARY = "/usr/local/bin/k3s"
 CONFIG = "/etc/rancher/k3s/config.yaml"
 WAITING = "configuring"

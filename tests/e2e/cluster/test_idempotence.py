@@ -64,6 +64,31 @@ def test_a_label_that_left_the_data_leaves_the_node(site: Site) -> None:
     site.kubectl("label", "node", "worker1", "theirs-")
 
 
+def test_a_worker_made_anew_joins_in_its_turn(site: Site) -> None:
+    """With fresh disks it has another password than the cluster knows by its name."""
+    before = site.snapshots()
+    uid = site.objects("nodes", "-l", "kubernetes.io/hostname=worker2")[0]["metadata"]["uid"]
+    done = site.whisklab("rebuild", site.name, "worker2")
+    assert done.code == 0, done.output
+    changes = site.converge()
+    # Of the others only the leader has waited, and labelled the node.
+    assert {change for change in changes if change[1] != "worker2"} <= {
+        ("k3s: cluster | All nodes are Ready", "master"),
+        ("k3s: cluster | What k3s brings itself", "master"),
+        ("labels | Labels and taints of worker2", "master"),
+        ("provisioner | Release openwhisk-nfs", "master"),
+    }
+    assert ("k3s: service | No other machine of this name", "worker2") in changes
+    after = site.snapshots()
+    for host in ("master", "worker1", "storage"):
+        assert before[host].services == after[host].services
+    node = site.objects("nodes", "-l", "openwhisk-role=invoker,kubernetes.io/hostname=worker2")[0]
+    assert node["metadata"]["uid"] != uid
+    conditions = {c["type"]: c["status"] for c in node["status"]["conditions"]}
+    assert conditions["Ready"] == "True"
+    assert site.converge() == set()
+
+
 def test_a_new_worker_leaves_the_others_alone(site: Site) -> None:
     """The last test of this lab, which has one machine more then."""
     old = site.hosts
