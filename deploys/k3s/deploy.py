@@ -129,7 +129,8 @@ def start(turn: Turn | None = None) -> None:
         turn: what is asked of the node before and afterwards; None for a new one.
     """
     node, wish = wanted.node(host), wanted.service_wish(host)
-    if wanted.members()[host.name].anew:
+    member = wanted.members()[host.name]
+    if member.joins and member.anew:
         operations.forgotten(
             name="No other machine of this name", leader=wanted.leader(), api=wanted.api()
         )

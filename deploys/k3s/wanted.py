@@ -20,7 +20,7 @@ from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.survey import Question
 from whisklab.engine.wishes import Absent, File, Link, Pushed, Wish
 
-JUST_STARTED = 900.0  # seconds; by then the cluster knows what became of a machine's pods
+JUST_STARTED = 300.0  # seconds; by then the cluster knows what became of a machine's pods
 
 
 def servers() -> list[Host]:
