@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from whisklab.engine import kube
@@ -29,7 +29,8 @@ def mend(
     namespace: str,
     *,
     marked: Mapping[str, Mapping[str, str]],
-    anew: Callable[[Id], None] | None = None,
+    fixed: Collection[str] = (),
+    remove: Callable[[Id], None] | None = None,
 ) -> None:
     """Put objects back as they are wished. Idempotent.
 
@@ -38,8 +39,8 @@ def mend(
         drift: what differs.
         namespace: of objects that name none.
         marked: labels and annotations by which an object that is made again is known as ours.
-        anew: deletes an object of which the API refuses the change, and waits until it is gone;
-            None where none may be.
+        fixed: kinds that are made anew where the API refuses to change one.
+        remove: deletes such an object and waits until it is gone.
 
     Raises:
         WhisklabError: the API refuses one; it and the cause are named.
@@ -51,7 +52,7 @@ def mend(
             if each.missing:
                 _create(api, path, each.wanted, marked)
             else:
-                _put_back(api, path, each, marked, anew)
+                _put_back(api, path, each, marked, remove if each.name.kind in fixed else None)
         except kube.Refused as error:
             raise WhisklabError(f"{each.name} cannot be put back: {error}") from error
 
@@ -65,16 +66,16 @@ def _put_back(
     path: str,
     each: Drift,
     marked: Mapping[str, Mapping[str, str]],
-    anew: Callable[[Id], None] | None,
+    remove: Callable[[Id], None] | None,
 ) -> None:
     body = patch(each.wanted, each.fields)
     try:
         api.call("PATCH", f"{path}/{each.name.name}?fieldManager=whisklab", body,
                  content_type=patch_kind(each.wanted))  # fmt: skip
     except kube.Refused as error:
-        if error.status != _INVALID or anew is None:
+        if error.status != _INVALID or remove is None:
             raise
-        anew(each.name)
+        remove(each.name)
         _create(api, path, each.wanted, marked)
 
 

@@ -14,7 +14,7 @@ from whisklab.engine import drift
 from whisklab.engine.helm import manifests, program
 from whisklab.engine.helm.blocked import blocking
 from whisklab.engine.helm.preview import Preview, preview
-from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.records import FIXED, Cluster
 from whisklab.engine.helm.release import FAILED, INTERRUPTED, Release, Revision, why
 from whisklab.engine.objects import objects
 from whisklab.engine.progress import tell
@@ -59,8 +59,8 @@ def mend(cluster: Cluster, release: Release, ignored: Sequence[str]) -> None:
         raise WhisklabError(f"release {release.name}: it is gone: run again")
     found = seen(cluster, latest, ignored)
     drift.mend(
-        cluster, found.drift, latest.namespace, marked=_marks(latest),
-        anew=lambda name: cluster.delete(release, [name]),
+        cluster, found.drift, latest.namespace, marked=_marks(latest), fixed=FIXED,
+        remove=lambda name: cluster.delete(release, [name]),
     )  # fmt: skip
     began = time.monotonic()
     with _progress(cluster, release):

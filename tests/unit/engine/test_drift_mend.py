@@ -1,0 +1,194 @@
+"""Looking for drift and putting it back, against a small API of our own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from whisklab.engine import drift, kube
+from whisklab.engine.drift import Wanted
+from whisklab.engine.objects import Id, Object, objects
+from whisklab.errors import WhisklabError
+
+MANIFEST = """
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: "1"}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: two}, data: {a: "1"}}
+---
+{apiVersion: batch/v1, kind: Job, metadata: {name: work}, spec: {parallelism: 1}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 1, paused: false}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: web}
+rules: [{verbs: [get]}]
+---
+{apiVersion: example.org/v1, kind: Thing, metadata: {name: mine}, spec: {size: 1}}
+"""
+WANTED = objects(MANIFEST)
+MARKS = {"labels": {"by": "Helm"}, "annotations": {"of": "r"}}
+THING = {"name": "things", "kind": "Thing", "namespaced": True}
+THINGS = {"resources": [THING, THING | {"name": "things/status"}]}
+
+
+class Api:
+    """Objects by their paths; what is asked is written down."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self.refused: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+        for name, each in WANTED.items():
+            live = copy.deepcopy(each)
+            live["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+            self.objects[self.path(name)] = live
+
+    def path(self, name: Id) -> str:
+        """Where an object is."""
+        version = WANTED[name]["apiVersion"]
+        base = f"/{'apis' if '/' in version else 'api'}/{version}"
+        space = "" if name.kind == "ClusterRole" else "/namespaces/r"
+        return f"{base}{space}/{name.kind.lower()}s/{name.name}"
+
+    def get(self, path: str) -> Any:
+        """An object, a list, or the resources of a group."""
+        self.asked.append(("GET", path))
+        if path == "/apis/example.org/v1":
+            return THINGS
+        path = path.partition("?")[0]
+        if path in self.objects:
+            return copy.deepcopy(self.objects[path])
+        found = [each for at, each in self.objects.items() if at.rpartition("/")[0] == path]
+        return {"items": copy.deepcopy(found)} if found else None
+
+    def call(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+        """A change, or its dry run."""
+        self.asked.append((method, path))
+        at, _, query = path.partition("?")
+        if method == "POST":
+            at = f"{at}/{body['metadata']['name']}"
+            if at in self.objects:
+                raise kube.Refused(409, "it exists")
+            self.objects[at] = copy.deepcopy(body)
+            return body
+        if at in self.refused:
+            raise kube.Refused(422, "field is immutable")
+        kind = "merge" if "/example.org/" in at else "strategic-merge"
+        assert how["content_type"] == f"application/{kind}-patch+json"
+        after = _merged(self.objects[at], body)
+        if "paused" in after.get("spec", {}) and not after["spec"]["paused"]:
+            del after["spec"]["paused"]  # what the API leaves out
+        if "dryRun" not in query:
+            self.objects[at] = after
+        return after
+
+
+def _merged(live: Any, body: Any) -> Any:
+    if isinstance(live, dict) and isinstance(body, dict):
+        return {**live, **{key: _merged(live.get(key), value) for key, value in body.items()}}
+    return copy.deepcopy(body)
+
+
+@pytest.fixture
+def api() -> Api:
+    """All objects as they are wished."""
+    return Api()
+
+
+def look(api: Api, *ignored: str) -> dict[str, str]:
+    """What differs: object to half a sentence."""
+    found = drift.look(api, Wanted(WANTED, "r", ignored))
+    return {str(each.name): each.told for each in found.drift}
+
+
+def mend(api: Api, **how: Any) -> None:
+    """Put back what differs."""
+    found = drift.look(api, Wanted(WANTED, "r")).drift
+    drift.mend(api, found, "r", marked=MARKS, **how)
+
+
+def test_what_is_as_wished_costs_one_request_for_each_kind(api: Api) -> None:
+    assert look(api) == {}
+    assert [method for method, _ in api.asked] == ["GET"] * 7  # and one for the unknown kind
+    assert len([path for _, path in api.asked if "configmaps" in path]) == 1
+
+
+def test_a_default_that_the_api_leaves_out_is_no_drift(api: Api) -> None:
+    at = api.path(Id("Deployment", "", "web"))
+    del api.objects[at]["spec"]["paused"]
+    assert look(api) == {}
+    assert ("PATCH", f"{at}?dryRun=All&fieldManager=whisklab") in api.asked
+
+
+@pytest.mark.parametrize("name", sorted(WANTED), ids=str)
+def test_each_that_is_deleted_is_named_and_made_again_with_its_marks(api: Api, name: Id) -> None:
+    del api.objects[api.path(name)]
+    assert look(api) == {str(name): f"{name} is not there"}
+    mend(api)
+    made = api.objects[api.path(name)]
+    assert made["metadata"] == {**WANTED[name]["metadata"], **MARKS}
+    assert look(api) == {}
+
+
+def test_only_the_field_is_sent_and_what_others_added_stays(api: Api) -> None:
+    at = api.path(Id("ConfigMap", "", "one"))
+    api.objects[at]["data"] = {"a": "2", "theirs": "x"}
+    assert look(api) == {"ConfigMap/one": 'ConfigMap/one: data.a is "2", not "1"'}
+    mend(api)
+    assert api.objects[at]["data"] == {"a": "1", "theirs": "x"}
+    assert [method for method, path in api.asked if method != "GET" and "two" in path] == []
+
+
+def test_what_cannot_be_changed_is_made_anew_or_told(api: Api) -> None:
+    work, web = Id("Job", "", "work"), Id("Service", "", "web")
+    for name in (work, web):
+        api.refused.add(api.path(name))
+    api.objects[api.path(work)]["spec"]["parallelism"] = 2
+    assert look(api) == {"Job/work": "Job/work: spec.parallelism is 2, not 1"}
+    mend(api, fixed=["Job"], remove=lambda name: api.objects.pop(api.path(name)) and None)
+    assert look(api) == {}
+    api.objects[api.path(web)]["spec"]["type"] = "ClusterIP"
+    with pytest.raises(WhisklabError, match="Service/web cannot be put back: field is immutable"):
+        mend(api, fixed=["Job"], remove=lambda _: None)
+
+
+def test_order_and_those_who_are_faster(api: Api) -> None:
+    names = [Id("Deployment", "", "web"), Id("ConfigMap", "", "one"), Id("Service", "", "web")]
+    found = []
+    for name in names:
+        kept = api.objects.pop(api.path(name))
+        found = list(drift.look(api, Wanted(WANTED, "r")).drift)
+        if name.kind == "Service":
+            api.objects[api.path(name)] = kept  # somebody has made it meanwhile
+    drift.mend(api, found, "r", marked=MARKS)
+    made = [path.rpartition("/")[2].partition("?")[0] for m, path in api.asked if m == "POST"]
+    assert made == ["configmaps", "services", "deployments"]
+
+
+def test_a_job_may_be_gone_by_its_own_time_to_live(api: Api) -> None:
+    text = yaml.safe_dump(WANTED[Id("Job", "", "work")] | {"spec": {"ttlSecondsAfterFinished": 9}})
+    del api.objects[api.path(Id("Job", "", "work"))]
+    assert drift.look(api, Wanted(objects(text), "r")).drift == ()
+
+
+def test_replicas_belong_to_an_autoscaler(api: Api) -> None:
+    at = api.path(Id("Deployment", "", "web"))
+    api.objects[at]["spec"]["replicas"] = 3
+    assert look(api) == {"Deployment/web": "Deployment/web: spec.replicas is 3, not 1"}
+    assert look(api, "Deployment/web spec.replicas") == {}
+    scaler = {"metadata": {"name": "s"},
+              "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}  # fmt: skip
+    api.objects["/apis/autoscaling/v2/namespaces/r/horizontalpodautoscalers/s"] = scaler
+    assert look(api) == {}
+
+
+def test_a_kind_that_the_cluster_does_not_have(api: Api) -> None:
+    text = "{apiVersion: other.org/v1, kind: Foo, metadata: {name: x}}"
+    with pytest.raises(WhisklabError, match="the cluster has no kind Foo of other.org/v1"):
+        drift.look(api, Wanted(objects(text), "r"))
