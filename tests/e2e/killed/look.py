@@ -19,8 +19,9 @@ RANDOM = (
     "/etc/rancher/node/password",
 )
 # What differs without a difference: directories of systemd's, and what the host remembers of
-# looks at its large files. (Neither is what kubectl, which the tests run, caches in /root/.kube.)
-PASSING = ("/tmp/systemd-private-", "/run/whisklab/digests")
+# looks at its large files, and of the run before. (Neither is what kubectl, which the tests run,
+# caches in /root/.kube.)
+PASSING = ("/tmp/systemd-private-", "/run/whisklab/digests", "/run/whisklab/run.before")
 ON_DEMAND = ("systemd-hostnamed",)  # started by a question, ends when nobody asks
 OURS = "whisklab.dev/"
 RELEASE = "helm.sh/release.v1"  # type of a secret

@@ -16,6 +16,7 @@ from tests.e2e.openwhisk.asking import (
     ECHO,
     HELLO,
     READY,
+    RELEASE,
     SPACE,
     components,
     create,
@@ -112,7 +113,7 @@ def test_status_is_one_screen(site: Site) -> None:
         site.kubectl("-n", SPACE, "delete", "job", "owdev-gen-certs")
         told = site.whisklab("status", site.name, "--json")
     finally:
-        assert site.converge() == {READY}
+        assert site.converge() == {RELEASE, READY}
     assert told.code == 1
     assert json.loads(told.stdout)["ok"] is False
     assert "gen-certs" in told.stdout

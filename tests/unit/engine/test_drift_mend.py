@@ -44,6 +44,7 @@ class Api:
         self.objects: dict[str, Object] = {}
         self.refused: set[str] = set()
         self.asked: list[tuple[str, str]] = []
+        self.served = {self.path(name).rpartition("/")[0] for name in WANTED}
         for name, each in WANTED.items():
             live = copy.deepcopy(each)
             live["metadata"] |= {"uid": "u", "resourceVersion": "1"}
@@ -65,7 +66,7 @@ class Api:
         if path in self.objects:
             return copy.deepcopy(self.objects[path])
         found = [each for at, each in self.objects.items() if at.rpartition("/")[0] == path]
-        return {"items": copy.deepcopy(found)} if found else None
+        return {"items": copy.deepcopy(found)} if found or path in self.served else None
 
     def call(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
         """A change, or its dry run."""
@@ -192,3 +193,8 @@ def test_a_kind_that_the_cluster_does_not_have(api: Api) -> None:
     text = "{apiVersion: other.org/v1, kind: Foo, metadata: {name: x}}"
     with pytest.raises(WhisklabError, match="the cluster has no kind Foo of other.org/v1"):
         drift.look(api, Wanted(objects(text), "r"))
+
+
+def test_a_version_that_the_api_does_not_have_any_more_is_left(api: Api) -> None:
+    text = "{apiVersion: policy/v1beta1, kind: PodDisruptionBudget, metadata: {name: x}}"
+    assert drift.look(api, Wanted(objects(text), "r")).drift == ()

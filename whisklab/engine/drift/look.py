@@ -53,11 +53,13 @@ def look(api: Api, wanted: Wanted) -> Found:
     """
     kinds = Kinds(api)
     paths = {name: kinds.path(each, wanted.namespace) for name, each in wanted.objects.items()}
-    live = _live(api, wanted, paths)
+    live, unserved = _live(api, wanted, paths)
     found = []
     for name, each in wanted.objects.items():
         seen = live.get(name)
         if seen is None:
+            if name in unserved:
+                continue
             if not _may_be_gone(each) and ignored(name, [Field((), None, None)], wanted.ignored):
                 found.append(Drift(name, (), each))
             continue
@@ -68,12 +70,18 @@ def look(api: Api, wanted: Wanted) -> Found:
     return Found(tuple(found), tuple(not_ready(live[name] for name in live)))
 
 
-def _live(api: Api, wanted: Wanted, paths: Mapping[Id, str]) -> dict[Id, Object]:
-    """Return the objects that are there, by the names that they are wished by."""
+def _live(
+    api: Api, wanted: Wanted, paths: Mapping[Id, str]
+) -> tuple[dict[Id, Object], frozenset[Id]]:
+    """Return the objects that are there, and the names of those of which nobody can tell.
+
+    An old manifest may be written in a version of the API that the cluster does not have any more;
+    then the object is there in another one, or gone for good.
+    """
     by_path: dict[str, list[Id]] = defaultdict(list)
     for name, path in paths.items():
         by_path[path].append(name)
-    live = {}
+    live, unserved = {}, set()
     for path, names in by_path.items():
         if len(names) == 1 or names[0].kind == POD:
             there = {each.name: api.get(f"{path}/{each.name}") for each in names}
@@ -86,7 +94,9 @@ def _live(api: Api, wanted: Wanted, paths: Mapping[Id, str]) -> dict[Id, Object]
                 # The items of a list do not say what they are.
                 known = wanted.objects[name]
                 live[name] = {**found, "kind": known["kind"], "apiVersion": known["apiVersion"]}
-    return live
+        if not any(name in live for name in names) and api.get(f"{path}?limit=1") is None:
+            unserved.update(names)
+    return live, frozenset(unserved)
 
 
 def _may_be_gone(wanted: Object) -> bool:
