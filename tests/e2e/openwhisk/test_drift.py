@@ -46,13 +46,15 @@ def test_what_is_drawn_is_named_and_put_back_at_once(
     seed = int(os.environ.get("SEED") or secrets.randbelow(100000))
     chosen = drawn(site, seed, COUNT)
     assert len(chosen) == COUNT
-    record_property("said", f"drift: seed {seed}: {', '.join(map(str, chosen))}")
+    said = f"drift: seed {seed}: {', '.join(map(str, chosen))}"
+    record_property("said", said)
+    print(said)
     before = components(site)
     make(site, chosen)
     plan = planned(site)
     assert set(plan) <= MENDING
-    said = " ".join(reason for reasons in plan.values() for reason in reasons)
-    assert [str(each) for each in chosen if each.object not in said] == []
+    named = " ".join(reason for reasons in plan.values() for reason in reasons)
+    assert [str(each) for each in chosen if each.object not in named] == []
     done = site.whisklab("apply", site.name)
     assert done.code == 0, done.output
     again = site.whisklab("plan", site.name)

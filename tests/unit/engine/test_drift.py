@@ -21,7 +21,7 @@ from whisklab.engine.drift.compare import (
     same,
 )
 from whisklab.engine.drift.look import not_ready
-from whisklab.engine.drift.patches import MERGE, STRATEGIC, patch, patch_kind
+from whisklab.engine.drift.patches import MERGE, STRATEGIC, patch, patch_kind, widened
 from whisklab.engine.objects import Id, objects
 
 COREDNS = Path(__file__).parents[3] / "standins/k3s/server/manifests/coredns.yaml"
@@ -250,3 +250,31 @@ def test_workloads_that_are_not_ready() -> None:
             "status": {"desiredNumberScheduled": 3, "numberReady": 2}}  # fmt: skip
     assert not_ready([web, each]) == ["DaemonSet/each: 2 of 3 are ready"]
     assert str(Entry("name", "x")) == "[x]"
+
+
+def test_an_entry_that_was_given_another_key_takes_its_list_with_it() -> None:
+    web = WANTED[Id("Deployment", "", "web")]
+    found = live(web)
+    container = found["spec"]["template"]["spec"]["containers"][0]
+    container["ports"][0]["containerPort"] = 81
+    container["env"][0]["value"] = "2"
+    found["spec"]["replicas"] = 5
+    seen = widened(web, differences(web, found))
+    assert [each.name for each in seen] == [
+        "spec.replicas",
+        "spec.template.spec.containers[web].env[A].value",
+        "spec.template.spec.containers[web].ports",
+    ]
+    body = patch(web, seen)["spec"]["template"]["spec"]["containers"]
+    assert body == [
+        {
+            "name": "web",
+            "env": [{"name": "A", "value": "1"}],
+            "ports": [{"containerPort": 80, "name": "http"}, {"$patch": "replace"}],
+        }
+    ]
+    after = merged(found, patch(web, seen), keyed=True)
+    assert after["spec"]["template"]["spec"]["containers"][0]["ports"] == [
+        {"containerPort": 80, "name": "http"}
+    ]
+    assert differences(web, after) == []

@@ -8,7 +8,7 @@ from typing import Any
 from whisklab.engine import kube
 from whisklab.engine.drift.compare import Drift
 from whisklab.engine.drift.kinds import Api, Kinds
-from whisklab.engine.drift.patches import patch, patch_kind
+from whisklab.engine.drift.patches import patch, patch_kind, widened
 from whisklab.engine.objects import Id, Object
 from whisklab.errors import WhisklabError
 
@@ -68,15 +68,21 @@ def _put_back(
     marked: Mapping[str, Mapping[str, str]],
     remove: Callable[[Id], None] | None,
 ) -> None:
-    body = patch(each.wanted, each.fields)
-    try:
-        api.call("PATCH", f"{path}/{each.name.name}?fieldManager=whisklab", body,
-                 content_type=patch_kind(each.wanted))  # fmt: skip
-    except kube.Refused as error:
-        if error.status != _INVALID or remove is None:
-            raise
-        remove(each.name)
-        _create(api, path, each.wanted, marked)
+    at = f"{path}/{each.name.name}?fieldManager=whisklab"
+    for fields in (each.fields, widened(each.wanted, each.fields)):
+        body = patch(each.wanted, fields)
+        try:
+            api.call("PATCH", at, body, content_type=patch_kind(each.wanted))
+        except kube.Refused as error:
+            if error.status != _INVALID:
+                raise
+            refused = error
+        else:
+            return
+    if remove is None:
+        raise refused
+    remove(each.name)
+    _create(api, path, each.wanted, marked)
 
 
 def _create(api: Api, path: str, wanted: Object, marked: Mapping[str, Mapping[str, str]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whisklab.engine.drift.compare import KEYS, Entry, Field, custom
+from whisklab.engine.drift.compare import KEYS, Entry, Field, Path, custom, normal
 from whisklab.engine.objects import Object
 
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -23,6 +23,26 @@ def patch(wanted: Object, fields: Iterable[Field]) -> dict[str, Any]:
     for each in fields:
         _put(body, each, keyed=not custom(wanted))
     return body
+
+
+def widened(wanted: Object, fields: Iterable[Field]) -> list[Field]:
+    """Return the fields with whole lists in the place of entries that are missing in them.
+
+    For a list in which an entry was given another key: beside it the wished one cannot be.
+    """
+    known = list(fields)
+    lists = {each.path[:-1] for each in known if isinstance(each.path[-1], Entry)}
+    within = [each for each in known if not any(each.path[: len(at)] == at for at in lists)]
+    return [*within, *(Field(at, None, _at(normal(wanted), at)) for at in sorted(lists, key=str))]
+
+
+def _at(value: Any, path: Path) -> Any:  # noqa: ANN401
+    for step in path:
+        if isinstance(step, Entry):
+            value = next(each for each in value if each.get(step.key) == step.value)
+        else:
+            value = value[step]
+    return value
 
 
 def _put(body: dict[str, Any], field: Field, *, keyed: bool) -> None:
