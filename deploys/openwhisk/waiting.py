@@ -26,6 +26,7 @@ PACKAGES = "install-packages"
 # What the Job controller writes into a Job; a new one must not have it.
 OF_THE_CONTROLLER = ("controller-uid", "job-name")
 POLL, TOLD_EVERY, PODS_TOLD = 1.0, 10.0, 2
+STEADY = 5  # looks: a controller that is ready has yet to hear of its invokers, each second
 
 
 def look(cluster: Cluster, settings: OpenWhiskSettings) -> list[Progress]:
@@ -48,7 +49,7 @@ def _seen(cluster: Cluster, namespace: str) -> Seen:
 
 
 def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
-    """Wait until all stages are reached; Jobs that have failed are made anew first.
+    """Wait until all stages stay reached; Jobs that have failed are made anew first.
 
     Args:
         cluster: it is in.
@@ -60,13 +61,17 @@ def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
     wanted, namespace = stages.stages(settings), settings.namespace
     _again(cluster, settings, wanted)
     start = told = time.monotonic()
-    patience = Patience()
+    patience, well = Patience(), 0
     while True:
         seen = _seen(cluster, namespace)
         found = stages.progress(wanted, settings.release, seen)
         at = stages.blocking(found)
-        if at is None:
+        well = well + 1 if at is None else 0
+        if well == STEADY:
             return
+        if at is None:
+            time.sleep(POLL)
+            continue
         now = time.monotonic()
         pods = cluster.call("GET", f"/api/v1/namespaces/{namespace}/pods")["items"]
         lost = patience.lost(concerned(pods, settings.release, found), now)
