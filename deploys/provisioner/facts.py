@@ -34,8 +34,6 @@ class StaleMounts(FactBase[list[str]]):
     server is another one than before, or away.
     """  # noqa: D205
 
-    momentary = True  # it may wait for a server
-
     @staticmethod
     def default() -> list[str]:
         """None."""

@@ -131,6 +131,7 @@ def test_with_the_master_s_k3s_stopped_the_rest_is_unknown(site: Site) -> None:
     assert known == {("k3s: service | Service k3s", "master")}
     assert {key[0] for key, change in found.items() if change["unknown"]} == {
         "k3s: cluster | All nodes are Ready",
+        "k3s: cluster | What k3s brings itself",
         *(f"labels | Labels and taints of {n}" for n in site.hosts if n != "storage"),
         "provisioner | Release openwhisk-nfs",
         "provisioner | Default storage class",
