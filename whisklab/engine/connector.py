@@ -20,7 +20,7 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import alive, foresight, locks, refusals
+from whisklab.engine import alive, answers, foresight, locks, refusals
 from whisklab.engine.progress import tell
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
@@ -170,14 +170,14 @@ class WhiskSSH(SSHConnector):
         if self._sudo_password and arguments.get("_sudo"):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
         if self._mark:
-            command = _marked(command, self._mark)
+            command = answers.marked(command, self._mark)
         try:
             with self._noticing_loss():
                 ok, output = super().run_shell_command(
                     command, print_output=print_output, print_input=print_input, **arguments
                 )
             if self._mark:
-                output = _behind(output, self._mark)
+                output = answers.behind(output, self._mark)
             if not ok:
                 self._require_connection()
         except alive.Lost as lost:
@@ -196,14 +196,14 @@ class WhiskSSH(SSHConnector):
             command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
             preamble = (arguments.pop("_stdin")[0] + "\n").encode()
         if self._mark:
-            command = _marked(command, self._mark)
+            command = answers.marked(command, self._mark)
         line = make_unix_command_for_host(self.state, self.host, command, **arguments)
         with self._noticing_loss():
             channel = self.transport.open_session()
             channel.exec_command(line.get_raw_value())
             channel.sendall(preamble)
             if self._mark:
-                _skip(channel, self._mark)
+                answers.skip(channel, self._mark)
         return channel
 
     def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
@@ -224,7 +224,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             # The command ended before it had read everything; its exit status says why.
             channel.settimeout(None)
-        stderr = _after(channel.makefile_stderr("rb").read(), self._mark)
+        stderr = answers.after(channel.makefile_stderr("rb").read(), self._mark)
         ok = channel.recv_exit_status() == 0
         if not ok:
             self._require_connection()
@@ -248,7 +248,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             channel.settimeout(None)  # it ended before it had read everything; its code says why
         stdout = channel.makefile("rb").read().decode(errors="replace")
-        stderr = _after(channel.makefile_stderr("rb").read(), self._mark)
+        stderr = answers.after(channel.makefile_stderr("rb").read(), self._mark)
         code = channel.recv_exit_status()
         if code:
             self._require_connection()
@@ -317,36 +317,3 @@ class WhiskSSH(SSHConnector):
         stdin = channel.get("_stdin")
         lines = [] if stdin is None else stdin if isinstance(stdin, list) else [stdin]
         return StringCommand(*bits, inner), {**channel, "_stdin": [password, *lines]}
-
-
-def _marked(command: StringCommand, mark: str) -> StringCommand:
-    """Return a command that prints a mark on stdout and stderr before anything else."""
-    return StringCommand("echo", mark, ";", "echo", mark, ">&2", ";", command)
-
-
-def _behind(output: CommandOutput, mark: str) -> CommandOutput:
-    """Return what was printed behind the marks; all of it where there is none."""
-    lines = list(output)
-    for name in ("stdout", "stderr"):
-        at = [i for i, each in enumerate(lines)
-              if each.buffer_name == name and each.line.endswith(mark)]  # fmt: skip
-        if at:
-            lines = [each for i, each in enumerate(lines) if each.buffer_name != name or i > at[0]]
-    return CommandOutput(lines)
-
-
-def _after(printed: bytes, mark: str | None) -> str:
-    """Return the text behind the mark; all of it where there is none."""
-    text = printed.decode(errors="replace")
-    _, found, rest = text.partition(f"{mark}\n")
-    return rest if found else text
-
-
-def _skip(channel: paramiko.Channel, mark: str) -> None:
-    """Read what a login prints, up to the mark; its own words are few."""
-    seen = b""
-    while not seen.endswith(f"{mark}\n".encode()):
-        more = channel.recv(1)
-        if not more:  # it ended before; its exit code says why
-            return
-        seen += more

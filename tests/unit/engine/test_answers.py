@@ -6,7 +6,7 @@ import pytest
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from whisklab.engine import refusals
-from whisklab.engine.connector import _after, _behind
+from whisklab.engine.answers import after, behind
 
 MARK = "0123456789abcdef"
 
@@ -18,16 +18,16 @@ def lines(name: str, *texts: str) -> list[OutputLine]:
 def test_what_comes_before_the_mark_is_dropped_on_each_stream() -> None:
     out = lines("stdout", "Welcome", f"no newline{MARK}", "answer", MARK)
     err = lines("stderr", "noise", MARK, "error")
-    found = _behind(CommandOutput([out[0], err[0], out[1], err[1], out[2], err[2], out[3]]), MARK)
+    found = behind(CommandOutput([out[0], err[0], out[1], err[1], out[2], err[2], out[3]]), MARK)
     assert found.stdout_lines == ["answer", MARK]  # the answer may hold anything
     assert found.stderr_lines == ["error"]
-    whole = _behind(CommandOutput(lines("stderr", "lost")), MARK)
+    whole = behind(CommandOutput(lines("stderr", "lost")), MARK)
     assert whole.stderr_lines == ["lost"]
 
 
 def test_bytes_behind_the_mark() -> None:
-    assert _after(f"noise{MARK}\nan error\n".encode(), MARK) == "an error\n"
-    assert _after(b"an error\n", MARK) == _after(b"an error\n", None) == "an error\n"
+    assert after(f"noise{MARK}\nan error\n".encode(), MARK) == "an error\n"
+    assert after(b"an error\n", MARK) == after(b"an error\n", None) == "an error\n"
 
 
 @pytest.mark.parametrize(
