@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -18,7 +17,7 @@ from pyinfra.context import ctx_state
 
 from deploys.k3s import render, turns
 from deploys.k3s.status import REMOVAL
-from deploys.k3s.workloads import is_from_before, is_ready
+from deploys.k3s.workloads import Object, is_from_before, is_ready
 from whisklab.engine import kube, services
 from whisklab.engine.environment import current
 from whisklab.engine.helm.records import Cluster
@@ -30,14 +29,14 @@ from whisklab.errors import WhisklabError
 REPORTED_WITHIN = 60.0  # seconds; a kubelet needs a few
 
 
-def not_ready(nodes: Iterable[Any], wanted: list[str]) -> list[str]:
+def not_ready(nodes: Iterable[Object], wanted: list[str]) -> list[str]:
     """Return those of `wanted` that are no node, or whose Ready condition is not True. Pure.
 
     Args:
-        nodes: `V1Node` objects.
+        nodes: as the API has them.
         wanted: node names.
     """
-    return sorted(set(wanted) - {node.metadata.name for node in nodes if is_ready(node)})
+    return sorted(set(wanted) - {node["metadata"]["name"] for node in nodes if is_ready(node)})
 
 
 def missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
@@ -49,11 +48,8 @@ def missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
     return not_ready(_nodes(server, api), wanted)
 
 
-def _nodes(server: Host, api: kube.Endpoint) -> list[Any]:
-    found = kube.ask(
-        server, api, lambda core: core.list_node(_request_timeout=kube.REQUEST_TIMEOUT)
-    )
-    return list(found.items)
+def _nodes(server: Host, api: kube.Endpoint) -> list[Object]:
+    return list(kube.request(server, api, "GET", turns.NODES)["items"])
 
 
 def unreported(server: Host, api: kube.Endpoint, started: Mapping[str, float]) -> list[str]:
@@ -71,7 +67,7 @@ def unreported(server: Host, api: kube.Endpoint, started: Mapping[str, float]) -
     """
     if not started:
         return []
-    pods = kube.request(server, api, "GET", "/api/v1/pods")["items"]
+    pods = kube.request(server, api, "GET", turns.PODS)["items"]
     return sorted({pod["spec"]["nodeName"] for pod in pods if is_from_before(pod, started)})
 
 
@@ -123,7 +119,7 @@ def nodes_ready(
         for name in old:
             because(f"{name} has not reported its pods since it was started")
         if ctx_state.get().current_stage == StateStage.Prepare:
-            for name in sorted({each.metadata.name for each in found} - set(names)):
+            for name in sorted({each["metadata"]["name"] for each in found} - set(names)):
                 tell(f"{host.name}: {name} is in the cluster and not in the inventory: {REMOVAL}")
     if absent or old:
 
@@ -146,7 +142,7 @@ def forgotten(leader: Host, api: kube.Endpoint) -> Generator[FunctionCommand]:
         api: of that server.
     """
     paths = (
-        f"/api/v1/nodes/{host.name}",
+        f"{turns.NODES}/{host.name}",
         f"/api/v1/namespaces/kube-system/secrets/{host.name}.node-password.k3s",
     )
     cluster = Cluster(leader, api)

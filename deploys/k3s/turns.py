@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyinfra.api.host import Host
 
 from deploys.k3s import workloads
-from deploys.k3s.workloads import Workload
+from deploys.k3s.workloads import Object, Workload
 from whisklab.engine import kube, services
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
@@ -18,8 +17,8 @@ from whisklab.errors import WhisklabError
 TOLD_EVERY = 10.0  # seconds
 POLL = 1.0
 STEADY = 5  # looks: the kubelet reports its pods a moment after itself
-GONE, TOO_MANY = 404, 429  # HTTP: it is not there; a disruption budget says not now
-MERGE = {"_content_type": "application/merge-patch+json"}
+TOO_MANY = 429  # HTTP: a disruption budget says not now
+NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
 
 
 def wait(
@@ -114,26 +113,15 @@ class Turn:
         missing = workloads.missing(self._before, self._pods())
         return f"not ready: {', '.join(missing)}" if missing else None
 
-    def _node(self) -> Any:  # noqa: ANN401  a V1Node, None before it has ever joined
-        from kubernetes import client  # noqa: PLC0415  half a second to import
+    def _node(self) -> Object | None:  # None before it has ever joined
+        found: Object | None = kube.get(self.leader, self.api, f"{NODES}/{self.node}")
+        return found
 
-        try:
-            return kube.ask(
-                self.leader, self.api, lambda core: core.read_node(self.node, **_TIMEOUT)
-            )
-        except client.ApiException as error:
-            if error.status != GONE:
-                raise
-            return None
+    def _pods(self) -> list[Object]:
+        return list(kube.request(self.leader, self.api, "GET", PODS)["items"])
 
-    def _pods(self) -> list[Any]:
-        found = kube.ask(
-            self.leader, self.api, lambda core: core.list_pod_for_all_namespaces(**_TIMEOUT)
-        )
-        return list(found.items)
-
-    def _cordon(self, node: Any) -> None:  # noqa: ANN401  a V1Node
-        if not node.spec.unschedulable:  # else it is somebody else's cordon, and stays
+    def _cordon(self, node: Object) -> None:
+        if not node["spec"].get("unschedulable"):  # else it is somebody else's cordon, and stays
             _patch(self.leader, self.api, self.node, cordoned=True)
 
     def _drain(self, host: Host) -> None:
@@ -149,29 +137,25 @@ class Turn:
     def _undrained(self) -> str | None:
         left = workloads.evictable(self.node, self._pods())
         for pod in left:
-            if pod.metadata.deletion_timestamp is None:
+            if "deletionTimestamp" not in pod["metadata"]:
                 _evict(self.leader, self.api, pod)
-        names = sorted(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in left)
+        names = sorted(workloads.full_name(pod) for pod in left)
         return f"on {self.node}: {', '.join(names)}" if names else None
-
-
-_TIMEOUT = {"_request_timeout": kube.REQUEST_TIMEOUT}
 
 
 def cordoned(leader: Host, api: kube.Endpoint) -> list[str]:
     """Return the nodes that we cordoned, and that nobody has uncordoned yet."""
-    nodes = kube.ask(leader, api, lambda core: core.list_node(**_TIMEOUT)).items
-    return [
-        each.metadata.name
-        for each in nodes
-        if workloads.CORDONED in (each.metadata.annotations or {})
-    ]
+    nodes = kube.request(leader, api, "GET", NODES)["items"]
+    return [each["metadata"]["name"] for each in nodes if _is_ours(each)]
+
+
+def _is_ours(node: Object) -> bool:
+    return workloads.CORDONED in (node["metadata"].get("annotations") or {})
 
 
 def uncordon(leader: Host, api: kube.Endpoint, node: str) -> None:
     """End our cordon of a node; somebody else's stays. Idempotent."""
-    found = kube.ask(leader, api, lambda core: core.read_node(node, **_TIMEOUT))
-    if workloads.CORDONED in (found.metadata.annotations or {}):
+    if _is_ours(kube.request(leader, api, "GET", f"{NODES}/{node}")):
         _patch(leader, api, node, cordoned=False)
 
 
@@ -180,17 +164,19 @@ def _patch(leader: Host, api: kube.Endpoint, node: str, *, cordoned: bool) -> No
         "metadata": {"annotations": {workloads.CORDONED: "yes" if cordoned else None}},
         "spec": {"unschedulable": cordoned or None},
     }
-    kube.ask(leader, api, lambda core: core.patch_node(node, body, **MERGE, **_TIMEOUT))
+    kube.request(leader, api, "PATCH", f"{NODES}/{node}", body, content_type=kube.MERGE)
 
 
-def _evict(leader: Host, api: kube.Endpoint, pod: Any) -> None:  # noqa: ANN401  a V1Pod
-    from kubernetes import client  # noqa: PLC0415  half a second to import
-
-    name, namespace = pod.metadata.name, pod.metadata.namespace
-    body = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace))
+def _evict(leader: Host, api: kube.Endpoint, pod: Object) -> None:
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    body = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": namespace},
+    }
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
     try:
-        kube.ask(leader, api, lambda core: core.create_namespaced_pod_eviction(
-            name, namespace, body, **_TIMEOUT))  # fmt: skip
-    except client.ApiException as error:
-        if error.status not in (GONE, TOO_MANY):
-            raise WhisklabError(f"{namespace}/{name} cannot be moved: {error.reason}") from error
+        kube.request(leader, api, "POST", path, body)
+    except kube.Refused as error:
+        if error.status not in (kube.NOT_FOUND, TOO_MANY):
+            raise WhisklabError(f"{namespace}/{name} cannot be moved: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from functools import partial
 from typing import Any
 
 from pyinfra import host
@@ -17,35 +16,25 @@ from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call
 from whisklab.errors import WhisklabError
 
-CONFLICT, NOT_FOUND = 409, 404  # HTTP
+CONFLICT = 409  # HTTP
 ATTEMPTS = 5
 
 
 def _read(server: Host, node: str, api: kube.Endpoint) -> NodeState:
-    from kubernetes.client import ApiException  # noqa: PLC0415  half a second to import
-
-    try:
-        found = kube.ask(
-            server,
-            api,
-            lambda core: core.read_node(node, _request_timeout=kube.REQUEST_TIMEOUT),
-        )
-    except ApiException as error:
-        if error.status == NOT_FOUND:
-            raise kube.Unreachable(f"{node} is not a node of the cluster yet") from error
-        raise WhisklabError(f"the API does not show node {node}: {error.reason}") from error
+    found = kube.get(server, api, _path(node))
+    if found is None:
+        raise kube.Unreachable(f"{node} is not a node of the cluster yet")
+    meta, taints = found["metadata"], found["spec"].get("taints") or []
     return NodeState(
-        labels=found.metadata.labels or {},
-        taints=tuple((t.key, t.value or "", t.effect) for t in found.spec.taints or []),
-        annotations=found.metadata.annotations or {},
-        resource_version=found.metadata.resource_version,
+        labels=meta.get("labels") or {},
+        taints=tuple((each["key"], each.get("value", ""), each["effect"]) for each in taints),
+        annotations=meta.get("annotations") or {},
+        resource_version=meta["resourceVersion"],
     )
 
 
-def _patch_node(node: str, body: Mapping[str, Any], core: Any) -> None:  # noqa: ANN401
-    core.patch_node(
-        node, body, _content_type="application/merge-patch+json",
-        _request_timeout=kube.REQUEST_TIMEOUT)  # fmt: skip
+def _path(node: str) -> str:
+    return f"/api/v1/nodes/{node}"
 
 
 @operation()
@@ -89,17 +78,15 @@ def _apply(
     taints: list[str],
     api: kube.Endpoint,
 ) -> None:
-    from kubernetes.client import ApiException  # noqa: PLC0415
-
     for _ in range(ATTEMPTS):
         body = patch(_read(server, node, api), labels, taints)
         if body is None:
             return
         try:
-            kube.ask(server, api, partial(_patch_node, node, body))
-        except ApiException as error:
+            kube.request(server, api, "PATCH", _path(node), body, content_type=kube.MERGE)
+        except kube.Refused as error:
             if error.status != CONFLICT:
-                raise WhisklabError(f"the API refused labels of {node}: {error.body}") from error
+                raise WhisklabError(f"the API refused labels of {node}: {error}") from error
         else:
             return
     raise WhisklabError(f"node {node} changed {ATTEMPTS} times while it was being labelled")

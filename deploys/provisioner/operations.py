@@ -15,7 +15,6 @@ from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-MERGE = "application/merge-patch+json"
 
 
 @operation()
@@ -40,7 +39,7 @@ def default_class(ours: str, api: kube.Endpoint, *, wanted: bool) -> Generator[F
     def apply(server: Host) -> None:
         for name, notes in _patches(server, api, ours, wanted=wanted).items():
             body = {"metadata": {"annotations": notes}}
-            kube.request(server, api, "PATCH", f"{CLASSES}/{name}", body, content_type=MERGE)
+            kube.request(server, api, "PATCH", f"{CLASSES}/{name}", body, content_type=kube.MERGE)
 
     yield call(apply)
 

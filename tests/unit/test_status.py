@@ -16,6 +16,7 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.status import lines as stage_lines
 from whisklab.cli import status
 from whisklab.cli.main import run
+from whisklab.engine import kube
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Revision, encode
 from whisklab.engine.kube import Endpoint
@@ -86,14 +87,14 @@ def test_the_newest_revision_of_each_release_is_asked_for(monkeypatch: pytest.Mo
     there = [secret("a", "x", 9), secret("a", "x", 10), secret("b", "x", 1)]
     asked: list[str] = []
 
-    def call(_: Cluster, __: str, path: str, **___: Any) -> Any:
+    def request(_: Any, __: Any, ___: str, path: str, *____: Any, **_____: Any) -> Any:
         asked.append(path)
         if path.startswith("/api/v1/secrets?"):
             return {"items": [{"metadata": each["metadata"]} for each in there]}
         paths = {f"/{e['metadata']['namespace']}/secrets/{e['metadata']['name']}": e for e in there}
         return next(each for end, each in paths.items() if path.endswith(end))
 
-    monkeypatch.setattr(Cluster, "call", call)
+    monkeypatch.setattr(kube, "request", request)
     found = Cluster(None, Endpoint("", 0)).releases()  # type: ignore[arg-type]
     assert {key: each.number for key, each in found.items()} == {("a", "x"): 10, ("b", "x"): 1}
     assert len(asked) == 3

@@ -1,4 +1,8 @@
-"""The official Kubernetes client, spoken to through the SSH connection of a host."""
+"""The Kubernetes API of a server, asked through the SSH connection of that host.
+
+One small client, not the official one: that takes a second of processor time to import, and the
+API is JSON over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,8 @@ import base64
 import json
 import ssl
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import urllib3
 import yaml
@@ -21,8 +24,10 @@ from whisklab.engine.remote import run_quietly
 from whisklab.engine.tunnels import require_connection
 from whisklab.errors import WhisklabError
 
-T = TypeVar("T")
-HTTP_OK, HTTP_ERRORS, HTTP_SERVER_ERROR = 200, 400, 500  # the latter two: and above
+HTTP_ERRORS, HTTP_SERVER_ERROR = 400, 500  # and above
+NOT_FOUND = 404
+# Kinds of patches, as content types; RFC 7386, and lists merged by Kubernetes' own keys.
+MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 REQUEST_TIMEOUT = (10.0, 30.0)  # seconds, to connect and to read
 
 
@@ -80,18 +85,7 @@ def parse_kubeconfig(text: str) -> Credentials:
         raise WhisklabError(f"unexpected kubeconfig ({type(error).__name__})") from None
 
 
-_clients: dict[str, Any] = {}
-
-
-def core_api(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401  untyped library
-    """Return a `kubernetes.client.CoreV1Api` for the API server on `host`, one for the run.
-
-    Raises:
-        Unreachable: there is no kubeconfig yet, or nothing answers as ready.
-    """
-    if host.name not in _clients:
-        _clients[host.name] = _connect(host, endpoint)
-    return _clients[host.name]
+_pools: dict[str, urllib3.PoolManager] = {}
 
 
 def request(
@@ -104,7 +98,7 @@ def request(
     content_type: str = "application/json",
     accept: str = "application/json",
 ) -> Any:  # noqa: ANN401  whatever JSON it answers
-    """Return what the API answers to one request, for what the typed client makes long.
+    """Return what the API answers to one request.
 
     Args:
         host: the server.
@@ -116,27 +110,53 @@ def request(
         accept: JSON, or another form, which is returned as text.
 
     Raises:
-        Unreachable: it does not answer.
+        NoCluster: there is no kubeconfig yet.
+        Unreachable: it does not answer, or not as ready at the first request of a run.
         Refused: it answers with an error.
+        Lost: there is no SSH connection to the host any more.
     """
-    pool = core_api(host, endpoint).api_client.rest_client.pool_manager
+    if host.name not in _pools:
+        _pools[host.name] = _connect(host, endpoint)
+    answer = _exchange(
+        host, _pools[host.name], method, _url(endpoint, path),
+        body=None if body is None else json.dumps(body),
+        headers={"Accept": accept, "Content-Type": content_type},
+    )  # fmt: skip
+    text = answer.data.decode(errors="replace")
+    if answer.status >= HTTP_ERRORS:
+        raise Refused(answer.status, _message(text, answer.status))
+    return json.loads(text) if accept.startswith("application/json") else text
+
+
+def get(host: Host, endpoint: Endpoint, path: str) -> Any:  # noqa: ANN401  the JSON of an object
+    """Return an object or a list; None when there is none. Raises as `request`."""
     try:
-        answer = pool.request(
-            method,
-            f"https://127.0.0.1:{endpoint.port}{path}",
-            body=None if body is None else json.dumps(body),
-            headers={"Accept": accept, "Content-Type": content_type},
-            timeout=urllib3.Timeout(*REQUEST_TIMEOUT),
-        )
+        return request(host, endpoint, "GET", path)
+    except Refused as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+def _url(endpoint: Endpoint, path: str) -> str:
+    return f"https://127.0.0.1:{endpoint.port}{path}"
+
+
+def _exchange(
+    host: Host,
+    pool: urllib3.PoolManager,
+    method: str,
+    url: str,
+    **options: Any,  # noqa: ANN401
+) -> urllib3.BaseHTTPResponse:
+    try:
+        answer = pool.request(method, url, timeout=urllib3.Timeout(*REQUEST_TIMEOUT), **options)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
     if answer.status >= HTTP_SERVER_ERROR:
         raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now")
-    text = answer.data.decode(errors="replace")
-    if answer.status >= HTTP_ERRORS:
-        raise Refused(answer.status, _message(text, answer.status))
-    return json.loads(text) if accept.startswith("application/json") else text
+    return answer
 
 
 def _message(text: str, status: int) -> str:
@@ -146,53 +166,19 @@ def _message(text: str, status: int) -> str:
         return text.strip() or f"the Kubernetes API answers {status}"
 
 
-def ask(host: Host, endpoint: Endpoint, question: Callable[[Any], T]) -> T:
-    """Return `question(core_api)`, of an API server that may be restarting.
-
-    Raises:
-        Unreachable: it does not answer, or says that it cannot now.
-        Lost: there is no SSH connection to the host any more.
-        kubernetes.client.ApiException: it answers, and refuses.
-    """
-    from kubernetes import client  # noqa: PLC0415  half a second that most runs need not spend
-
-    try:
-        return question(core_api(host, endpoint))
-    except client.ApiException as error:
-        if error.status and error.status < HTTP_SERVER_ERROR:
-            raise
-        raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now") from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        require_connection(host)
-        raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
-
-
-def _connect(host: Host, endpoint: Endpoint) -> Any:  # noqa: ANN401
-    from kubernetes import client  # noqa: PLC0415
-
+def _connect(host: Host, endpoint: Endpoint) -> urllib3.PoolManager:
     _connect_ssh(host)
     try:
         text = run_quietly(host, StringCommand("cat", QuoteString(endpoint.kubeconfig)))
     except WhisklabError as error:
         require_connection(host)
         raise NoCluster(f"{host.name} has no {endpoint.kubeconfig} yet") from error
-    configuration = client.Configuration()
-    configuration.host = f"https://127.0.0.1:{endpoint.port}"
-    api = client.ApiClient(configuration)
     context = _tls(parse_kubeconfig(text))
     pool = tunnelled(host, "127.0.0.1", endpoint.port, ssl_context=context)
-    api.rest_client.pool_manager = pool
-    core = client.CoreV1Api(api)
-    try:
-        answer = api.call_api(
-            "GET", configuration.host + "/readyz", _request_timeout=REQUEST_TIMEOUT
-        )
-    except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-        require_connection(host)
-        raise Unreachable(f"the Kubernetes API of {host.name} does not answer yet") from error
-    if answer.status != HTTP_OK:
+    # An API that has just begun refuses what it will allow in a moment.
+    if _exchange(host, pool, "GET", _url(endpoint, "/readyz")).status >= HTTP_ERRORS:
         raise Unreachable(f"the Kubernetes API of {host.name} is not ready yet")
-    return core
+    return pool
 
 
 def _connect_ssh(host: Host) -> None:

@@ -28,12 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from kubernetes.client.rest import RESTClientObject
-from pyinfra import host
+from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 
 from whisklab.cli import main
-from whisklab.engine import foresight, locks
+from whisklab.engine import foresight, kube, locks
 from whisklab.engine.connector import WhiskSSH
 
 
@@ -172,17 +171,21 @@ def watch_channels(driver: Driver) -> None:
 
 def watch_api(driver: Driver) -> None:
     """Note each change through the Kubernetes API, and end when the chosen one was answered."""
-    stock: Callable[..., Any] = RESTClientObject.request
+    stock: Callable[..., Any] = kube.request
 
-    def request(self: Any, method: str, url: str, *args: Any, **arguments: Any) -> Any:
-        text = f"{method} {url} {arguments.get('body')}"
-        here = method != "GET" and driver.note(Command(host.name, changes=True, text=text))
-        answer = stock(self, method, url, *args, **arguments)
+    def request(
+        server: Host, api: kube.Endpoint, method: str, path: str, body: object = None, **how: Any
+    ) -> Any:
+        changes = method != "GET" and "dryRun=" not in path
+        here = changes and driver.note(
+            Command(server.name, changes=True, text=f"{method} {path} {body}")
+        )
+        answer = stock(server, api, method, path, body, **how)
         if here:
             driver.end()
         return answer
 
-    _put(RESTClientObject, request=request)
+    _put(kube, request=request)
 
 
 if __name__ == "__main__":

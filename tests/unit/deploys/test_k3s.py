@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,11 +148,9 @@ def test_merging_keeps_what_is_theirs() -> None:
     assert yaml.safe_load(render.merged_kubeconfig("", ours))["current-context"] == "lab"
 
 
-def node(name: str, ready: str) -> SimpleNamespace:
-    condition = SimpleNamespace(type="Ready", status=ready)
-    return SimpleNamespace(
-        metadata=SimpleNamespace(name=name), status=SimpleNamespace(conditions=[condition])
-    )
+def node(name: str, ready: str) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": ready}
+    return {"metadata": {"name": name}, "status": {"conditions": [condition]}}
 
 
 def test_who_is_not_ready() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,27 +14,29 @@ VERSION = "v1.35.4+k3s1"
 
 def pod(name: str, node: str = "w1", kind: str = "ReplicaSet", **more: Any) -> Any:
     """Return a pod; its owner is of a kind ("" for none) and known by the name's first letter."""
-    owner = SimpleNamespace(kind=kind, uid=f"of-{name[0]}", controller=True)
-    condition = SimpleNamespace(type="Ready", status=str(more.get("ready", True)))
-    return SimpleNamespace(
-        metadata=SimpleNamespace(
-            name=name, namespace="default", uid=name, owner_references=[owner] if kind else None,
-            annotations=more.get("annotations"), deletion_timestamp=more.get("deleted"),
-        ),
-        spec=SimpleNamespace(node_name=node),
-        status=SimpleNamespace(phase=more.get("phase", "Running"), conditions=[condition]),
-    )  # fmt: skip
+    meta: dict[str, Any] = {"name": name, "namespace": "default", "uid": name}
+    if kind:
+        meta["ownerReferences"] = [{"kind": kind, "uid": f"of-{name[0]}", "controller": True}]
+    if "annotations" in more:
+        meta["annotations"] = more["annotations"]
+    if "deleted" in more:
+        meta["deletionTimestamp"] = more["deleted"]
+    condition = {"type": "Ready", "status": str(more.get("ready", True))}
+    return {
+        "metadata": meta,
+        "spec": {"nodeName": node},
+        "status": {"phase": more.get("phase", "Running"), "conditions": [condition]},
+    }
 
 
 def node(status: str = "True", at: int | None = 100, version: str = VERSION) -> Any:
     """Return a node whose kubelet reported at `at`."""
-    heartbeat = None if at is None else datetime.fromtimestamp(at, UTC)
-    condition = SimpleNamespace(type="Ready", status=status, last_heartbeat_time=heartbeat)
-    info = SimpleNamespace(kubelet_version=version)
-    return SimpleNamespace(
-        metadata=SimpleNamespace(name="w1"),
-        status=SimpleNamespace(conditions=[condition], node_info=info),
-    )
+    condition: dict[str, Any] = {"type": "Ready", "status": status}
+    if at is not None:
+        heartbeat = datetime.fromtimestamp(at, UTC)
+        condition["lastHeartbeatTime"] = heartbeat.strftime("%Y-%m-%dT%H:%M:%SZ")
+    info = {"kubeletVersion": version}
+    return {"metadata": {"name": "w1"}, "status": {"conditions": [condition], "nodeInfo": info}}
 
 
 def test_a_node_that_has_reported_since_its_restart_has_settled() -> None:
@@ -58,7 +59,7 @@ def test_a_node_that_has_not_settled(found: Any, why: str) -> None:
 
 def test_a_node_without_conditions_is_not_ready() -> None:
     new = node()
-    new.status.conditions = None
+    del new["status"]["conditions"]
     assert unsettled(new, 100, VERSION) == "w1 is not Ready"
 
 
@@ -92,5 +93,5 @@ def test_a_drain_leaves_what_belongs_on_each_node() -> None:
         pod("a1"), pod("b1", kind=""), pod("c1", "w2"), pod("d1", kind="DaemonSet"),
         pod("e1", kind="Node", annotations=mirror), pod("f1", kind="Job", phase="Succeeded"),
     ])  # fmt: skip
-    assert [each.metadata.name for each in moved] == ["a1", "b1"]
+    assert [each["metadata"]["name"] for each in moved] == ["a1", "b1"]
     assert cannot_move(moved) == ["default/b1"]

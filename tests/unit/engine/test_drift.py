@@ -21,7 +21,8 @@ from whisklab.engine.drift.compare import (
     same,
 )
 from whisklab.engine.drift.look import not_ready
-from whisklab.engine.drift.patches import MERGE, STRATEGIC, patch, patch_kind, widened
+from whisklab.engine.drift.patches import patch, patch_kind, widened
+from whisklab.engine.kube import MERGE, STRATEGIC
 from whisklab.engine.objects import Id, objects
 
 COREDNS = Path(__file__).parents[3] / "standins/k3s/server/manifests/coredns.yaml"

@@ -434,7 +434,9 @@ class Api:
         self.wanted, self.there = wanted, True
         self.asked: list[tuple[str, str]] = []
 
-    def call(self, method: str, path: str, body: Any = None, **_: str) -> Any:
+    def request(
+        self, _: Any, __: Any, method: str, path: str, body: Any = None, **_how: str
+    ) -> Any:
         self.asked.append((method, path))
         if not path.startswith(self.path) or not self.there:
             raise kube.Refused(404, "not found")
@@ -465,7 +467,7 @@ def test_a_pod_that_cannot_be_changed_is_made_anew(
 ) -> None:
     api = Api(wanted)
     monkeypatch.setattr(preview, "helm", api.helm)
-    monkeypatch.setattr(Cluster, "call", api.call)
+    monkeypatch.setattr(kube, "request", api.request)
     server: Any = None
     cluster = Cluster(server, kube.Endpoint("", 0))
     latest = revision(manifest=values.text(bare_pod()))

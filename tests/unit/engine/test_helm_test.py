@@ -34,7 +34,7 @@ class Fake:
         self.ran.append(arguments)
         return program.Answer(self.code, "", "Error: pod owdev-tests-smoketest failed\n")
 
-    def call(self, method: str, path: str, **__: Any) -> Any:
+    def request(self, _: Any, __: Any, method: str, path: str, *___: Any, **____: Any) -> Any:
         if path.startswith(f"{POD}/log"):
             return "no action\nanswers\n"
         if path not in self.there:
@@ -44,7 +44,7 @@ class Fake:
 
 def go(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> list[str]:
     monkeypatch.setattr(program, "helm", fake.helm)
-    monkeypatch.setattr(Cluster, "call", fake.call)
+    monkeypatch.setattr(kube, "request", fake.request)
     latest = Revision("s", {"hooks": fake.hooks})
     monkeypatch.setattr(Cluster, "latest", lambda *_: latest)
     return tests.tested(SERVER, kube.Endpoint("", 0), "owdev", "openwhisk")

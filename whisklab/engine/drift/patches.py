@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from whisklab.engine import kube
 from whisklab.engine.drift.compare import KEYS, Entry, Field, Path, custom, normal
 from whisklab.engine.objects import Object
-
-STRATEGIC = "application/strategic-merge-patch+json"
-MERGE = "application/merge-patch+json"
 
 
 def patch_kind(wanted: Object) -> str:
     """Return the content type of the patch for an object; only built-in kinds have keyed lists."""
-    return MERGE if custom(wanted) else STRATEGIC
+    return kube.MERGE if custom(wanted) else kube.STRATEGIC
 
 
 def patch(wanted: Object, fields: Iterable[Field]) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from whisklab.engine.helm.release import Release, Revision, decode, encode
 from whisklab.engine.objects import CLAIM, JOB, POD, STORAGE_CLASS, Id, Object
 from whisklab.errors import WhisklabError
 
-MERGE = "application/merge-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 KEEP = {"helm.sh/resource-policy": "keep"}
 ALL_RECORDS = "/api/v1/secrets?labelSelector=owner%3Dhelm"
@@ -27,7 +25,7 @@ FIXED = {
     POD: "/api/v1/namespaces/{space}/pods/{name}",
     STORAGE_CLASS: "/apis/storage.k8s.io/v1/storageclasses/{name}",  # volumes do not need theirs
 }
-NOT_FOUND, INVALID = 404, 422  # HTTP
+INVALID = 422  # HTTP
 GONE_WITHIN = 120.0  # seconds
 POLL = 0.5
 
@@ -45,12 +43,7 @@ class Cluster:
 
     def get(self, path: str) -> Any:  # noqa: ANN401
         """Return an object or a list; None when there is none."""
-        try:
-            return self.call("GET", path)
-        except kube.Refused as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
+        return kube.get(self.server, self.api, path)
 
     def latest(self, release: Release, status: str | None = None) -> Revision | None:
         """Return the newest revision of a release (of this status), None when it has none.
@@ -88,7 +81,7 @@ class Cluster:
     def write(self, release: Release, revision: Revision) -> None:
         """Put a changed revision in the place of the one it was."""
         path = f"/api/v1/namespaces/{release.namespace}/secrets/{revision.secret}"
-        self.call("PATCH", path, encode(revision), content_type=MERGE)
+        self.call("PATCH", path, encode(revision), content_type=kube.MERGE)
 
     def refuses(self, release: Release, name: Id, before: Object, wanted: Object) -> bool:
         """Tell whether the API refuses to change what is there, because a field is immutable.
@@ -102,12 +95,12 @@ class Cluster:
             before: as it may have been made.
             wanted: as it should be.
         """
-        kind = STRATEGIC if name.kind == POD else MERGE
+        kind = kube.STRATEGIC if name.kind == POD else kube.MERGE
         patch = fixed_patch(name.kind, before, wanted)
         try:
             self.call("PATCH", f"{_path(release, name)}?dryRun=All", patch, content_type=kind)
         except kube.Refused as error:
-            if error.status not in {NOT_FOUND, INVALID}:
+            if error.status not in {kube.NOT_FOUND, INVALID}:
                 raise
             return error.status == INVALID and any(words in str(error) for words in IMMUTABLE)
         return False
@@ -135,7 +128,7 @@ class Cluster:
                 path = _kept(release, name)
                 if self.get(path) is not None:
                     body = {"metadata": {"annotations": KEEP}}
-                    self.call("PATCH", path, body, content_type=MERGE)
+                    self.call("PATCH", path, body, content_type=kube.MERGE)
 
 
 def _kept(release: Release, name: Id) -> str:
