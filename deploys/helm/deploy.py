@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pyinfra import host
 
 from deploys.helm.settings import HelmSettings
 from whisklab.engine import artifacts
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, Catalogue
+from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.machine import Machine, architecture
 
 BINARY = "/usr/local/bin/helm"
@@ -22,7 +20,7 @@ def _program() -> Artifact:
         BadInput: the catalogue does not have it.
     """
     machine = Machine.of(host)
-    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    catalogue = opened(machine.catalogue, machine.mirror)
     return catalogue.artifact("helm", HelmSettings.of(host).version, "helm", architecture(host))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from pyinfra import inventory
 from pyinfra.api.host import Host
@@ -14,7 +13,7 @@ from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine import services, survey, wishes
-from whisklab.engine.catalogue import Artifact, Catalogue
+from whisklab.engine.catalogue import Artifact, Catalogue, opened
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.survey import Question
@@ -77,7 +76,7 @@ def node(machine: Host) -> render.Node:
 def catalogue(machine: Host) -> Catalogue:
     """Return the catalogue of a machine."""
     data = Machine.of(machine)
-    return Catalogue(Path(data.catalogue), data.mirror)
+    return opened(data.catalogue, data.mirror)
 
 
 def version(machine: Host) -> str:

@@ -15,7 +15,7 @@ from deploys.openwhisk.keys import keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import ANY, Artifact, Catalogue
+from whisklab.engine.catalogue import ANY, Artifact, Catalogue, opened
 from whisklab.engine.environment import current
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
@@ -78,7 +78,7 @@ def served(leader: Host) -> dict[str, Artifact]:
 
 def _catalogue(leader: Host) -> Catalogue:
     machine = Machine.of(leader)
-    return Catalogue(Path(machine.catalogue), machine.mirror)
+    return opened(machine.catalogue, machine.mirror)
 
 
 def check(leader: Host, roles: Mapping[str, str | None], files_url: str | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pyinfra import host
 from pyinfra.api.host import Host
 
@@ -11,7 +9,7 @@ from deploys.provisioner import bound, health, operations, render
 from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.catalogue import opened
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
@@ -25,7 +23,7 @@ def _release(server: str | None, path: str | None) -> helm.Release | None:
     server, path = settings.server or server, settings.path or path
     if not server or not path:
         return None
-    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    catalogue = opened(machine.catalogue, machine.mirror)
     return helm.Release(
         name=render.RELEASE,
         chart=helm.chart(render.PRODUCT, settings.version, catalogue),

@@ -10,7 +10,7 @@ from pyinfra import host
 from deploys.releases.settings import ReleaseSettings, UserRelease
 from whisklab.engine import helm
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.catalogue import Catalogue, opened
 from whisklab.engine.helm import values
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
@@ -19,7 +19,7 @@ from whisklab.errors import BadInput
 
 def _wanted() -> Iterator[helm.Release]:
     machine = Machine.of(host)
-    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    catalogue = opened(machine.catalogue, machine.mirror)
     for name, each in ReleaseSettings.of(host).releases.items():
         try:
             yield _release(name, each, catalogue)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from pyinfra import host
 
@@ -12,7 +11,7 @@ from deploys.wsk.facts import Accounts
 from deploys.wsk.settings import WskSettings
 from whisklab.engine import artifacts, files
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, Catalogue
+from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.machine import Machine, architecture
 
 ROOT = "root"
@@ -20,7 +19,7 @@ ROOT = "root"
 
 def _program() -> Artifact:
     machine = Machine.of(host)
-    catalogue = Catalogue(Path(machine.catalogue), machine.mirror)
+    catalogue = opened(machine.catalogue, machine.mirror)
     return catalogue.artifact("wsk", WskSettings.of(host).version, "wsk", architecture(host))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urljoin
@@ -131,7 +132,7 @@ class Catalogue:
 
     def __init__(self, path: Path, mirror: str | None = None) -> None:
         self.path = path
-        self.lock_path = path.with_suffix(".lock.yaml")
+        self.lock_path = _lock_of(path)
         self._mirror = mirror
         raw = _read(path)
         self._products = {name: _parsed(path, Product, value, name) for name, value in raw.items()}
@@ -203,6 +204,32 @@ class Catalogue:
         if key not in self.lock:
             raise BadInput(f"{self.lock_path}: has no checksum of {key}: run `whisklab lock`")
         return self.lock[key].sha256
+
+
+def opened(path: str, mirror: str | None = None) -> Catalogue:
+    """Return the catalogue of a path, read again only when it or its lock has changed.
+
+    Arguments and errors as for `Catalogue`.
+    """
+    file = Path(path)
+    return _opened(file, mirror, _state(file), _state(_lock_of(file)))
+
+
+@lru_cache
+def _opened(path: Path, mirror: str | None, *_states: tuple[int, int] | None) -> Catalogue:
+    return Catalogue(path, mirror)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:  # reading it says why
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock.yaml")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment, foresight, locks
+from whisklab.engine import environment, foresight, locks, speed
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
@@ -89,6 +89,7 @@ def install(models: Iterable[type[Settings]]) -> None:
     _replace_inventory(list(models))
     _refuse_no_hosts()
     _replace_tracebacks()
+    speed.install()
 
 
 def _replace(owner: Any, name: str, value: object) -> None:  # noqa: ANN401  a module or a class

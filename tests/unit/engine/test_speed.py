@@ -1,0 +1,59 @@
+"""What takes pyinfra's place for speed says the same."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyinfra
+import pytest
+from pyinfra.api.util import PYINFRA_INSTALL_DIR, get_operation_order_from_stack
+
+from whisklab.engine import speed
+
+
+def both(state: Any) -> tuple[list[int], list[int]]:
+    return speed.order(state), get_operation_order_from_stack(state)
+
+
+def through(names: list[str], state: Any) -> tuple[list[int], list[int]]:
+    """Call `both` from functions of these files, the first one outermost."""
+    call = both
+    for number, name in enumerate(reversed(names)):
+        text = "\n" * number + "def called(state): return call(state)"
+        space: dict[str, Any] = {"call": call}
+        exec(compile(text, name, "exec"), space)  # noqa: S102  a frame of that name
+        call = space["called"]
+    return call(state)
+
+
+NAMES = ("deploy.py", "deploys/a/deploy.py", f"{PYINFRA_INSTALL_DIR}/api/deploy.py")
+
+
+@pytest.mark.parametrize("is_cli", [True, False])
+@pytest.mark.parametrize("deploy", ["deploy.py", "other.py", None])
+def test_the_order_of_operations_is_pyinfras(
+    monkeypatch: pytest.MonkeyPatch, deploy: str | None, *, is_cli: bool
+) -> None:
+    monkeypatch.setattr(pyinfra, "is_cli", is_cli)
+    state = SimpleNamespace(current_deploy_filename=deploy, current_op_file_number=7)
+    for names in itertools.product(NAMES, repeat=3):
+        ours, theirs = through(list(names), state)
+        assert ours == theirs, names
+
+
+def test_a_catalogue_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    from whisklab.engine.catalogue import opened  # noqa: PLC0415
+
+    path = tmp_path / "catalogue.yaml"
+    entry = "{amd64: {url: https://example.com/a, sha256: " + "a" * 64 + "}}"
+    path.write_text(f"a: {{default: v1, versions: {{v1: {{a: {entry}}}}}}}\n")
+    first = opened(str(path))
+    assert opened(str(path)) is first
+    path.write_text(f"a: {{default: v20, versions: {{v20: {{a: {entry}}}}}}}\n")
+    assert opened(str(path)).version("a", None) == "v20"
+    lock = f"a: {{v20: {{a: {{amd64: {{sha256: {'b' * 64}, from: us}}}}}}}}\n"
+    path.with_suffix(".lock.yaml").write_text(lock)
+    assert opened(str(path)).lock

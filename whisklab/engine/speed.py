@@ -1,0 +1,43 @@
+"""What pyinfra 3.10 does slowly, done with the same result; `hooks.install` puts it in place.
+
+Measured on a run that changes nothing: a quarter of its processor time.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import FrameType
+from typing import Any
+
+import pyinfra
+import pyinfra.api.arguments as api_arguments
+import pyinfra.api.operation as api_operation
+from pyinfra.api.state import State
+from pyinfra.api.util import PYINFRA_INSTALL_DIR
+
+
+def install() -> None:
+    """Replace the slow ones. Idempotent."""
+    owners: list[Any] = [api_operation, api_arguments]  # modules that are changed, for mypy
+    owners[0].get_operation_order_from_stack = order
+    if not hasattr(api_arguments.all_global_arguments, "cache_info"):
+        owners[1].all_global_arguments = cache(api_arguments.all_global_arguments)
+
+
+def order(state: State) -> list[int]:
+    """Return the lines that lead from the deploy file to the operation that is called now.
+
+    As pyinfra's `get_operation_order_from_stack`, which reads each frame's source file for it.
+    """
+    frames: list[tuple[str, int]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        frames.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    frames.reverse()
+    deploy, names = state.current_deploy_filename, [name for name, _ in frames]
+    if deploy:
+        frames = frames[names.index(deploy) :] if deploy in names else []
+    lines = [line for name, line in frames if not name.startswith(PYINFRA_INSTALL_DIR)]
+    return [state.current_op_file_number, *lines] if pyinfra.is_cli else lines
