@@ -7,6 +7,8 @@ from pyinfra.api.command import StringCommand
 
 from whisklab.engine.files import script
 
+_SYSCTLS = "/proc/sys/"
+
 
 class LoadableModules(FactBase[list[str]]):
     """Those of `modules` that this kernel has but has not loaded."""
@@ -19,7 +21,8 @@ class LoadableModules(FactBase[list[str]]):
     def command(self, modules: list[str]) -> StringCommand:
         """Let modprobe say what it would do: nothing when loaded, built in or not there."""
         return script(
-            'for m; do case "$(modprobe -n -v "$m" 2>/dev/null)" in *insmod*) echo "$m";; esac; '
+            'for m; do test -d "/sys/module/$m" && continue; '
+            'case "$(modprobe -n -v "$m" 2>/dev/null)" in *insmod*) echo "$m";; esac; '
             "done", *modules)  # fmt: skip
 
     def process(self, output: list[str]) -> list[str]:
@@ -36,14 +39,14 @@ class SysctlValues(FactBase[dict[str, int]]):
         return {}
 
     def command(self, keys: list[str]) -> StringCommand:
-        """`key=value` lines."""
-        return script(
-            'for k; do f=/proc/sys/$(echo "$k" | tr . /); '
-            'if test -r "$f"; then echo "$k=$(cat "$f")"; fi; done', *keys)  # fmt: skip
+        """`path:value` lines, by one process for all."""
+        paths = (_SYSCTLS + key.replace(".", "/") for key in keys)
+        return script('grep -H -s "" -- "$@" || true', *paths)
 
     def process(self, output: list[str]) -> dict[str, int]:
         """Parse the lines."""
+        pairs = (line.removeprefix(_SYSCTLS).rpartition(":") for line in output)
         try:
-            return {key: int(value) for key, value in (line.split("=", 1) for line in output)}
+            return {path.replace("/", "."): int(value) for path, _, value in pairs}
         except ValueError as error:
             raise FactProcessError(f"unexpected value in /proc/sys: {output}") from error

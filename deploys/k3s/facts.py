@@ -12,6 +12,8 @@ from pyinfra.api.command import StringCommand
 from whisklab.engine.artifacts import DIGEST
 from whisklab.engine.files import script
 
+WITHIN = "30"  # seconds; the first start of k3s unpacks itself
+
 
 class TokenDigest(FactBase[str | None]):
     """SHA-256 of the token that the cluster of a server has, in the short form; None without one.
@@ -146,7 +148,7 @@ class ForeignFiles(FactBase[list[str]]):
 
 
 class OtherVersion(FactBase[str | None]):
-    """The version of the k3s at `path`; None when there is none, or when it is the wanted file.
+    """The version of the k3s at `path`, unless it is the wanted file; None when there is no k3s.
 
     The wanted one is known by its checksum, so the binary, whose start takes a while, is run just
     before an upgrade.
@@ -157,14 +159,15 @@ class OtherVersion(FactBase[str | None]):
     def command(self, path: str, sha256: str) -> StringCommand:
         """Print the first line of `k3s --version` of another file."""
         return script(
-            f'test -x "$1" || exit 0; test "$({DIGEST} "$1")" = "$2" || "$1" --version | head -n 1',
+            f'test -x "$1" || exit 0; test "$({DIGEST} "$1")" = "$2" || '
+            'timeout -s KILL "$3" "$1" --version | head -n 1',
             path,
             sha256,
+            WITHIN,
         )
 
-    def process(self, output: list[str]) -> str:
-        """Take the version from `k3s version VERSION (...)`."""
+    def process(self, output: list[str]) -> str | None:
+        """Take the version from `k3s version VERSION (...)`; another program has none."""
         words = output[0].split()
-        if words[:2] != ["k3s", "version"] or len(words) < 3:  # noqa: PLR2004
-            raise FactProcessError(f"unexpected answer of k3s --version: {output[0]}")
-        return words[2]
+        is_k3s = words[:2] == ["k3s", "version"] and len(words) > 2  # noqa: PLR2004
+        return words[2] if is_k3s else None

@@ -148,7 +148,7 @@ def members() -> Mapping[str, Member]:
     return {name: member for name, member in found.items() if member}
 
 
-def _look(state: State, machine: Host) -> Member | None:
+def _look(_: State, machine: Host) -> Member | None:
     if not is_node(machine):
         return None
     service, binary = node(machine).service, _artifact(machine, "k3s").source.sha256
@@ -159,7 +159,7 @@ def _look(state: State, machine: Host) -> Member | None:
                                    render.HEADER))  # fmt: skip
     wanted = files(machine)
     questions = [unit, other, here, read, *(each.question for each in wanted)]
-    answers = survey.ask(state, machine, questions)
+    answers = survey.ask(machine, questions)
     found = answers.get(unit, services.Service.default())
     about = answers.get(here)
     reasons = services.why_not_running(found, service_wish(machine))

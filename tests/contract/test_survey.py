@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyinfra.api import Config, Inventory, State
+from pyinfra.api import Config, FactBase, FactProcessError, Inventory, State
 from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.context import ctx_state
 
@@ -15,6 +15,7 @@ from whisklab.engine import files, survey, wishes
 from whisklab.engine.survey import Question
 from whisklab.errors import WhisklabError
 
+MARK = "0123456789abcdef"
 ODD = "it's $HOME `x` \\ ü"
 
 
@@ -30,7 +31,7 @@ def with_state(work: Any) -> Any:
 
 def test_each_fact_gets_its_own_answer(tmp_path: Path) -> None:
     there, link = tmp_path / ODD, tmp_path / "link"
-    there.write_text(f"first {survey.MARK}\nsecond\n")
+    there.write_text(f"first {MARK}\nsecond\n")
     link.symlink_to("elsewhere")
     questions = [
         Question(files.Text, (str(there),)),
@@ -38,17 +39,44 @@ def test_each_fact_gets_its_own_answer(tmp_path: Path) -> None:
         Question(files.Text, (str(tmp_path / "nothing"),)),
         Question(files.LinkTarget, (str(link),)),
     ]
-    answers = with_state(lambda state, host: survey.ask(state, host, questions))
+    answers = with_state(lambda _, host: survey.ask(host, questions))
     assert [answers[each] for each in questions] == [
-        f"first {survey.MARK}\nsecond\n", None, "", "elsewhere",
+        f"first {MARK}\nsecond\n", None, "", "elsewhere",
     ]  # fmt: skip
 
 
-def test_a_host_that_cannot_answer_has_said_nothing(tmp_path: Path) -> None:
-    broken = tmp_path / "file"
-    broken.write_text(f"{survey.MARK}\n")  # looks like one answer more
-    questions = [Question(files.Text, (str(broken),))]
-    assert with_state(lambda state, host: survey.ask(state, host, questions)) == {}
+class Odd(FactBase[str]):
+    """The answer of a command that the test gives."""
+
+    def command(self, text: str) -> str:
+        """Run it."""
+        return text
+
+    def process(self, output: list[str]) -> str:
+        """Refuse one answer."""
+        if output == ["garbage"]:
+            raise FactProcessError("unexpected answer: garbage")
+        return "\n".join(output)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("echo garbage", "cannot tell Odd of echo garbage: unexpected answer: garbage"),
+        ("exit 3", "cannot tell Odd of exit 3: the command failed"),
+        ("no-such-program", "the command failed"),
+        ("sh -c 'echo garbage'", "unexpected answer: garbage"),
+        ("if", "the command failed"),  # not even a command
+    ],
+)
+def test_what_is_not_answered_is_said_and_spoils_nothing_else(
+    caplog: pytest.LogCaptureFixture, text: str, said: str
+) -> None:
+    well = [Question(Odd, (each,)) for each in ("echo a", "sh -c 'echo $1; exit' x b || false")]
+    questions = [well[0], Question(Odd, (text,)), well[1]]
+    answers = with_state(lambda _, host: survey.ask(host, questions))
+    assert answers == {well[0]: "a", well[1]: "b"}
+    assert [said in each for each in caplog.messages] == [True]
 
 
 def test_wishes_are_met_or_not(tmp_path: Path) -> None:
@@ -70,7 +98,7 @@ def test_wishes_are_met_or_not(tmp_path: Path) -> None:
         wishes.Link("missing", str(tmp_path / "link"), "/elsewhere"),
     ]
     questions = [each.question for each in [*met, *unmet]]
-    answers = with_state(lambda state, host: survey.ask(state, host, questions))
+    answers = with_state(lambda _, host: survey.ask(host, questions))
     assert wishes.unmet([*met, *unmet], answers) == unmet
     assert wishes.unmet(met, {}) == met  # who says nothing meets nothing
 

@@ -45,18 +45,26 @@ if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
 if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
 chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
 """
+# A path as one name, in $flat, without a process of its own.
+_FLAT = """
+flatten() {
+  flat= rest=$1
+  while test "$rest" != "${rest#*/}"; do flat=$flat${rest%%/*}_ rest=${rest#*/}; done
+  flat=$flat$rest
+}
+"""
 # A shell function with its first call's beginning: append the path. It remembers the digest of a
 # file by inode, size and change time in /run, because it takes half a second for 140 MB.
-DIGEST = """
-digest() {
-  id=$(stat -c "%i.%s.%z" "$1"); memo=/run/whisklab/digests/$(printf %s "$1" | tr / _)
-  if test -f "$memo" && test "$(head -n 1 "$memo")" = "$id"; then sum=$(tail -n 1 "$memo")
-  else
-    sum=$(sha256sum < "$1"); sum=${sum%% *}; mkdir -p /run/whisklab/digests &&
+DIGEST = f"""{_FLAT}
+digest() {{
+  id=$(stat -c "%i.%s.%z" "$1"); flatten "$1"; memo=/run/whisklab/digests/$flat known= sum=
+  if test -f "$memo"; then {{ read -r known; read -r sum; }} < "$memo"; fi
+  if test "$known" != "$id" -o -z "$sum"; then
+    sum=$(sha256sum < "$1"); sum=${{sum%% *}}; mkdir -p /run/whisklab/digests &&
     printf "%s\\n%s\\n" "$id" "$sum" > "$memo"
   fi
   echo "$sum"
-}
+}}
 digest"""
 _one_at_a_time = BoundedSemaphore()
 
@@ -125,8 +133,7 @@ class Digests(FactBase[list[str]]):
         """Print the remembered digest when the file is the same, else compute it."""
         return script(
             f'test -f "$1" || exit 0; {DIGEST} "$1"; '
-            'name=$(printf %s "$1" | tr / _); '
-            'if test -f "$2/$name"; then read -r of archive < "$2/$name"; '
+            'if test -f "$2/$flat"; then read -r of archive < "$2/$flat"; '
             'if test "$of" = "$sum"; then echo "$archive"; fi; fi',
             path,
             UNPACKED,

@@ -50,9 +50,21 @@ class FileState:
     sha256: str | None
 
 
+class Script(StringCommand):
+    """`sh -c TEXT` with `arguments` as $1, $2 ..., so that no value is ever parsed."""
+
+    def __init__(self, text: str, *arguments: str) -> None:
+        self._text, self._arguments = text, tuple(map(QuoteString, arguments))
+        super().__init__("sh", "-c", QuoteString(text), "whisklab", *self._arguments)
+
+    def inline(self) -> StringCommand:
+        """Return the same for a shell that is there, whose arguments and variables it changes."""
+        return StringCommand("set", "--", *self._arguments, "\n", self._text)
+
+
 def script(text: str, *arguments: str) -> StringCommand:
-    """Return `sh -c TEXT` with `arguments` as $1, $2 ..., so that no value is ever parsed."""
-    return StringCommand("sh", "-c", QuoteString(text), "whisklab", *map(QuoteString, arguments))
+    """Return a Script."""
+    return Script(text, *arguments)
 
 
 class Stat(FactBase[FileState | None]):

@@ -16,19 +16,20 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from paramiko import SSHException
 from pyinfra.api import FactBase
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
 
+from whisklab.engine import batch
+from whisklab.engine.batch import as_command
 from whisklab.engine.cache import writing
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
@@ -39,11 +40,6 @@ OURS = ("whisklab.", "deploys.")
 THEIRS = tuple(f"pyinfra.facts.server:{name}" for name in ("Arch", "Hostname", "Which"))
 # These arguments of an operation make its facts those of another user or place.
 _ELSEWHERE = ("_sudo_user", "_su_user", "_doas", "_dzdo", "_chdir", "_env", "_stdin")
-# Two lines around each answer; the empty one before the second ends a line without an end.
-_ASK = (
-    'for each; do echo "$0"; sh -c "$each" 2>/dev/null </dev/null; code=$?; echo; '
-    'echo "$0 $code"; done'
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Asked:
     fact: str
     arguments: str
 
-    def known(self) -> tuple[type[FactBase[Any]], QuoteString] | None:
+    def known(self) -> tuple[type[FactBase[Any]], StringCommand] | None:
         """Return the fact and its command; None for what this program does not have (any more).
 
         Nothing is imported because a file says so.
@@ -65,7 +61,7 @@ class Asked:
         if not (isinstance(fact, type) and issubclass(fact, FactBase) and _is_plain(fact)):
             return None
         try:
-            return fact, QuoteString(StringCommand(fact().command(**json.loads(self.arguments))))
+            return fact, as_command(fact().command(**json.loads(self.arguments)))
         except Exception:  # noqa: BLE001  it takes other arguments now
             return None
 
@@ -141,37 +137,14 @@ def ahead(host: Host, kind: Iterable[str]) -> None:
     session.answers.clear()
     session.since, before = time.time(), _times_forgotten[0]
     known = [(each, found) for each in _read(session.path) if (found := each.known())]
-    lines = _run(host, [command for _, (_, command) in known]) if known else []
+    lines: list[list[str] | None] = []
+    with suppress(WhisklabError):
+        lines = batch.run(host, [command for _, (_, command) in known], sudo=True, within=LASTS)
     for (asked, (fact, _)), answer in zip(known, lines, strict=False):
         if answer is not None and before == _times_forgotten[0]:
             # What is wrong with it, the run says when it asks again.
             with suppress(Exception):
                 session.answers[asked] = fact().process(answer) if answer else fact.default()
-
-
-def _run(host: Host, commands: list[QuoteString]) -> list[list[str] | None]:
-    mark = secrets.token_hex(8)
-    command = StringCommand("sh", "-c", QuoteString(_ASK), mark, *commands)
-    try:
-        ok, output = host.run_shell_command(
-            command, print_output=False, print_input=False, _sudo=True, _timeout=LASTS
-        )
-    except (OSError, EOFError, SSHException):
-        return []
-    return list(parts(output.stdout_lines, mark)) if ok else []
-
-
-def parts(lines: Iterable[str], mark: str) -> Iterator[list[str] | None]:
-    """Yield the lines of each answer, None for a command that failed. Pure."""
-    answer: list[str] = []
-    for line in lines:
-        if line == mark:
-            answer = []
-        elif line.startswith(f"{mark} "):
-            ended = answer[:-1] if answer and answer[-1] == "" else answer
-            yield ended if line == f"{mark} 0" else None
-        else:
-            answer.append(line)
 
 
 def remember(host: Host) -> None:

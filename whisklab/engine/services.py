@@ -89,19 +89,11 @@ class Service(FactBase[ServiceState]):
 
     def command(self, service: str) -> StringCommand:
         """Print the properties, then the record."""
-        return StringCommand(
-            "systemctl",
-            "show",
-            "-p",
-            "ActiveState,UnitFileState,NeedDaemonReload",
-            "--",
-            QuoteString(service),
-            ";",
-            "cat",
-            QuoteString(f"{RECORDS}/{service}.started"),
-            "2>/dev/null",
-            "||",
-            "true",
+        return script(
+            'systemctl show -p ActiveState,UnitFileState,NeedDaemonReload -- "$1"; '
+            'if test -f "$2"; then cat "$2"; fi',
+            service,
+            f"{RECORDS}/{service}.started",
         )
 
     def process(self, output: list[str]) -> ServiceState:

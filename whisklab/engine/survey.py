@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import gevent
 from gevent.lock import BoundedSemaphore, RLock
+from pyinfra import logger
 from pyinfra.api import FactBase, FactProcessError
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.facts import get_fact
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import ctx_state
 
+from whisklab.engine import batch
 from whisklab.errors import WhisklabError
 
 T = TypeVar("T")
-MARK = "=== the next answer ==="
 _turn = BoundedSemaphore()
 _asking = RLock()  # one may ask another
 _answers: dict[str, tuple[State, Hashable, Mapping[str, Any]]] = {}
@@ -86,45 +86,44 @@ class Question:
     fact: type[FactBase[Any]]
     arguments: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Name it as people do."""
+        return f"{self.fact.__name__} of {' '.join(self.arguments)}"
+
     def command(self) -> StringCommand:
         """Return what to run."""
-        return StringCommand(self.fact().command(*self.arguments))
+        return batch.as_command(self.fact().command(*self.arguments))
 
-    def answer(self, lines: list[str]) -> Any:  # noqa: ANN401  each fact has its own type
-        """Parse the answer; none is the fact's default."""
+    def answer(self, lines: list[str] | None) -> Any:  # noqa: ANN401  each fact has its own type
+        """Parse the answer; an empty one is the fact's default, None that of a failed command.
+
+        Raises:
+            FactProcessError: it failed, or the answer cannot be read.
+        """
+        if lines is None:
+            raise FactProcessError("the command failed")
         return self.fact().process(lines) if lines else self.fact.default()
 
 
 Answers = Mapping[Question, Any]
 
 
-class Together(FactBase[Answers]):
-    """Several facts of a host, by one command."""
+def ask(host: Host, questions: Sequence[Question]) -> Answers:
+    """Return the answers of one host, by one command.
 
-    def command(self, questions: tuple[Question, ...]) -> StringCommand:
-        """Run the command of each question, its answer behind a mark."""
-        self._questions = questions
-        each = 'for each; do echo "$0"; sh -c "$each" || exit; done'
-        commands = [QuoteString(question.command()) for question in questions]
-        return StringCommand("sh", "-c", QuoteString(each), QuoteString(MARK), *commands)
-
-    def process(self, output: list[str]) -> Answers:
-        """Give each fact its own lines."""
-        parts: list[list[str]] = []
-        for line in output:
-            if line == MARK:
-                parts.append([])
-            elif parts:
-                parts[-1].append(line)
-        if len(parts) != len(self._questions):
-            raise FactProcessError(f"{len(parts)} answers to {len(self._questions)} questions")
-        pairs = zip(self._questions, parts, strict=True)
-        return {question: question.answer(lines) for question, lines in pairs}
-
-
-def ask(state: State, host: Host, questions: list[Question]) -> Answers:
-    """Return the answers of one host; none when it gave none (pyinfra has said why)."""
-    found = get_fact(
-        state, host, Together, kwargs={"questions": tuple(questions)}, apply_failed_hosts=False
-    )
-    return cast("Answers", found or {})
+    Without an answer are those that the host gave none to, or an unreadable one, which is said as
+    an error of it.
+    """
+    try:
+        commands = [question.command() for question in questions]
+        found = batch.run(host, commands, sudo=bool(host.data.get("_sudo")))
+    except WhisklabError as error:
+        logger.error("%s%s", host.print_prefix, error)
+        return {}
+    answers: dict[Question, Any] = {}
+    for question, lines in zip(questions, found, strict=False):
+        try:
+            answers[question] = question.answer(lines)
+        except FactProcessError as error:
+            logger.error("%scannot tell %s: %s", host.print_prefix, question, error)
+    return answers

@@ -24,6 +24,6 @@ def test_packages() -> None:
 
 
 def test_sysctl() -> None:
-    assert SysctlValues().process(["a.b=1"]) == {"a.b": 1}
+    assert SysctlValues().process(["/proc/sys/a/b:1"]) == {"a.b": 1}
     with pytest.raises(FactProcessError):
-        SysctlValues().process(["a.b=1\t2"])
+        SysctlValues().process(["/proc/sys/a/b:1\t2"])

@@ -16,7 +16,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.state import StateStage
 
 from deploys.k3s import facts
-from whisklab.engine import files, foresight
+from whisklab.engine import batch, files, foresight
 from whisklab.engine.files import script
 
 KIND = ["/somewhere/.secrets/lab"]
@@ -69,7 +69,9 @@ class Machine:
         done = subprocess.run(
             ["sh", "-c", self.sent[-1]], check=False, capture_output=True, text=True
         )
-        return self.ok, SimpleNamespace(stdout_lines=done.stdout.splitlines())
+        return self.ok, SimpleNamespace(
+            stdout_lines=done.stdout.splitlines(), stderr_lines=done.stderr.splitlines()
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -159,8 +161,8 @@ def test_what_fails_or_cannot_be_read_is_asked_again(tmp_path: Path) -> None:
     lost.ok = False
     foresight.ahead(lost, KIND)
     assert foresight.take(lost, asked(lost, Printed, text="fine")) is None
-    assert list(foresight.parts(["m", "said", "", "m 1"], "m")) == [None]
-    assert list(foresight.parts(["m", "cut off"], "m")) == []
+    assert list(batch.parts(["m", "said", "", "m 1"], "m")) == [None]
+    assert list(batch.parts(["m", "cut off"], "m")) == []
 
 
 def test_only_plain_questions_are_asked_ahead() -> None:
