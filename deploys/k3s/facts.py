@@ -9,8 +9,8 @@ import yaml
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.artifacts import DIGEST
 from whisklab.engine.files import script
+from whisklab.engine.placed import DIGEST
 
 WITHIN = "30"  # seconds; the first start of k3s unpacks itself
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
@@ -21,7 +22,7 @@ for each in /etc/exports /etc/exports.d/*.exports; do
 done
 if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
 for path; do
-  if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G' "$path"; fi
+  if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G|%a' "$path"; fi
   there=$path
   until test -e "$there"; do there=$(dirname "$there"); done
   if test -w "$there"; then can=yes; else can=no; fi
@@ -32,6 +33,19 @@ systemctl show -p ActiveState,UnitFileState -- "$service" | sed 's/^/unit /'
 _KINDS = ("ours", "foreign", "now", "at", "disk", "unit")
 
 
+class Place(NamedTuple):
+    """What is at a path: its kind as stat prints it, owner:group, octal mode."""
+
+    kind: str
+    owner: str
+    mode: str
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether everybody may enter and list it."""
+        return int(self.mode, 8) & 0o5 == 0o5  # noqa: PLR2004  r-x for others
+
+
 @dataclass(frozen=True)
 class Server:
     """The state of an NFS server.
@@ -40,7 +54,7 @@ class Server:
         file: the text of our file of exports, empty when there is none.
         foreign: the text of each other file of exports.
         now: what the server exports now, as exportfs keeps it.
-        directories: the kind and the owner of what is at each path, if there is something.
+        directories: what is at each path, if there is something.
         disks: the file system of each path.
         active: whether the service runs.
         enabled: whether it starts with the machine.
@@ -49,7 +63,7 @@ class Server:
     file: str = ""
     foreign: Mapping[str, str] = field(default_factory=dict)
     now: str = ""
-    directories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    directories: Mapping[str, Place] = field(default_factory=dict)
     disks: Mapping[str, Disk] = field(default_factory=dict)
     active: bool = False
     enabled: bool = False
@@ -93,12 +107,12 @@ class ServerState(FactBase[Server]):
         )
 
 
-def _directory(line: str) -> tuple[str, tuple[str, str]]:
+def _directory(line: str) -> tuple[str, Place]:
     try:
-        path, kind, owner = line.rsplit("|", 2)
-    except ValueError as error:
+        path, *about = line.rsplit("|", 3)
+        return path, Place(*about)
+    except (TypeError, ValueError) as error:
         raise FactProcessError(f"unexpected answer of stat: {line}") from error
-    return path, (kind, owner)
 
 
 def _disk(line: str) -> tuple[str, Disk]:

@@ -11,7 +11,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
 from deploys.nfs import disks, render
-from deploys.nfs.facts import Server, ServerState
+from deploys.nfs.facts import Place, Server, ServerState
 from whisklab.engine import looks
 from whisklab.engine.files import write_command, written
 from whisklab.engine.reasons import because, diff_wanted, differs
@@ -45,7 +45,9 @@ def writable(exports: render.Entries) -> Generator[FunctionCommand]:
 
 @operation()
 def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCommand]:
-    """Have the directories that are exported, owned by nobody; what is in them is not touched.
+    """Have the directories that are exported, owned by nobody and open to all who are let in.
+
+    What is in them is not touched.
 
     Args:
         exports: every single export.
@@ -53,15 +55,23 @@ def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCo
     state = _look(exports)
     user, _, group = render.OWNER.partition(":")
     for path in sorted({entry.path for entry in exports}):
-        kind, owner = state.directories.get(path, (None, None))
-        if kind is None:
+        found = state.directories.get(path)
+        if found is None:
             because(f"{path} is not there")
             yield StringCommand("install", "-d", "-o", user, "-g", group, QuoteString(path))
-        elif kind != DIRECTORY:
-            yield fail(f"{path} is to be exported and is a {kind}: move it away")
-        elif owner != render.OWNER and disks.may_be_changed(path, state.disks):
-            because(f"{path} belongs to {owner}, not {render.OWNER}")
-            yield StringCommand("chown", render.OWNER, QuoteString(path))
+        elif found.kind != DIRECTORY:
+            yield fail(f"{path} is to be exported and is a {found.kind}: move it away")
+        elif disks.may_be_changed(path, state.disks):
+            yield from _given(path, found)
+
+
+def _given(path: str, found: Place) -> Generator[StringCommand]:
+    if found.owner != render.OWNER:
+        because(f"{path} belongs to {found.owner}, not {render.OWNER}")
+        yield StringCommand("chown", render.OWNER, QuoteString(path))
+    if not found.open_to_all:
+        because(f"{path} is {found.mode}: only root may look into it")
+        yield StringCommand("chmod", "o+rx", QuoteString(path))
 
 
 @operation()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.api.operation import add_op
@@ -19,9 +20,10 @@ from pyinfra.api.state import StateStage
 
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
-from whisklab.engine import files, packages
-from whisklab.engine.artifacts import UNPACKED, Digests
+from whisklab.engine import artifacts, files, packages
 from whisklab.engine.cache import sha256_of
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.placed import UNPACKED, Placed, PlacedFile
 from whisklab.engine.services import Service
 
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
@@ -139,24 +141,27 @@ def test_block(tmp_path: Path) -> None:
 
 def test_sha256_is_remembered_only_while_the_file_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "big file"
-    assert fact(Digests, path=str(path)) == []
+    assert fact(PlacedFile, path=str(path)) == Placed()
     for content in (b"one", b"two"):
         path.write_bytes(content)
-        assert fact(Digests, path=str(path)) == [sha256_of(path)]
-        assert fact(Digests, path=str(path)) == [sha256_of(path)]
+        for mode in (0o600, 0o755):
+            path.chmod(mode)
+            for _ in range(2):
+                found = Placed((sha256_of(path),), f"{mode:o}", OWNER)
+                assert fact(PlacedFile, path=str(path)) == found
 
 
 def test_a_file_from_an_archive_is_known_by_both_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whisklab.engine.artifacts.UNPACKED", str(tmp_path / "unpacked"))
+    monkeypatch.setattr("whisklab.engine.placed.UNPACKED", str(tmp_path / "unpacked"))
     path, note = tmp_path / "helm", tmp_path / "unpacked" / str(tmp_path / "helm").replace("/", "_")
     path.write_text("helm")
     note.parent.mkdir()
     note.write_text(f"{sha256_of(path)} {'a' * 64}\n")
-    assert fact(Digests, path=str(path)) == [sha256_of(path), "a" * 64]
+    assert fact(PlacedFile, path=str(path)).digests == (sha256_of(path), "a" * 64)
     path.write_text("edited")
-    assert fact(Digests, path=str(path)) == [sha256_of(path)]
+    assert fact(PlacedFile, path=str(path)).digests == (sha256_of(path),)
     assert UNPACKED.startswith("/var/lib/")  # outlives a restart of the host
 
 
@@ -180,3 +185,17 @@ def test_no_parameter_is_a_global_argument_of_pyinfra(operation: Any) -> None:
     from pyinfra.api.arguments import all_argument_meta  # noqa: PLC0415
 
     assert not set(inspect.signature(operation._inner).parameters) & set(all_argument_meta)
+
+
+def test_mode_and_owner_of_an_artifact_are_put_right_without_sending_it(tmp_path: Path) -> None:
+    path = tmp_path / "tool"
+    path.write_text("tool")
+    os.chown(path, 1, 1)
+    path.chmod(0o700)
+    entry = {"amd64": {"url": (tmp_path / "gone").as_uri(), "sha256": sha256_of(path)}}
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text(yaml.safe_dump({"t": {"default": "1", "versions": {"1": {"t": entry}}}}))
+    wish = {"artifact": Catalogue(catalogue).artifact("t", None, "t", "amd64"), "path": str(path)}
+    assert run(artifacts.pushed, **wish)
+    assert (path.stat().st_uid, path.stat().st_mode & 0o7777) == (0, 0o755)
+    assert not run(artifacts.pushed, **wish)

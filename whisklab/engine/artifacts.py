@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlparse
 
 from gevent.lock import BoundedSemaphore
 from pyinfra import logger
-from pyinfra.api import FactBase, FactProcessError, operation
-from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api import operation
+from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine import looks
@@ -25,7 +25,8 @@ from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.downloads import download, wrong_checksum
-from whisklab.engine.files import SHA256_HEX, script
+from whisklab.engine.files import script
+from whisklab.engine.placed import UNPACKED, PlacedFile
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call
 from whisklab.engine.sources import locate
@@ -33,7 +34,6 @@ from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
-UNPACKED = "/var/lib/whisklab/unpacked"  # on a host: which file is of which archive
 COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
 _PUT = """
@@ -45,27 +45,6 @@ if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
 if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
 chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
 """
-# A path as one name, in $flat, without a process of its own.
-_FLAT = """
-flatten() {
-  flat= rest=$1
-  while test "$rest" != "${rest#*/}"; do flat=$flat${rest%%/*}_ rest=${rest#*/}; done
-  flat=$flat$rest
-}
-"""
-# A shell function with its first call's beginning: append the path. It remembers the digest of a
-# file by inode, size and change time in /run, because it takes half a second for 140 MB.
-DIGEST = f"""{_FLAT}
-digest() {{
-  id=$(stat -c "%i.%s.%z" "$1"); flatten "$1"; memo=/run/whisklab/digests/$flat known= sum=
-  if test -f "$memo"; then {{ read -r known; read -r sum; }} < "$memo"; fi
-  if test "$known" != "$id" -o -z "$sum"; then
-    sum=$(sha256sum < "$1"); sum=${{sum%% *}}; mkdir -p /run/whisklab/digests &&
-    printf "%s\\n%s\\n" "$id" "$sum" > "$memo"
-  fi
-  echo "$sum"
-}}
-digest"""
 _one_at_a_time = BoundedSemaphore()
 
 
@@ -117,42 +96,13 @@ def _check(artifact: Artifact, path: Path) -> None:
         )
 
 
-class Digests(FactBase[list[str]]):
-    """What the large file at `path` is known by: its SHA-256 and, if it was taken from an archive
-    and is unchanged since, that archive's. Empty when there is none.
-
-    `push` writes the second down.
-    """  # noqa: D205
-
-    @staticmethod
-    def default() -> list[str]:
-        """No file."""
-        return []
-
-    def command(self, path: str) -> StringCommand:
-        """Print the remembered digest when the file is the same, else compute it."""
-        return script(
-            f'test -f "$1" || exit 0; {DIGEST} "$1"; '
-            'if test -f "$2/$flat"; then read -r of archive < "$2/$flat"; '
-            'if test "$of" = "$sum"; then echo "$archive"; fi; fi',
-            path,
-            UNPACKED,
-        )
-
-    def process(self, output: list[str]) -> list[str]:
-        """One line or two, of 64 hexadecimal digits."""
-        if any(len(line) != SHA256_HEX for line in output):
-            raise FactProcessError(f"unexpected answer of sha256sum: {output[:2]}")
-        return output
-
-
 @operation()
 def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
     """Have the artifact in the laptop's cache if this host lacks it at `path`.
 
     Its own operation, so that a run can fetch everything before it changes any host.
     """
-    if artifact.source.sha256 not in looks.once(Digests, path=path):
+    if not looks.once(PlacedFile, path=path).is_of(artifact.source.sha256):
         because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
@@ -162,17 +112,25 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
 
 
 @operation()
-def pushed(artifact: Artifact, path: str, mode: str = "755") -> Generator[FunctionCommand]:
+def pushed(
+    artifact: Artifact, path: str, mode: str = "755"
+) -> Generator[FunctionCommand | StringCommand]:
     """Have the artifact, or its member, at `path`: uploaded, verified there, then renamed.
 
     So a running binary can be replaced, and a broken upload leaves the old file.
 
     Args:
-        artifact: what to put there.
+        artifact: what to put there; it belongs to root.
         path: absolute; missing directories are made.
         mode: octal.
     """
-    if artifact.source.sha256 not in looks.once(Digests, path=path):
+    found = looks.once(PlacedFile, path=path)
+    if found.is_of(artifact.source.sha256):
+        if why := found.why_not_usable(mode):
+            because(why)
+            yield StringCommand("chown", "0:0", QuoteString(path))
+            yield StringCommand("chmod", mode, QuoteString(path))
+    else:
         because(f"it is not {artifact}")
 
         def push_to_host(target: Host) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from whisklab.engine import artifacts, files
 from whisklab.engine.catalogue import Artifact
+from whisklab.engine.placed import Placed, PlacedFile
 from whisklab.engine.survey import Answers, Question
 
 
@@ -115,12 +116,16 @@ class Pushed:
 
     @property
     def question(self) -> Question:
-        """Its checksum, or that of the archive it came from."""
-        return Question(artifacts.Digests, (self.path,))
+        """Its checksum, or that of the archive it came from; its mode and owner."""
+        return Question(PlacedFile, (self.path,))
 
     def met(self, answer: object) -> bool:
-        """Compare the checksum."""
-        return isinstance(answer, list) and self.artifact.source.sha256 in answer
+        """Compare them."""
+        return (
+            isinstance(answer, Placed)
+            and answer.is_of(self.artifact.source.sha256)
+            and answer.why_not_usable(self.mode) is None
+        )
 
     def have(self) -> None:
         """Push it."""

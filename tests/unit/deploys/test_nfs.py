@@ -14,7 +14,7 @@ from pyinfra.api import FactProcessError
 
 from deploys.nfs import disks, render
 from deploys.nfs.disks import Disk
-from deploys.nfs.facts import Server, ServerState
+from deploys.nfs.facts import Place, Server, ServerState
 from deploys.nfs.render import Entry
 from deploys.nfs.settings import NfsSettings
 
@@ -151,14 +151,14 @@ def test_one_answer_tells_everything() -> None:
     assert ServerState().process(
         [
             "ours # x", "ours /a *(rw)", "foreign /etc/exports /b c(ro)", "foreign /etc/exports ",
-            "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup", "disk /a|yes|5|4096|9|7",
+            "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup|755", "disk /a|yes|5|4096|9|7",
             "unit ActiveState=active", "unit UnitFileState=enabled",
         ]
     ) == Server(
         file="# x\n/a *(rw)\n",
         foreign={"/etc/exports": "/b c(ro)\n\n"},
         now="/a\t*(rw,sync)\n",
-        directories={"/a": ("directory", "nobody:nogroup")},
+        directories={"/a": Place("directory", "nobody:nogroup", "755")},
         disks={"/a": Disk(writable=True, free=20480, inodes=9, free_inodes=7)},
         active=True,
         enabled=True,
