@@ -16,6 +16,7 @@ from cryptography import x509
 
 from openwhisk_standin.calls import Caller
 from openwhisk_standin.cluster import Cluster
+from openwhisk_standin.controller.balancer import Balancer
 from openwhisk_standin.couchdb.query import BadQuery, find
 from openwhisk_standin.jobs.certificates import ensure
 from openwhisk_standin.manifest import Manifest
@@ -241,3 +242,31 @@ def test_a_configuration_of_nginx() -> None:
         Settings.read("server { listen 80; }")
     plain = Settings.read("upstream controllers { server c:8080; }\nserver {\n listen 80;\n}")
     assert (plain.controller, plain.plain, plain.secure) == ("http://c:8080", 80, None)
+
+
+def test_an_invoker_whose_test_was_lost_is_tested_again() -> None:
+    """It ended with the test, or the broker did: nobody will answer that one."""
+    sent: list[dict[str, Any]] = []
+
+    def broker(request: Request) -> Response:
+        sent.append(json.loads(request.body))
+        return as_json({"offset": len(sent)})
+
+    def test_action() -> dict[str, Any]:
+        action = {"limits": {"timeout": 60000, "memory": 128}}
+        return {"activationId": f"test{len(sent)}", "namespace": "whisk.system", "action": action}
+
+    server = Server("127.0.0.1", 0, broker)
+    server.serve_quietly()
+    try:
+        tests = Balancer(Caller(f"http://127.0.0.1:{server.port}"), 0, test_action)
+        for _ in range(2):
+            tests._ping({"invoker": 0, "memory": 512, "started": True})
+            tests._test(0)
+        tests._answer({"activationId": sent[0]["activationId"], "completed": True})
+        assert tests.health() == {"invoker0": "unhealthy"}
+        tests._answer({"activationId": sent[1]["activationId"], "completed": True})
+        assert tests.health() == {"invoker0": "up"}
+        assert tests.in_flight("whisk.system") == 0
+    finally:
+        server.shutdown()

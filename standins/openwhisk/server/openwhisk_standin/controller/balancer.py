@@ -180,10 +180,12 @@ class Balancer:
 
     def _test(self, number: int) -> None:
         message = self._test_action()
+        with self._lock:  # an earlier one may be lost, with its invoker or the broker
+            earlier = [e for e in self._pending.values() if e.test and e.invoker == number]
+        for each in earlier:
+            self._done(each.activation)
         with self._lock:
             self._invokers[number].tested = time.monotonic()
-            if any(each.test and each.invoker == number for each in self._pending.values()):
-                return
             pending = self._expect(message, number, message["action"]["limits"], test=True)
         try:
             self._send(message, pending)
