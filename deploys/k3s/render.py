@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,42 +233,3 @@ def wish(node: Node, settings: K3sSettings, binary_sha256: str) -> dict[str, str
     if node.environment is not None:
         wish[node.environment_path] = digest(node.environment)
     return wish
-
-
-def kubeconfig(text: str, server: str, name: str) -> str:
-    """Return a kubeconfig for the laptop.
-
-    Args:
-        text: k3s's own, with one cluster and one user.
-        server: `host:port` of the API as the laptop reaches it.
-        name: what cluster, user and context are called.
-    """
-    ours = yaml.safe_load(text)
-    cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
-    context = {"cluster": name, "user": name}
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": name, "user": ours["users"][0]["user"]}],
-            "contexts": [{"name": name, "context": context}],
-            "current-context": name,
-        },
-        sort_keys=True,
-    )
-
-
-def merged_kubeconfig(theirs: str, ours: str) -> str:
-    """Return the user's kubeconfig with our cluster, user and context in it.
-
-    Entries of our names are replaced, all others stay; so does their current context.
-    """
-    base: dict[str, Any] = yaml.safe_load(theirs) or {"apiVersion": "v1", "kind": "Config"}
-    added: Mapping[str, Any] = yaml.safe_load(ours)
-    for key in ("clusters", "users", "contexts"):
-        names = {entry["name"] for entry in added[key]}
-        kept = [entry for entry in base.get(key) or [] if entry["name"] not in names]
-        base[key] = kept + added[key]
-    base.setdefault("current-context", added["current-context"])
-    return yaml.safe_dump(base, sort_keys=False)

@@ -141,12 +141,11 @@ def _own_kubeconfig(lab: str) -> None:
     port = next((host.forwards["6443"] for host in known.hosts if "6443" in host.forwards), None)
     if port is None or not file.is_file():
         return
-    from deploys.k3s.render import kubeconfig  # noqa: PLC0415
+    from deploys.k3s.kubeconfig import named  # noqa: PLC0415
     from whisklab.engine.secrets import SecretStore  # noqa: PLC0415
 
-    SecretStore(file.parent).write(
-        file.name, kubeconfig(file.read_text(encoding="utf-8"), f"127.0.0.1:{port}", lab)
-    )
+    text = named(file.read_text(encoding="utf-8"), f"127.0.0.1:{port}", lab)
+    SecretStore(file.parent).write(file.name, text)
 
 
 def _refuse_deploy(lab: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from kubernetes import client, config
 
 from tests.e2e.cluster.site import Site
@@ -162,6 +163,10 @@ def test_the_kubeconfig_is_merged_on_request(site: Site, tmp_path: Path) -> None
     assert current["name"] == "theirs"
     api = config.new_client_from_config(str(own), context=site.name)
     assert client.CoreV1Api(api).list_node(_request_timeout=30).items
+    with site.variables(KUBECONFIG=str(own)):  # the setting is off again
+        assert site.converge() == {("k3s: cluster | Kubeconfig on the laptop", "master")}
+        assert site.converge() == set()
+    assert yaml.safe_load(own.read_text()) == yaml.safe_load(THEIRS)
 
 
 def test_wsk_is_configured_and_put_right_again(site: Site) -> None:

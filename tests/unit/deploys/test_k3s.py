@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploys.k3s import keys, render, rolling
+from deploys.k3s import keys, kubeconfig, render, rolling
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.workloads import is_from_before
@@ -131,21 +131,39 @@ current-context: default
 
 
 def test_the_kubeconfig_is_named_and_readdressed() -> None:
-    ours = yaml.safe_load(render.kubeconfig(K3S_YAML, "127.0.0.1:40000", "lab"))
+    ours = yaml.safe_load(kubeconfig.named(K3S_YAML, "127.0.0.1:40000", "lab"))
     assert ours["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:40000"
     assert ours["contexts"] == [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}]
     assert ours["current-context"] == "lab"
 
 
 def test_merging_keeps_what_is_theirs() -> None:
-    ours = render.kubeconfig(K3S_YAML, "a:1", "lab")
-    theirs = render.kubeconfig(K3S_YAML, "b:2", "prod")
-    merged = yaml.safe_load(render.merged_kubeconfig(theirs, ours))
+    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
+    theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
+    merged = yaml.safe_load(kubeconfig.merged(theirs, ours))
     assert merged["current-context"] == "prod"
     assert [c["name"] for c in merged["clusters"]] == ["prod", "lab"]
-    again = render.merged_kubeconfig(yaml.safe_dump(merged, sort_keys=False), ours)
+    again = kubeconfig.merged(yaml.safe_dump(merged, sort_keys=False), ours)
     assert yaml.safe_load(again) == merged
-    assert yaml.safe_load(render.merged_kubeconfig("", ours))["current-context"] == "lab"
+    assert yaml.safe_load(kubeconfig.merged("", ours))["current-context"] == "lab"
+
+
+def test_what_was_merged_goes_again_and_nothing_else() -> None:
+    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
+    theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
+    assert yaml.safe_load(
+        kubeconfig.unmerged(kubeconfig.merged(theirs, ours), "lab")
+    ) == yaml.safe_load(theirs)
+    alone = yaml.safe_load(kubeconfig.unmerged(kubeconfig.merged("", ours), "lab"))
+    assert alone == {"apiVersion": "v1", "kind": "Config"} | {key: [] for key in kubeconfig.KEYS}
+    shared = yaml.safe_load(kubeconfig.merged(theirs, ours))
+    shared["contexts"].append({"name": "mine", "context": {"cluster": "lab", "user": "prod"}})
+    left = yaml.safe_load(kubeconfig.unmerged(yaml.safe_dump(shared), "lab"))
+    assert [each["name"] for each in left["clusters"]] == ["prod", "lab"]
+    assert [each["name"] for each in left["users"]] == ["prod"]
+    assert [each["name"] for each in left["contexts"]] == ["prod", "mine"]
+    for somebodys in ("", "no: [yaml", ours):  # one of the same name that we did not merge
+        assert kubeconfig.unmerged(somebodys, "lab") == somebodys
 
 
 def node(name: str, ready: str) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""The kubeconfig on the laptop: one of the environment's own, and on request the user's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+from deploys.k3s import render
+from whisklab.engine.environment import current
+from whisklab.engine.reasons import because, unknown_until
+from whisklab.engine.remote import call, run_quietly
+from whisklab.errors import WhisklabError
+
+NAME = "kubeconfig"  # of its file in the secrets store
+KEYS = ("clusters", "users", "contexts")
+# By this extension of a context (kubeconfig(v1) has a place for them) we know what we have merged.
+MARKED = "whisklab.dev"
+MARK = {"name": MARKED, "extension": {"merged": True}}
+
+
+def named(text: str, server: str, name: str) -> str:
+    """Return a kubeconfig for the laptop. Pure.
+
+    Args:
+        text: k3s's own, with one cluster and one user.
+        server: `host:port` of the API as the laptop reaches it.
+        name: what cluster, user and context are called.
+    """
+    ours = yaml.safe_load(text)
+    cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
+    context = {"cluster": name, "user": name}
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": name, "cluster": cluster}],
+            "users": [{"name": name, "user": ours["users"][0]["user"]}],
+            "contexts": [{"name": name, "context": context}],
+            "current-context": name,
+        },
+        sort_keys=True,
+    )
+
+
+def merged(theirs: str, ours: str) -> str:
+    """Return the user's kubeconfig with our cluster, user and context in it. Pure.
+
+    Entries of our names are replaced, all others stay; so does their current context.
+    """
+    base: dict[str, Any] = yaml.safe_load(theirs) or {"apiVersion": "v1", "kind": "Config"}
+    added: Mapping[str, Any] = yaml.safe_load(ours)
+    for each in added["contexts"]:
+        each["context"]["extensions"] = [MARK]
+    for key in KEYS:
+        names = {entry["name"] for entry in added[key]}
+        base[key] = [*_without(base, key, names), *added[key]]
+    base.setdefault("current-context", added["current-context"])
+    return yaml.safe_dump(base, sort_keys=False)
+
+
+def unmerged(theirs: str, name: str) -> str:
+    """Return the user's kubeconfig without what `merged` put there under `name`. Pure.
+
+    As it is, when the context of that name is not ours; a cluster or user that another context
+    names stays.
+    """
+    if MARKED not in theirs:  # which may be no YAML at all
+        return theirs
+    base: dict[str, Any] = yaml.safe_load(theirs) or {}
+    contexts = {each["name"]: each["context"] for each in base.get("contexts") or []}
+    if MARK not in (contexts.pop(name, {}).get("extensions") or []):
+        return theirs
+    for key, part in zip(KEYS, ("cluster", "user"), strict=False):
+        if name not in {each.get(part) for each in contexts.values()}:
+            base[key] = _without(base, key, {name})
+    base["contexts"] = _without(base, "contexts", {name})
+    if base.get("current-context") == name:
+        del base["current-context"]
+    return yaml.safe_dump(base, sort_keys=False)
+
+
+def _without(base: Mapping[str, Any], key: str, names: set[str]) -> list[Any]:
+    return [entry for entry in base.get(key) or [] if entry["name"] not in names]
+
+
+@operation()
+def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
+    """Have the cluster's kubeconfig in the secrets store; yields nothing when it is there.
+
+    Args:
+        server: `host:port` of the API as the laptop reaches it.
+        merge: have it in the user's own kubeconfig, too; else have nothing of ours in that.
+    """
+    environment = current()
+
+    def wish(leader: Host) -> str:
+        text = run_quietly(leader, StringCommand("cat", QuoteString(render.KUBECONFIG)))
+        return named(text, server, environment.name)
+
+    def save(leader: Host) -> None:
+        ours = wish(leader)
+        environment.store.write(NAME, ours)
+        text = _lacking(ours, environment.name, merge=merge)
+        if text is not None:
+            _write(_own(), text)
+
+    try:
+        wanted = wish(host)
+    except WhisklabError:
+        unknown_until("the server runs")
+        yield call(save)
+        return
+    if environment.store.read(NAME) != wanted.strip():
+        because("it is missing, or another cluster's")
+        yield call(save)
+    elif _lacking(wanted, environment.name, merge=merge) is not None:
+        because(f"{_own()} {'has not' if merge else 'still has'} its context {environment.name}")
+        yield call(save)
+
+
+def _lacking(ours: str, name: str, *, merge: bool) -> str | None:
+    """Return what the user's kubeconfig should be, None when it is so."""
+    try:
+        theirs = _own().read_text() if _own().exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        if not merge:
+            return None  # nothing of ours can be in there
+        raise WhisklabError(f"{_own()} cannot be read: {error}: mend it") from error
+    wanted = merged(theirs, ours) if merge else unmerged(theirs, name)
+    return None if wanted == theirs else wanted
+
+
+def _own() -> Path:
+    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(first) if first else Path.home() / ".kube" / "config"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    part.replace(path)
