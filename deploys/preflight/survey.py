@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api.facts import get_fact
@@ -18,6 +18,8 @@ from whisklab.engine.survey import everywhere
 from whisklab.engine.tunnels import Forbidden, open_tunnel
 from whisklab.errors import WhisklabError
 
+ALL_OF = 6  # machines; of more, not each is asked to reach each
+NEXT = 2
 PROBED_PORT = 1  # any will do: sshd refuses before it looks whether somebody listens
 
 
@@ -58,8 +60,29 @@ def survey(state: State) -> Survey:
 
 
 def _peers(host: Host, hosts: Iterable[Host]) -> dict[str, str]:
-    others = sorted((each.name, Machine.of(each).node_address) for each in hosts)
-    return {address: name for name, address in others if name != host.name}
+    machines = {each.name: each for each in hosts}
+    asked = peers(host.name, {name: each.groups for name, each in machines.items()})
+    return {Machine.of(machines[name]).node_address: name for name in asked}
+
+
+def peers(name: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the machines that one is asked to reach: all of a few, some of many. Pure.
+
+    Of many it is the first of each group, and the next ones in the order of names: so each pair of
+    groups is covered, each machine is asked for, and the cost is linear.
+
+    Args:
+        name: of the one that is asked.
+        groups: of all machines, by name.
+    """
+    names = sorted(groups)
+    if len(names) <= ALL_OF:
+        return [each for each in names if each != name]
+    known = sorted({group for own in groups.values() for group in own})
+    firsts = [next(each for each in names if group in groups[each]) for group in known]
+    at = names.index(name)
+    following = [names[(at + step) % len(names)] for step in range(1, NEXT + 1)]
+    return sorted({*firsts, *following} - {name})
 
 
 def _look(state: State, host: Host) -> Look:
