@@ -10,13 +10,14 @@ from pathlib import Path
 from pyinfra import host, logger
 from pyinfra.api.host import Host
 
-from deploys.openwhisk import operations, render, runtimes
+from deploys.openwhisk import fits, operations, render, runtimes
 from deploys.openwhisk.keys import keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import ANY, Artifact, Catalogue, opened
 from whisklab.engine.environment import current
+from whisklab.engine.helm.records import Cluster
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
@@ -193,6 +194,16 @@ def _other_keys(api: Endpoint) -> list[str]:
     return refusals(settings, current().store, keys_of(host, api), found)
 
 
+def _elsewhere(release: helm.Release, api: Endpoint) -> list[str]:
+    try:
+        if Cluster(host, api).latest(release) is not None:
+            return []
+        services = kube.request(host, api, "GET", "/api/v1/services")["items"]
+    except kube.Unreachable:
+        return []
+    return fits.port(OpenWhiskSettings.of(host), services)
+
+
 def adopt(api: Endpoint) -> None:
     """On the leader: take over the keys of the running OpenWhisk, if there is one.
 
@@ -221,6 +232,7 @@ def fetch(site: render.Site, api: Endpoint) -> None:
     release, settings = _release(_place(site), api), OpenWhiskSettings.of(host)
     if settings.enabled:
         possible(name="OpenWhisk keeps its keys", refusals=_other_keys(api))
+        possible(name="OpenWhisk stays where it is", refusals=_elsewhere(release, api))
         kinds = runtimes.lacking(settings.runtimes, kafka_provider=settings.kafka_provider)
         for sentence in kinds:
             logger.warning("%sOpenWhisk: %s", host.print_prefix, sentence)

@@ -12,6 +12,7 @@ from whisklab.errors import WhisklabError
 
 Object = Mapping[str, Any]
 ROLE, INVOKER = "openwhisk-role", "invoker"
+CHART = "openwhisk-"  # begins the label `chart` of all that it makes
 # Suffixes of Kubernetes quantities: powers of 2, then of 10.
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9}
 MEGABYTE = 2**20  # as the chart's "m" means it
@@ -38,7 +39,7 @@ def unfit(settings: OpenWhiskSettings, place: Place, found: Found) -> list[str]:
         *_architectures(settings, found.nodes),
         *_invokers(settings, place, found.nodes),
         *_class(place, found.classes),
-        *_port(settings, found.services),
+        *port(settings, found.services),
     ]
 
 
@@ -83,19 +84,31 @@ def _class(place: Place, classes: Iterable[Object]) -> list[str]:
     ]
 
 
-def _port(settings: OpenWhiskSettings, services: Iterable[Object]) -> list[str]:
+def port(settings: OpenWhiskSettings, services: Iterable[Object]) -> list[str]:
+    """Return who has the port of the API, if it is another service than this release's."""
     ours = (settings.namespace, f"{settings.release}-nginx")
     for each in services:
         name = each["metadata"]["namespace"], each["metadata"]["name"]
         ports = [port.get("nodePort") for port in each["spec"].get("ports") or []]
         if settings.api_port in ports and name != ours:
-            return [
-                (
-                    f"port {settings.api_port} is taken by the service {'/'.join(name)}: choose "
-                    "another openwhisk_api_port"
-                )
-            ]
+            return [_taken(settings.api_port, each)]
     return []
+
+
+def _taken(number: int, service: Object) -> str:
+    meta = service["metadata"]
+    labels = meta.get("labels") or {}
+    if str(labels.get("chart", "")).startswith(CHART) and "release" in labels:
+        return (
+            f"OpenWhisk runs as release {labels['release']} in namespace {meta['namespace']}, and "
+            "openwhisk_release and openwhisk_namespace cannot be changed in place: put them back; "
+            "or export its actions, uninstall it (openwhisk_enabled = False), and import them "
+            "after this one is installed"
+        )
+    return (
+        f"port {number} is taken by the service {meta['namespace']}/{meta['name']}: choose another "
+        "openwhisk_api_port"
+    )
 
 
 def quantity(text: str) -> int:

@@ -278,6 +278,15 @@ LAB = Place("10.0.0.1", "nfs-client")
         (
             fits.Found(
                 [_node("m"), _node("w", **INVOKER)], NFS,
+                [{"metadata": {"namespace": "old", "name": "ow-nginx",
+                               "labels": {"chart": "openwhisk-1.0.1", "release": "ow"}},
+                  "spec": {"ports": [{"nodePort": 31001}]}}],
+            ),
+            ["OpenWhisk runs as release ow in namespace old, and openwhisk_release and"],
+        ),
+        (
+            fits.Found(
+                [_node("m"), _node("w", **INVOKER)], NFS,
                 [{"metadata": {"namespace": "openwhisk", "name": "owdev-nginx"},
                   "spec": {"ports": [{"nodePort": 31001}]}}],
             ),
