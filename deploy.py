@@ -84,7 +84,7 @@ stage("everything is in place")
 for name in host.loop(k3s.turns()):
     stage(f"{name} may change")
     if name == host.name:
-        k3s.change()
+        k3s.change(replaced=[openwhisk.ACTION_PODS])
 stage("the servers run")
 if k3s.joins() and not k3s.is_server():
     k3s.start()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import yaml
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.k3s import operations, packed, render, rolling, token, wanted
+from deploys.k3s import kubeconfig, operations, packed, render, rolling, token, wanted
 from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
@@ -145,21 +147,25 @@ def start(turn: Turn | None = None) -> None:
     )
 
 
-def change() -> None:
+def change(replaced: Iterable[str] = ()) -> None:
     """Change this node in its turn, while all others work.
 
     A new server is started only: its files are there, and nothing runs on it that could suffer.
+
+    Args:
+        replaced: labels of pods that a drain may end though they have no controller.
     """
+    turn = _turn(frozenset(replaced))
     if joins():
-        start(_turn() if len(wanted.servers()) > 1 else None)
+        start(turn if len(wanted.servers()) > 1 else None)
         return
-    _begin()
+    _begin(turn)
     install()
-    start(_turn())
+    start(turn)
 
 
 @capability(CAPABILITY, "turn")
-def _begin() -> None:
+def _begin(turn: Turn) -> None:
     members, order, settings = wanted.members(), turns(), K3sSettings.of(host)
     had_theirs = order[: order.index(host.name)]
     others = [
@@ -169,17 +175,14 @@ def _begin() -> None:
     ]
     # One that is down cannot get worse by its turn, and may be the one whose API is asked.
     names = others if members[host.name].active else []
-    operations.others_ready(
-        name="The others are Ready", names=names, leader=wanted.leader(), api=wanted.api(),
-        within=settings.ready_within,
-    )  # fmt: skip
+    operations.others_ready(name="The others are Ready", names=names, turn=turn)
     if is_server() and settings.cluster_init:
         operations.snapshot(
             name="etcd snapshot", service=wanted.node(host).service, wish=wanted.service_wish(host)
         )
 
 
-def _turn() -> Turn:
+def _turn(replaced: frozenset[str]) -> Turn:
     settings = K3sSettings.of(host)
     # `host` is a proxy for whichever host is at work.
     leader: Host = wanted.leader()
@@ -191,6 +194,7 @@ def _turn() -> Turn:
         version=wanted.version(host),
         within=settings.ready_within,
         drain=settings.drain,
+        replaced=replaced,
     )
 
 
@@ -218,7 +222,7 @@ def ready() -> None:
 
 def _kubeconfig() -> None:
     machine, port = Machine.of(host), wanted.api().port
-    operations.kubeconfig_saved(
+    kubeconfig.saved(
         name="Kubeconfig on the laptop",
         server=machine.api_address or render.url(machine.node_address, port).split("//")[1],
         merge=K3sSettings.of(host).merge_kubeconfig,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Generator, Iterable, Mapping
-from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -19,11 +16,10 @@ from deploys.k3s import render, turns
 from deploys.k3s.status import REMOVAL
 from deploys.k3s.workloads import Object, is_from_before, is_ready
 from whisklab.engine import kube, services
-from whisklab.engine.environment import current
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.progress import tell
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call, fail, run_quietly
+from whisklab.engine.remote import call, fail
 from whisklab.errors import WhisklabError
 
 REPORTED_WITHIN = 60.0  # seconds; a kubelet needs a few
@@ -182,20 +178,17 @@ def uncordoned(api: kube.Endpoint) -> Generator[FunctionCommand]:
 
 
 @operation()
-def others_ready(
-    names: list[str], leader: Host, api: kube.Endpoint, within: float
-) -> Generator[FunctionCommand]:
-    """Begin a turn only while the other nodes are Ready; waits for them, changes nothing.
+def others_ready(names: list[str], turn: turns.Turn) -> Generator[FunctionCommand]:
+    """Begin a turn only while the other nodes are Ready, and if it can be done; changes nothing.
 
     Args:
-        names: of nodes that have had their turn, or need none.
-        leader: the server whose API is asked.
-        api: of that server.
-        within: how long to wait, in seconds.
+        names: of nodes that have had their turn, or need none; they are waited for.
+        turn: of this node.
     """
     if names and ctx_state.get().is_executing:
         try:
-            _wait(host, leader, names, api, within)
+            _wait(host, turn.leader, names, turn.api, turn.within)
+            turn.check()
         except WhisklabError as error:
             yield fail(f"{host.name} was not touched: {error}")
 
@@ -218,56 +211,3 @@ def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
             QuoteString(render.BINARY), "etcd-snapshot", "prune", "--name", render.SNAPSHOT,
             "--snapshot-retention", str(render.SNAPSHOTS),
         )  # fmt: skip
-
-
-@operation()
-def kubeconfig_saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
-    """Have the laptop's kubeconfig in the secrets store; yields nothing when it is there.
-
-    Args:
-        server: `host:port` of the API as the laptop reaches it.
-        merge: also have it in the user's own kubeconfig.
-    """
-    environment = current()
-    store = environment.store
-    try:
-        text = run_quietly(host, StringCommand("cat", QuoteString(render.KUBECONFIG)))
-        wanted = render.kubeconfig(text, server, environment.name)
-    except WhisklabError:
-        wanted = None
-        unknown_until("the server runs")
-
-    def save(leader: Host) -> None:
-        text = run_quietly(leader, StringCommand("cat", QuoteString(render.KUBECONFIG)))
-        ours = render.kubeconfig(text, server, environment.name)
-        store.write("kubeconfig", ours)
-        if merge:
-            _write_own(_own_kubeconfig(), _merged(ours))
-
-    saved = wanted is not None and store.read("kubeconfig") == wanted.strip()
-    if not saved or (merge and wanted and _merged(wanted) != _read(_own_kubeconfig())):
-        if wanted is not None:
-            because("it is missing, or another cluster's")
-        yield call(save)
-
-
-def _own_kubeconfig() -> Path:
-    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return Path(first) if first else Path.home() / ".kube" / "config"
-
-
-def _read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
-
-
-def _merged(ours: str) -> str:
-    return render.merged_kubeconfig(_read(_own_kubeconfig()), ours)
-
-
-def _write_own(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    part.replace(path)

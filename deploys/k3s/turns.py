@@ -67,6 +67,7 @@ class Turn:
         version: what its kubelet must report afterwards.
         within: how long it may take to drain, and to settle, in seconds.
         drain: whether its pods are moved away before.
+        replaced: labels of pods without a controller that may go, see `workloads.cannot_move`.
     """
 
     leader: Host
@@ -76,7 +77,26 @@ class Turn:
     version: str
     within: float
     drain: bool
+    replaced: frozenset[str] = frozenset()
     _before: dict[Workload, int] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Look whether the node can be drained, if that is wanted, before anything is changed.
+
+        Raises:
+            WhisklabError: it cannot, or the API does not answer.
+        """
+        if self.drain:
+            self._require_movable()
+
+    def _require_movable(self) -> None:
+        pods = workloads.evictable(self.node, self._pods())
+        alone = workloads.cannot_move(pods, self.replaced)
+        if alone:
+            raise WhisklabError(
+                f"{self.node} cannot be drained, nobody would start {', '.join(alone)} again: "
+                "delete them, or set k3s_drain = False"
+            )
 
     def begin(self, host: Host) -> None:
         """Remember what works on the node; drain it when that is wanted.
@@ -125,13 +145,11 @@ class Turn:
             _patch(self.leader, self.api, self.node, cordoned=True)
 
     def _drain(self, host: Host) -> None:
-        alone = workloads.cannot_move(workloads.evictable(self.node, self._pods()))
-        if alone:
+        try:
+            self._require_movable()
+        except WhisklabError:
             uncordon(self.leader, self.api, self.node)
-            raise WhisklabError(
-                f"{self.node} cannot be drained, nobody would start {', '.join(alone)} again: "
-                "delete them, or set k3s_drain = False"
-            )
+            raise
         wait(host, self._undrained, self.within, "see what keeps them, such as a disruption budget")
 
     def _undrained(self) -> str | None:

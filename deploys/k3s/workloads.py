@@ -125,6 +125,17 @@ def evictable(node: str, pods: Iterable[Object]) -> list[Object]:
     ]
 
 
-def cannot_move(pods: Iterable[Object]) -> list[str]:
-    """Return `namespace/name` of the pods that nobody would start again elsewhere."""
-    return sorted(full_name(pod) for pod in pods if workload(pod)[0] == "Pod")
+def cannot_move(pods: Iterable[Object], replaced: Iterable[str] = ()) -> list[str]:
+    """Return `namespace/name` of the pods that nobody would start again elsewhere.
+
+    Args:
+        pods: that are to move.
+        replaced: labels of pods that have no controller and are started again all the same, by the
+            program that uses them.
+    """
+    known = set(replaced)
+    return sorted(
+        full_name(pod)
+        for pod in pods
+        if workload(pod)[0] == "Pod" and not known & set(pod["metadata"].get("labels") or {})
+    )

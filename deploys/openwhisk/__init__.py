@@ -5,8 +5,10 @@ from deploys.openwhisk.keys import keys_of
 from deploys.openwhisk.render import Site
 from deploys.openwhisk.status import status
 from deploys.openwhisk.verify import verify
+from deploys.openwhisk.waiting import ACTION_PODS
 
 __all__ = [
+    "ACTION_PODS",
     "Site",
     "adopt",
     "api_host",

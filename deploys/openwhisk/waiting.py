@@ -21,7 +21,7 @@ LISTS = {
     JOB: "/apis/batch/v1/namespaces/{}/jobs",
     CLAIM: "/api/v1/namespaces/{}/persistentvolumeclaims",
 }
-ACTIONS = "user-action-pod"  # the label of the pods that run actions
+ACTION_PODS = "user-action-pod"  # the label of the pods that run actions
 PACKAGES = "install-packages"
 # What the Job controller writes into a Job; a new one must not have it.
 OF_THE_CONTROLLER = ("controller-uid", "job-name")
@@ -152,7 +152,7 @@ def concerned(pods: Sequence[Any], release: str, found: Sequence[Progress]) -> l
     return [
         each
         for each in pods
-        if _labels(each).get("name") in missing or (actions and ACTIONS in _labels(each))
+        if _labels(each).get("name") in missing or (actions and ACTION_PODS in _labels(each))
     ]
 
 
@@ -179,6 +179,6 @@ def blocking_pods(pods: Sequence[Any], name: str, stage: str) -> list[Any]:
     """
     waiting = [each for each in pods if not blocked.ready(each)]
     own = [each for each in waiting if _labels(each).get("name") == name]
-    actions = [each for each in waiting if ACTIONS in _labels(each)]
+    actions = [each for each in waiting if ACTION_PODS in _labels(each)]
     first = [each for each in actions if hopeless(each)] if stage == PACKAGES else []
     return [*first[:1], *own][:PODS_TOLD]

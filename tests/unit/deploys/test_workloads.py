@@ -95,3 +95,6 @@ def test_a_drain_leaves_what_belongs_on_each_node() -> None:
     ])  # fmt: skip
     assert [each["metadata"]["name"] for each in moved] == ["a1", "b1"]
     assert cannot_move(moved) == ["default/b1"]
+    moved[1]["metadata"]["labels"] = {"user-action-pod": "true"}
+    assert cannot_move(moved) == ["default/b1"]
+    assert cannot_move(moved, ["user-action-pod"]) == []  # an invoker starts it anew
