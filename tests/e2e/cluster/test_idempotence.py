@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.e2e import bases
+from tests.e2e.cluster.mutations import Mutation, drawn, left_out, make, mutations, state
 from tests.e2e.cluster.site import Site
 
 COMMANDS_AT_MOST = 10  # with sudo, on one host, for all that is deployed now
+COUNT = 30  # changes of hosts, made all at once
 
 pytestmark = pytest.mark.e2e
 
@@ -29,6 +35,45 @@ def test_a_second_run_and_a_dry_run_change_nothing(site: Site) -> None:
     assert plan
     assert [each["name"] for each in plan if each["hosts_with_change"]] == []
     assert site.snapshots() == before
+
+
+def mended(site: Site, chosen: Sequence[Mutation]) -> None:
+    """Make these changes: a plan names each, one run puts all back and restarts what must."""
+    before, looked = state(site), site.snapshots()
+    make(site, chosen)
+    plan = site.whisklab("plan", site.name, "--json")
+    assert plan.code == 3, plan.output
+    found = json.loads(plan.stdout)
+    assert not found["errors"]
+    named = {(each["host"], each["operation"]) for each in found["changes"]}
+    assert [str(each) for each in chosen if (each.host, each.operation) not in named] == []
+    done = site.whisklab("apply", site.name)
+    assert done.code == 0, done.output
+    assert site.whisklab("plan", site.name).code == 0
+    assert state(site) == before
+    restarted = {(each.host, unit) for each in chosen for unit in each.restarts}
+    for host, after in site.snapshots().items():
+        for unit in ("k3s.service", "k3s-agent.service", "containerd.service"):
+            kept = looked[host].services.get(unit) == after.services.get(unit)
+            assert kept or (host, unit) in restarted, f"{unit} of {host} was restarted"
+
+
+def test_what_is_drawn_of_the_hosts_is_named_and_put_back_at_once(
+    site: Site, record_property: Callable[[str, object], None]
+) -> None:
+    assert left_out(bases.ready("platform").output) == set()
+    seed = int(os.environ.get("SEED") or secrets.randbelow(100000))
+    chosen = drawn(seed, COUNT)
+    said = f"hosts: seed {seed}: {', '.join(map(str, chosen))}"
+    record_property("said", said)
+    print(said)
+    mended(site, chosen)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mutation", mutations(), ids=str)
+def test_each_change_of_a_host_alone(site: Site, mutation: Mutation) -> None:
+    mended(site, [mutation])
 
 
 def test_a_restart_that_never_came_is_made_up_for(site: Site) -> None:

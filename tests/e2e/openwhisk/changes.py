@@ -1,0 +1,172 @@
+"""Each setting of group_data/all.py with another valid value, or why it has none here."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.e2e.cluster.site import REPOSITORY, Site
+
+EVERYTHING = "group_data/all.py"
+AGENTS = "workers"  # whose data the labels are in
+_REGISTRIES = '{"mirrors": {"example.org": {"endpoint": ["http://10.77.0.14"]}}}'
+FURTHER = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: further}\n"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting with another value.
+
+    Attributes:
+        name: of the setting.
+        value: as Python writes it; "" for none.
+        refused: what a plan says, if it refuses the value.
+        why_not: why there is no other value here.
+        group: whose data it is in; "" for the environment's.
+        heavy: it takes minutes, so it is left to `make soak`.
+    """
+
+    name: str
+    value: str = ""
+    refused: str = ""
+    why_not: str = ""
+    group: str = ""
+    heavy: bool = False
+
+    @property
+    def text(self) -> str:
+        """The line of the data."""
+        return f"{self.name} = {self.value}\n"
+
+
+def changes(site: Site) -> list[Change]:
+    """All settings, in the order of group_data/all.py.
+
+    The lab's catalogue has one version of each thing: said, it is another value than None.
+    """
+    catalogue = Path(site.lab["catalogue"])
+    versions = yaml.safe_load(catalogue.read_text())
+    defaults = {product: repr(found["default"]) for product, found in versions.items()}
+    return [
+        Change("_sudo", why_not="the lab's user is not root"),
+        Change("catalogue", f'"{_copied(site, catalogue)}"'),
+        Change("mirror", '"cn"'),
+        Change("http_proxy", '"http://10.77.0.14:3128"', heavy=True),
+        Change("https_proxy", '"http://10.77.0.14:3128"', heavy=True),
+        Change("no_proxy", '[".example.org"]'),
+        Change("forwards", '{"files": "5003:10.77.0.14:8003"}'),
+        Change("preflight_min_cpus", "2"),
+        Change("preflight_min_memory_mb", "1024"),
+        Change("preflight_min_disk_mb", "1024"),
+        Change("preflight_accept", '["firewall"]'),
+        Change("base_packages", '["ca-certificates", "curl", "iptables"]'),
+        Change("base_modules", '["br_netfilter"]'),
+        Change("base_sysctl", '{"net.ipv4.ip_forward": 1}'),
+        Change("base_hosts_entries", "False"),
+        Change("nfs_exports", '[{"path": "/var/nfs/kubedata"}, {"path": "/var/nfs/more"}]'),
+        Change("k3s_version", defaults["k3s"]),
+        Change("k3s_cluster_cidr", '"10.52.0.0/16"', refused="cluster-cidr"),
+        Change("k3s_service_cidr", '"10.53.0.0/16"', refused="service-cidr"),
+        Change("k3s_cluster_init", why_not="a cluster keeps the store that it was made with"),
+        Change("k3s_disable", '["servicelb", "traefik", "metrics-server"]', heavy=True),
+        Change("k3s_https_listen_port", "7443", heavy=True),
+        Change("k3s_tls_san", '["k3s.example.org"]', heavy=True),
+        Change("k3s_server_config", '{"write-kubeconfig-mode": "0640"}', heavy=True),
+        Change("k3s_agent_config", '{"node-label": ["rack=a"]}', heavy=True),
+        Change("k3s_further_keys", '["a-new-key"]'),
+        Change("k3s_registries", _REGISTRIES, heavy=True),
+        Change("k3s_airgap_images", why_not="the hosts have no way out"),
+        Change("k3s_drain", "True"),
+        Change("k3s_foreign_files", '"refuse"'),
+        Change("k3s_ready_within", "240"),
+        Change("k3s_merge_kubeconfig", "True"),
+        Change("node_labels", '{"openwhisk-role": "invoker", "rack": "a"}', group=AGENTS),
+        Change("node_taints", '["dedicated=test:PreferNoSchedule"]', group=AGENTS),
+        Change("drift_ignored", '["Deployment/nothing spec.replicas"]'),
+        Change("helm_version", defaults["helm"]),
+        Change("provisioner_enabled", "False", heavy=True),
+        Change("provisioner_version", defaults["nfs-subdir-external-provisioner"]),
+        Change("provisioner_image", why_not="there is no other image of it here"),
+        Change("provisioner_namespace", '"elsewhere"', refused="provisioner_namespace"),
+        Change("provisioner_server", '"10.77.0.14"'),
+        Change("provisioner_path", '"/var/nfs/kubedata"'),
+        Change("provisioner_mount_options", '["hard"]'),
+        Change("provisioner_storage_class", '"other"', refused="storageClassName"),
+        Change("provisioner_default_class", "True"),
+        Change("provisioner_reclaim_policy", '"Retain"'),
+        Change("provisioner_archive_on_delete", "False"),
+        Change("provisioner_values", '{"labels": {"further": "yes"}}'),
+        Change("provisioner_timeout", "240"),
+        Change("openwhisk_enabled", "False", heavy=True),
+        Change("openwhisk_version", defaults["openwhisk"]),
+        Change("openwhisk_release", '"other"', refused="OpenWhisk runs as release owdev"),
+        Change("openwhisk_namespace", '"other"', refused="OpenWhisk runs as release owdev"),
+        Change("openwhisk_api_host", '"10.77.0.12"', heavy=True),
+        Change("openwhisk_api_port", "31443", heavy=True),
+        Change("openwhisk_storage_class", '"nfs-client"'),
+        Change("openwhisk_image_prefix", why_not="there is no registry in this lab"),
+        Change("openwhisk_kafka_image", why_not="there is no other image of it here"),
+        Change("openwhisk_runtimes", why_not="the stand-in has these images only"),
+        Change("openwhisk_invokers", "2", heavy=True),
+        Change("openwhisk_user_memory_mb", "1024"),
+        Change("openwhisk_action_memory_mb", "128"),
+        Change("openwhisk_action_memory_max_mb", "1024"),
+        Change("openwhisk_invocations_per_minute", "120"),
+        Change("openwhisk_invocations_concurrent", "60"),
+        Change("openwhisk_triggers_per_minute", "120"),
+        Change("openwhisk_alarms", "False", heavy=True),
+        Change("openwhisk_kafka_provider", "False", heavy=True),
+        Change("openwhisk_scheduler", why_not="the stand-in has none"),
+        Change("openwhisk_metrics", why_not="it downloads, and the hosts have no way out"),
+        Change("openwhisk_controller_heap_mb", "512"),
+        Change("openwhisk_invoker_heap_mb", "512"),
+        Change("openwhisk_certificate", why_not="tests/e2e/openwhisk/test_openwhisk_faults.py"),
+        Change("openwhisk_certificate_key", why_not="goes with the certificate"),
+        Change("openwhisk_public_credentials", "False", refused="openwhisk_"),
+        Change("openwhisk_architectures", '["amd64", "arm64"]'),
+        Change("openwhisk_offline", why_not="the hosts have no way out"),
+        Change("openwhisk_sources_url", '"http://10.77.0.14:8003/openwhisk"'),
+        Change("openwhisk_chart_edits", why_not="tests/contract/test_openwhisk_chart.py"),
+        Change("openwhisk_chart_files", f'{{"templates/further.yaml": "{_further(site)}"}}'),
+        Change("openwhisk_values", '{"nothing": {"further": "yes"}}'),
+        Change("openwhisk_timeout", "800"),
+        Change("fileserver_port", "8004", heavy=True),
+        Change("wsk_version", defaults["wsk"]),
+        Change("wsk_api_host", '"10.77.0.12:31001"'),
+        Change("releases", why_not="tests/e2e/cluster/test_releases.py"),
+    ]
+
+
+def _copied(site: Site, catalogue: Path) -> Path:
+    copy = site.directory / "files/copied.yaml"
+    copy.write_text(catalogue.read_text())
+    return copy
+
+
+def _further(site: Site) -> Path:
+    path = site.directory / "files/further.yaml"
+    path.write_text(FURTHER)
+    return path
+
+
+def documented() -> list[str]:
+    """The settings that group_data/all.py has."""
+    tree = ast.parse((REPOSITORY / EVERYTHING).read_text())
+    return [
+        target.id
+        for each in tree.body
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    ]
+
+
+def drawn(everything: Iterable[Change], seed: int, count: int) -> list[Change]:
+    """Settings that a run can take, drawn by a seed."""
+    usable = [each for each in everything if each.value and not each.refused and not each.heavy]
+    return random.Random(seed).sample(usable, count)  # noqa: S311  no secret
