@@ -20,7 +20,7 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import alive, answers, foresight, locks, refusals
+from whisklab.engine import alive, answers, foresight, identity, locks, refusals
 from whisklab.engine.progress import tell
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
@@ -65,6 +65,23 @@ class WhiskSSH(SSHConnector):
         self._disable_nagle()
         alive.watch(self.transport, self._keep_lock)
         self._check_login()
+
+    def make_paramiko_kwargs(self) -> dict[str, Any]:
+        """Return how to log in: a key that needs a passphrase is the agent's to use.
+
+        Raises:
+            ConnectError: the agent does not have it. (Nobody is asked: hosts connect side by side.)
+        """
+        path = self.data["ssh_key"]
+        key = identity.locked(Path(path).expanduser()) if path else None
+        if key is None or self.data["ssh_key_password"]:
+            return super().make_paramiko_kwargs()
+        found = identity.in_agent(key)
+        if found is None:
+            raise ConnectError(refusals.locked_key(path))
+        self.data["ssh_key"] = ""  # else it would be read
+        return {**super().make_paramiko_kwargs(), "pkey": found,
+                "allow_agent": False, "look_for_keys": False}  # fmt: skip
 
     def _disable_nagle(self) -> None:
         # Measured: with Nagle's algorithm on, an exec takes 52 ms instead of 7.

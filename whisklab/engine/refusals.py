@@ -39,6 +39,18 @@ def remedy(
     return f"{host} ({address}) does not answer: {problem}; start it, or leave it out with --limit"
 
 
+def locked_key(path: str) -> str:
+    """Return what is wrong with a key that needs a passphrase. Pure.
+
+    Args:
+        path: of the key.
+    """
+    return (
+        f"the private key {path} needs a passphrase, and no ssh-agent has it unlocked: run "
+        f"`ssh-add {path}` (after `eval $(ssh-agent)`, if there is no agent)"
+    )
+
+
 def no_shell(host: str, user: str, said: Sequence[str]) -> str:
     """Return one sentence on a login that runs no command. Pure.
 

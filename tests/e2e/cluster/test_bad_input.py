@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -269,6 +270,25 @@ def login(trial: Site, user: str, shell: str, sudoers: str) -> None:
 
 
 ALL = "ALL=(ALL) NOPASSWD: ALL"
+
+
+def test_a_key_with_a_passphrase_is_the_agents_to_use(site: Site, tmp_path: Path) -> None:
+    known, key, socket = site.lab["key"], tmp_path / "key", tmp_path / "agent"
+    key.write_bytes(Path(known).read_bytes())
+    key.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", key], check=True)
+    plan = (site.inventory, "--dry", "--data", f"ssh_key={key}")
+    done = site.pyinfra(*plan)
+    assert done.code != 0
+    said = f"the private key {key} needs a passphrase, and no ssh-agent has it unlocked"
+    assert done.output.count(said) == len(site.hosts)
+    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()  # it listens
+        with site.variables(SSH_AUTH_SOCK=str(socket)):
+            assert site.run("ssh-add", "-q", known).code == 0
+            assert site.pyinfra(*plan).code == 0
+        agent.terminate()
 
 
 def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:
