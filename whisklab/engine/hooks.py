@@ -17,6 +17,7 @@ import pyinfra.api.inventory as api_inventory
 import pyinfra.api.operations as api_operations
 import pyinfra.api.state as api_state
 import pyinfra.connectors.ssh as ssh_connector
+import pyinfra.connectors.sshuserclient.client as user_client
 import pyinfra_cli.cli as pyinfra_cli
 import pyinfra_cli.inventory as cli_inventory
 import pyinfra_cli.util as cli_util
@@ -33,7 +34,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment, foresight, locks, speed
+from whisklab.engine import environment, foresight, locks, proxied, speed
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
@@ -99,6 +100,7 @@ def _replace(owner: Any, name: str, value: object) -> None:  # noqa: ANN401  a m
 def _replace_connector() -> None:
     stock: Callable[[], dict[str, Any]] = api_inventory.get_execution_connectors
     _replace(api_inventory, "get_execution_connectors", lambda: {**stock(), "ssh": WhiskSSH})
+    _replace(user_client, "ProxyCommand", proxied.connect)
 
 
 def _never_prompt() -> None:

@@ -291,6 +291,18 @@ def test_a_key_with_a_passphrase_is_the_agents_to_use(site: Site, tmp_path: Path
         agent.terminate()
 
 
+def test_hosts_behind_a_command(site: Site, tmp_path: Path) -> None:
+    """As ssh_config(5) has it: bash is the proxy."""
+    config, through = tmp_path / "config", "exec 3<>/dev/tcp/$0/$1; cat <&3 & cat >&3"
+    config.write_text(f"Host *\n  ProxyCommand bash -c '{through}' %h %p\n")
+    plan = (site.inventory, "--dry", "--data", f"ssh_config_file={config}")
+    assert site.pyinfra(*plan).code == 0
+    config.write_text("Host *\n  ProxyCommand /nonexistent/proxy %h %p\n")
+    done = site.pyinfra(*plan)
+    assert done.code != 0
+    assert done.output.count("does not answer") == len(site.hosts), done.output
+
+
 def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:
     login(trial, "loud", "/bin/bash", ALL)
     trial.root(
