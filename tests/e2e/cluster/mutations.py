@@ -106,7 +106,7 @@ def _node(host: str) -> Iterator[Mutation]:
         ("/usr/local/bin/k3s", "k3s: files | k3s binary"),
         ("/etc/rancher/k3s/config.yaml", "k3s: files | Configuration"),
         (f"/etc/systemd/system/{runs}", "k3s: files | systemd unit"),
-        ("/etc/rancher/k3s/token", "k3s: files | Cluster token"),
+        ("/etc/rancher/k3s/cluster-token", "k3s: files | Cluster token"),
     ):
         yield from _file(_Thing(host, path, operation, runs))
     images = "/var/lib/rancher/k3s/agent/images"
@@ -191,9 +191,9 @@ def make(site: Site, chosen: Iterable[Mutation]) -> None:
     """Make all changes, of all hosts side by side."""
     by_host: dict[str, list[str]] = {}
     for each in chosen:
-        by_host.setdefault(each.host, []).append(each.script)
+        by_host.setdefault(each.host, []).append(f"{{ {each.script}; }} || exit 1")
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda host: site.root(host, "set -e\n" + "\n".join(by_host[host])), by_host))
+        list(pool.map(lambda host: site.root(host, "\n".join(by_host[host])), by_host))
 
 
 _STATE = r"""
