@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping
 
 from pyinfra import host
 from pyinfra.api import operation
-from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
@@ -16,12 +16,19 @@ from deploys.k3s import render, turns
 from deploys.k3s.status import REMOVAL
 from deploys.k3s.workloads import Object, is_from_before, is_ready
 from whisklab.engine import kube, services
+from whisklab.engine.files import script
 from whisklab.engine.helm.records import Cluster
+from whisklab.engine.placed import PlacedFile
 from whisklab.engine.progress import tell
 from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.remote import call, fail
 from whisklab.errors import WhisklabError
 
+_SAVE = """
+k3s=$1 config=$2; test -f "$config" || config=$3
+"$k3s" etcd-snapshot save --config "$config" --name "$4" &&
+"$k3s" etcd-snapshot prune --config "$config" --name "$4" --snapshot-retention "$5"
+"""
 REPORTED_WITHIN = 60.0  # seconds; a kubelet needs a few
 
 
@@ -197,17 +204,21 @@ def others_ready(names: list[str], turn: turns.Turn) -> Generator[FunctionComman
 def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
     """Save etcd before a running server is restarted; keeps the newest SNAPSHOTS of ours.
 
+    With the configuration of the last good start, which the server runs on: that in its place may
+    be what is to be mended. The program in its place may be, too; then there is none to save with.
+
     Args:
         service: the server's unit.
         wish: what it must have started from.
     """
     state = host.get_fact(services.Service, service=service)
     if state.active == "active" and services.why_restart(state, wish):
+        runs = state.started_from.get(render.BINARY, "")
+        if not host.get_fact(PlacedFile, path=render.BINARY).is_of(runs):
+            tell(f"{host.name}: etcd is not saved, {render.BINARY} is not the program that runs")
+            return
         because(f"{service} will be restarted")
-        yield StringCommand(
-            QuoteString(render.BINARY), "etcd-snapshot", "save", "--name", render.SNAPSHOT
+        good = f"{services.LAST_GOOD}/{service}{render.CONFIG}"
+        yield script(
+            _SAVE, render.BINARY, good, render.CONFIG, render.SNAPSHOT, str(render.SNAPSHOTS)
         )
-        yield StringCommand(
-            QuoteString(render.BINARY), "etcd-snapshot", "prune", "--name", render.SNAPSHOT,
-            "--snapshot-retention", str(render.SNAPSHOTS),
-        )  # fmt: skip

@@ -15,7 +15,12 @@ from whisklab.engine.files import script
 
 # Each line with the kind of its answer before it: one command for all that is asked.
 _LOOK = """
-file=$1 service=$2; shift 2
+file=$1 service=$2 mark=$3; shift 3
+empty() {
+  for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    case $each in */lost+found) ;; *) if test -e "$each" -o -L "$each"; then return 1; fi;; esac
+  done
+}
 sed 's/^/ours /' "$file" 2>/dev/null
 for each in /etc/exports /etc/exports.d/*.exports; do
   if test "$each" != "$file" -a -f "$each"; then sed "s|^|foreign $each |" "$each"; fi
@@ -23,6 +28,8 @@ done
 if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
 for path; do
   if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G|%a' "$path"; fi
+  if test -e "$path/$mark"; then echo "marked $path"
+  elif ! test -e "$path" || { test -d "$path" && empty "$path"; }; then echo "fresh $path"; fi
   there=$path
   until test -e "$there"; do there=$(dirname "$there"); done
   if test -w "$there"; then can=yes; else can=no; fi
@@ -30,7 +37,7 @@ for path; do
 done
 systemctl show -p ActiveState,UnitFileState -- "$service" | sed 's/^/unit /'
 """
-_KINDS = ("ours", "foreign", "now", "at", "disk", "unit")
+_KINDS = ("ours", "foreign", "now", "at", "marked", "fresh", "disk", "unit")
 
 
 class Place(NamedTuple):
@@ -55,6 +62,8 @@ class Server:
         foreign: the text of each other file of exports.
         now: what the server exports now, as exportfs keeps it.
         directories: what is at each path, if there is something.
+        marked: paths that are exported under an id of their own.
+        fresh: paths with nothing in them.
         disks: the file system of each path.
         active: whether the service runs.
         enabled: whether it starts with the machine.
@@ -64,6 +73,8 @@ class Server:
     foreign: Mapping[str, str] = field(default_factory=dict)
     now: str = ""
     directories: Mapping[str, Place] = field(default_factory=dict)
+    marked: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
     disks: Mapping[str, Disk] = field(default_factory=dict)
     active: bool = False
     enabled: bool = False
@@ -79,7 +90,7 @@ class ServerState(FactBase[Server]):
 
     def command(self, paths: list[str]) -> StringCommand:
         """One command, whatever is installed."""
-        return script(_LOOK, render.FILE, render.SERVICE, *paths)
+        return script(_LOOK, render.FILE, render.SERVICE, render.MARK, *paths)
 
     def process(self, output: list[str]) -> Server:
         """Sort the lines by their kind."""
@@ -101,6 +112,8 @@ class ServerState(FactBase[Server]):
             foreign=foreign,
             now="".join(f"{line}\n" for line in texts["now"]),
             directories=dict(map(_directory, texts["at"])),
+            marked=tuple(texts["marked"]),
+            fresh=tuple(texts["fresh"]),
             disks=dict(map(_disk, texts["disk"])),
             active=unit["ActiveState"] == "active",
             enabled=unit.get("UnitFileState") == "enabled",

@@ -13,7 +13,7 @@ from pyinfra.context import ctx_state
 from deploys.nfs import disks, render
 from deploys.nfs.facts import Place, Server, ServerState
 from whisklab.engine import looks
-from whisklab.engine.files import write_command, written
+from whisklab.engine.files import script, write_command, written
 from whisklab.engine.reasons import because, diff_wanted, differs
 from whisklab.engine.remote import fail
 
@@ -54,6 +54,7 @@ def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCo
     """
     state = _look(exports)
     user, _, group = render.OWNER.partition(":")
+    marks = _to_mark(exports, state)
     for path in sorted({entry.path for entry in exports}):
         found = state.directories.get(path)
         if found is None:
@@ -63,6 +64,15 @@ def directories(exports: render.Entries) -> Generator[StringCommand | FunctionCo
             yield fail(f"{path} is to be exported and is a {found.kind}: move it away")
         elif disks.may_be_changed(path, state.disks):
             yield from _given(path, found)
+        if path in marks:
+            because(f"{path} gets a file system id of its own")
+            yield script('umask 022; : > "$1"', f"{path}/{render.MARK}")
+
+
+def _to_mark(exports: render.Entries, state: Server) -> set[str]:
+    known = (state.file, state.now, *state.foreign.values())
+    fresh = [path for path in state.fresh if disks.may_be_changed(path, state.disks)]
+    return render.to_mark(exports, fresh, (each for text in known for each in render.parse(text)))
 
 
 def _given(path: str, found: Place) -> Generator[StringCommand]:
@@ -85,6 +95,8 @@ def exported(exports: render.Entries) -> Generator[StringCommand | FunctionComma
         exports: every single export.
     """
     state = _look(exports)
+    # In a plan they are not marked yet.
+    exports = render.identified(exports, {*state.marked, *_to_mark(exports, state)})
     before, now = render.parse(state.file), render.parse(state.now)
     foreign = {file: render.parse(text) for file, text in state.foreign.items()}
     if sentences := render.conflicts(exports, foreign):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploys.nfs.settings import CLUSTER, PAIRS, Export
@@ -11,6 +12,9 @@ SERVICE = "nfs-server"
 # A file of our own: lines that somebody else has in /etc/exports are not even read to be changed.
 FILE = "/etc/exports.d/whisklab.exports"
 OWNER = "nobody:nogroup"
+# In a directory that is exported under an id of its own. It lies with the data, so that a copy of
+# them is exported as they were.
+MARK = ".whisklab-fsid"
 OPEN_PORTS = {"2049/tcp": "NFS", "111/tcp": "NFS version 3"}
 HEADER = "# Written by whisklab (deploys/nfs); changes are undone by the next run."
 # What etab says although nobody has said it, of the options with a value.
@@ -50,6 +54,44 @@ def exports(wish: Iterable[Export], cluster: Sequence[str]) -> dict[Entry, tuple
         for word in export.clients
         for client in (cluster if word == CLUSTER else [word])
     }
+
+
+def fsid(path: str) -> str:
+    """Return the id that a file system is exported under, the same for a path for ever."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"nfs://{path}"))
+
+
+def identified(wish: Entries, marked: Collection[str]) -> dict[Entry, tuple[str, ...]]:
+    """Return the exports with a file system id of their own, those of `marked` paths.
+
+    What mounts hold on to is this id, else one of the disk's: then a server whose data were put on
+    another disk has mounts of a moment before as stale handles.
+    """
+    return {
+        entry: (*options, f"fsid={fsid(entry.path)}")
+        if entry.path in marked and not _has_fsid(options)
+        else options
+        for entry, options in wish.items()
+    }
+
+
+def to_mark(wish: Entries, fresh: Collection[str], known: Iterable[Entry]) -> set[str]:
+    """Return the paths that get a file system id: new or empty, exported for the first time.
+
+    An export that somebody may have mounted keeps the id that it has.
+
+    Args:
+        wish: every single export.
+        fresh: paths where there is nothing, or an empty directory.
+        known: what is exported, or was.
+    """
+    exported = {entry.path for entry in known}
+    own = {entry.path for entry, options in wish.items() if _has_fsid(options)}
+    return set(fresh) - exported - own
+
+
+def _has_fsid(options: Iterable[str]) -> bool:
+    return any(option.startswith("fsid=") for option in options)
 
 
 def exports_file(entries: Entries) -> str:

@@ -14,6 +14,7 @@ from tests.e2e.cluster.site import Site
 NODES = {"master": "k3s", "worker1": "k3s-agent", "worker2": "k3s-agent"}
 STORAGE = "storage"
 EXPORT = "/var/nfs/kubedata"
+REMOVED = "removed"
 # What the deploy changes and hosts do not keep: the laptop's cache and secrets, and the cluster's
 # objects, which have mutations of their own.
 ELSEWHERE = re.compile(r"[\w-]+: (.*: fetch \||Secrets on the laptop|k3s: cluster \||labels \||"
@@ -70,9 +71,9 @@ def _file(thing: _Thing) -> Iterator[Mutation]:
     yield thing.changed("of another owner", f"chown 1:1 {path}", content=False)
 
 
-def _packages(host: str, operation: str, name: str) -> Mutation:
+def _package(host: str, operation: str, name: str, thing: str = "") -> Mutation:
     script = f"dpkg --force-depends -r {name} >/dev/null 2>&1"
-    return Mutation(host, name, "removed", operation, script)
+    return Mutation(host, thing or name, REMOVED, operation, script)
 
 
 def _unit(host: str, unit: str, operation: str) -> Iterator[Mutation]:
@@ -87,7 +88,7 @@ def _base(host: str) -> Iterator[Mutation]:
     yield Mutation(host, "/etc/hosts", "without a machine", entries, gone)
     gone = "sed -i '/# BEGIN whisklab/,/# END whisklab/d' /etc/hosts"
     yield Mutation(host, "/etc/hosts", "without our block", entries, gone)
-    yield _packages(host, "base | Packages", "jq")
+    yield _package(host, "base | Packages", "jq")
     yield from _file(_Thing(host, "/etc/modules-load.d/whisklab.conf",
                             "base | Kernel modules at each start"))  # fmt: skip
     yield from _file(_Thing(host, "/etc/sysctl.d/90-whisklab.conf",
@@ -101,7 +102,7 @@ def _base(host: str) -> Iterator[Mutation]:
 def _node(host: str) -> Iterator[Mutation]:
     unit = NODES[host]
     runs = f"{unit}.service"
-    yield _packages(host, "nfs | Packages", "nfs-common")
+    yield _package(host, "nfs | Packages", "nfs-common")
     for path, operation in (
         ("/usr/local/bin/k3s", "k3s: files | k3s binary"),
         ("/etc/rancher/k3s/config.yaml", "k3s: files | Configuration"),
@@ -138,7 +139,7 @@ def _master() -> Iterator[Mutation]:
 def _storage() -> Iterator[Mutation]:
     exports, directory = "nfs | Exports", "nfs | Export directories"
     file = "/etc/exports.d/whisklab.exports"
-    yield _packages(STORAGE, "nfs | Packages", "nfs-kernel-server")
+    yield _package(STORAGE, "nfs | Packages", "nfs-kernel-server", "nfs-server")
     yield Mutation(STORAGE, "br_netfilter", "unloaded", "base | Kernel modules now",
                    "modprobe -r br_netfilter")  # fmt: skip
     for what, script in (
@@ -151,7 +152,7 @@ def _storage() -> Iterator[Mutation]:
         ("no longer exported", f"exportfs -u '*:{EXPORT}'"),
         ("exported with other options", f"exportfs -o ro,sync,root_squash '*:{EXPORT}'"),
     ):
-        yield Mutation(STORAGE, "exports now", what, exports, script)
+        yield Mutation(STORAGE, "nfs-server", what, exports, script)
     yield Mutation(STORAGE, EXPORT, "for root only", directory, f"chmod 700 {EXPORT}")
     yield Mutation(STORAGE, EXPORT, "of another owner", directory, f"chown 1:1 {EXPORT}")
     yield from _unit(STORAGE, "nfs-server", "nfs | Service nfs-server")
@@ -188,9 +189,9 @@ def _of_one(mutation: Mutation) -> tuple[str, str]:
 
 
 def make(site: Site, chosen: Iterable[Mutation]) -> None:
-    """Make all changes, of all hosts side by side."""
+    """Make all changes, of all hosts side by side; packages are removed last."""
     by_host: dict[str, list[str]] = {}
-    for each in chosen:
+    for each in sorted(chosen, key=lambda each: each.what == REMOVED):
         by_host.setdefault(each.host, []).append(f"{{ {each.script}; }} || exit 1")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda host: site.root(host, "\n".join(by_host[host])), by_host))

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.e2e
 
 DATA = "/var/nfs/kubedata"
 OURS = "/etc/exports.d/whisklab.exports"
+MARK = ".whisklab-fsid"
 MOUNT = "/mnt/whisklab-test"
 EXPORTS = ("nfs | Exports", "storage")
 MORE = """
@@ -80,7 +81,7 @@ def test_what_one_node_writes_the_others_read(site: Site) -> None:
         assert site.root("storage", f"cat {DATA}/shared").splitlines() == lines
         assert site.root("storage", f"stat -c %U {DATA}/shared").strip() == "root"
         site.root(first, f"rm {MOUNT}/shared")
-    assert site.root("storage", f"ls -A {DATA}") == ""
+    assert site.root("storage", f"ls -A {DATA}") == f"{MARK}\n"
 
 
 def test_the_mount_is_a_file_system_for_programs(site: Site) -> None:
@@ -121,8 +122,9 @@ def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site) -> Non
     assert plan.code == 3, plan.output
     changes = json.loads(plan.stdout)["changes"]
     assert [(each["operation"], each["host"]) for each in changes] == [EXPORTS]
-    lacks = f"{OURS} lacks the line {DATA} *(rw,sync,no_subtree_check,no_root_squash,no_all_squash)"
-    assert changes[0]["reasons"] == [lacks, f"{DATA} is not exported to *"]
+    lacks = f"{OURS} lacks the line {DATA} *(rw,sync,no_subtree_check,no_root_squash,no_all_squash,"
+    assert changes[0]["reasons"][0].startswith(f"{lacks}fsid=")
+    assert changes[0]["reasons"][1:] == [f"{DATA} is not exported to *"]
     assert site.converge() == {EXPORTS}
     assert exported(site) == {(DATA, "*")}
     with mounted(site, "worker1"):
@@ -151,6 +153,23 @@ def test_what_is_exported_counts_not_only_the_file(site: Site, drift: str, reaso
     assert exported(site) == {(DATA, "*")}
     with mounted(site, "worker1"):
         site.root("worker1", f"touch {MOUNT}/new && rm {MOUNT}/new")
+
+
+def test_data_on_another_disk_are_the_same_to_who_has_them_mounted(site: Site) -> None:
+    """The export has an id of its own, the disk's does not matter."""
+    with mounted(site, "worker1"):
+        site.root("worker1", f"echo moved > {MOUNT}/moved")
+        copied = (
+            f"cp -a {DATA} /run/copy && mount -t tmpfs tmpfs {DATA} && cp -a /run/copy/. {DATA}"
+        )
+        site.root("storage", f"{copied} && rm -r /run/copy && exportfs -f")
+        try:
+            assert site.root("worker1", f"cat {MOUNT}/moved") == "moved\n"
+            assert site.root("storage", f"stat -f -c %T {DATA}").strip() == "tmpfs"
+        finally:
+            site.root("storage", f"exportfs -ua && umount {DATA} && exportfs -a")
+        site.root("worker1", f"rm {MOUNT}/moved")
+    assert repaired(site, site.name) == {}
 
 
 def test_lines_of_somebody_else_stay(site: Site) -> None:

@@ -229,3 +229,22 @@ def test_what_is_exported_for_reading_need_not_be_writable() -> None:
     assert disks.why_not_written("storage", wish, {"/a": broken, "/b": ROOMY}) == []
     assert not disks.may_be_changed("/a", {"/a": broken})
     assert disks.may_be_changed("/b", {"/b": ROOMY})
+
+
+def test_an_id_for_what_is_exported_for_the_first_time() -> None:
+    wish = entries(
+        {"path": "/new"},
+        {"path": "/old"},
+        {"path": "/full"},
+        {"path": "/own", "options": ["fsid=7"]},
+    )
+    known = [Entry("/old", "10.0.0.9")]
+    assert render.to_mark(wish, ["/new", "/old", "/own"], known) == {"/new"}
+    found = render.identified(wish, {"/new", "/own"})
+    assert found[Entry("/new", "*")][-1] == f"fsid={render.fsid('/new')}"
+    assert {entry.path for entry in wish if found[entry] != wish[entry]} == {"/new"}
+
+
+def test_an_id_stays_the_same_for_ever() -> None:
+    assert render.fsid("/var/nfs/kubedata") == "e5e175dc-598b-51e6-af68-80fd14800405"
+    assert render.fsid("/a") != render.fsid("/b")
