@@ -81,7 +81,7 @@ def _given(path: str, found: Place) -> Generator[StringCommand]:
         yield StringCommand("chown", render.OWNER, QuoteString(path))
     if not found.open_to_all:
         because(f"{path} is {found.mode}: only root may look into it")
-        yield StringCommand("chmod", "o+rx", QuoteString(path))
+        yield StringCommand("chmod", "go+rx", QuoteString(path))
 
 
 @operation()

@@ -200,19 +200,20 @@ def make(site: Site, chosen: Iterable[Mutation]) -> None:
 _STATE = r"""
 for path; do stat -c '%n %F %a %U:%G' "$path" 2>&1; done
 for path; do if test -f "$path"; then sha256sum "$path"; fi; done
-sysctl net.ipv4.ip_forward; cat /etc/hosts /var/lib/nfs/etab /var/lib/whisklab/node_address 2>&1
-systemctl is-enabled k3s k3s-agent nfs-server 2>&1
-dpkg-query -W -f '${Package} ${db:Status-Status}\n' jq nfs-common nfs-kernel-server 2>&1
+sysctl net.ipv4.ip_forward; cat /etc/hosts /var/lib/whisklab/node_address; exportfs -s
+systemctl is-enabled k3s k3s-agent nfs-server
+dpkg-query -W -f '${Package} ${db:Status-Status}\n' jq nfs-common nfs-kernel-server
 """
 
 
-def state(site: Site) -> dict[str, str]:
+def state(site: Site) -> set[str]:
     """What of all this each host is like."""
 
-    def look(host: str) -> str:
+    def look(host: str) -> set[str]:
         paths = sorted({each.thing for each in mutations() if each.host == host})
         files = [path for path in paths if path.startswith("/")]
-        return site.root(host, f"set -- {' '.join(files)}\n{_STATE}", check=False)
+        said = site.root(host, f"set -- {' '.join(files)}\n{_STATE}", check=False)
+        return {f"{host}: {line}" for line in said.splitlines()}
 
     with ThreadPoolExecutor() as pool:
-        return dict(zip(site.hosts, pool.map(look, site.hosts), strict=True))
+        return set.union(*pool.map(look, site.hosts))
