@@ -29,7 +29,8 @@ if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
 for path; do
   if test -e "$path" -o -L "$path"; then stat -c 'at %n|%F|%U:%G|%a' "$path"; fi
   if test -e "$path/$mark"; then echo "marked $path"
-  elif ! test -e "$path" || { test -d "$path" && empty "$path"; }; then echo "fresh $path"; fi
+  elif ! test -e "$path" || { ! test -e /var/lib/nfs/etab && test -d "$path" && empty "$path"; }
+  then echo "fresh $path"; fi
   there=$path
   until test -e "$there"; do there=$(dirname "$there"); done
   if test -w "$there"; then can=yes; else can=no; fi
@@ -63,7 +64,7 @@ class Server:
         now: what the server exports now, as exportfs keeps it.
         directories: what is at each path, if there is something.
         marked: paths that are exported under an id of their own.
-        fresh: paths with nothing in them.
+        fresh: paths where there is nothing; an empty directory only where no server ever was.
         disks: the file system of each path.
         active: whether the service runs.
         enabled: whether it starts with the machine.

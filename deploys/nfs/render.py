@@ -76,13 +76,13 @@ def identified(wish: Entries, marked: Collection[str]) -> dict[Entry, tuple[str,
 
 
 def to_mark(wish: Entries, fresh: Collection[str], known: Iterable[Entry]) -> set[str]:
-    """Return the paths that get a file system id: new or empty, exported for the first time.
+    """Return the paths that get a file system id: those that are exported for the first time.
 
     An export that somebody may have mounted keeps the id that it has.
 
     Args:
         wish: every single export.
-        fresh: paths where there is nothing, or an empty directory.
+        fresh: paths that nobody can have mounted.
         known: what is exported, or was.
     """
     exported = {entry.path for entry in known}
