@@ -154,7 +154,7 @@ def _further(site: Site) -> Path:
 
 
 def documented() -> list[str]:
-    """The settings that group_data/all.py sets. (Those in its comments have no default.)"""
+    """The settings that group_data/all.py sets; those in its comments have no default."""
     tree = ast.parse((REPOSITORY / EVERYTHING).read_text())
     return [
         target.id
