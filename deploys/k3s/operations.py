@@ -214,7 +214,8 @@ def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
     state = host.get_fact(services.Service, service=service)
     if state.active == "active" and services.why_restart(state, wish):
         runs = state.started_from.get(render.BINARY)  # None: the record is lost
-        if runs and not host.get_fact(PlacedFile, path=render.BINARY).is_of(runs):
+        found = host.get_fact(PlacedFile, path=render.BINARY)
+        if not found.executable or (runs and not found.is_of(runs)):
             tell(f"{host.name}: etcd is not saved, {render.BINARY} is not the program that runs")
             return
         because(f"{service} will be restarted")

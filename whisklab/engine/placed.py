@@ -54,6 +54,11 @@ class Placed:
         """Tell whether it is the file of this digest, or of the archive of this digest."""
         return sha256 in self.digests
 
+    @property
+    def executable(self) -> bool:
+        """Whether root can run it."""
+        return bool(self.digests) and bool(int(self.mode, 8) & 0o111)
+
     def why_not_usable(self, mode: str) -> str | None:
         """Return what of mode and owner is wrong, as half a sentence."""
         if (self.mode, self.owner) == (mode, OWNER):
