@@ -92,7 +92,7 @@ def changes(site: Site) -> list[Change]:
         Change("provisioner_enabled", "False", heavy=True),
         Change("provisioner_version", defaults["nfs-subdir-external-provisioner"]),
         Change("provisioner_image", why_not="there is no other image of it here"),
-        Change("provisioner_namespace", '"elsewhere"', refused="provisioner_namespace"),
+        Change("provisioner_namespace", '"elsewhere"', refused="and a release cannot move"),
         Change("provisioner_server", '"10.77.0.14"'),
         Change("provisioner_path", '"/var/nfs/kubedata"'),
         Change("provisioner_mount_options", '["hard"]'),

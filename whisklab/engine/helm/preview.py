@@ -14,6 +14,7 @@ from whisklab.engine.drift.patches import patch, patch_kind
 from whisklab.engine.helm import manifests
 from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.manifests import Comparison
+from whisklab.engine.helm.ownership import plainly
 from whisklab.engine.helm.program import NOT_THERE, bundle, helm, render_arguments
 from whisklab.engine.helm.records import FIXED, INVALID, Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
@@ -60,7 +61,7 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
         # A dry run installs no CRDs. Helm's install does, and refuses before it makes the rest.
         return Preview(manifests.compare({}, {}))
     if answer.code:
-        raise WhisklabError(release.hinted(answer.message))
+        raise WhisklabError(release.hinted(plainly(answer.message, release.name)))
     after = _objects(release, answer.stdout)
     if latest is None:
         return Preview(manifests.compare({}, after))
