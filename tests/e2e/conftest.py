@@ -67,7 +67,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         yield
     finally:
         if not is_xdist_worker(session):
-            for lab in running.end_leftovers(bases.STATE, all_of_them=True):
+            for lab in running.end_leftovers(bases.STATE, ours=True):
                 print(f"taken down: {lab}")
 
 

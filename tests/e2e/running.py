@@ -37,11 +37,15 @@ def forget(lab: str, state: Path) -> None:
     (state / _DIRECTORY / lab).unlink(missing_ok=True)
 
 
-def end_leftovers(state: Path, *, all_of_them: bool = False) -> list[str]:
-    """Take down labs whose process is gone, or all that are written down; returns their names."""
+def end_leftovers(state: Path, *, ours: bool = False) -> list[str]:
+    """Take down labs whose process is gone, and on request this process' own; returns their names.
+
+    Those of another session that goes on stay.
+    """
     ended = []
     for file in sorted((state / _DIRECTORY).glob("*")):
-        if all_of_them or not Path(f"/proc/{file.read_text()}").exists():
+        by = file.read_text()
+        if not Path(f"/proc/{by}").exists() or (ours and by == str(os.getpid())):
             program = Path(sys.executable).with_name("whisklab")
             environment = {**os.environ, "XDG_STATE_HOME": str(state)}
             done = subprocess.run(
