@@ -34,7 +34,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment, foresight, locks, proxied, speed
+from whisklab.engine import environment, foresight, locks, patience, proxied, speed
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
@@ -114,9 +114,15 @@ def _never_prompt() -> None:
 def _lock_changes() -> None:
     stock = StringCommand.execute
 
-    def execute(self: StringCommand, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        with locks.changing():
-            return stock(self, *args, **kwargs)
+    def execute(
+        self: StringCommand,
+        state: api_state.State,
+        host: Host,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        with locks.changing(), patience.told(host, self):
+            return stock(self, state, host, *args, **kwargs)
 
     _replace(StringCommand, "execute", execute)
 

@@ -69,6 +69,16 @@ def changing() -> Iterator[None]:
         _changing.reset(token)
 
 
+@contextmanager
+def looking() -> Iterator[None]:
+    """Mark the commands of this context as looks, whatever goes on around them."""
+    token = _changing.set(False)
+    try:
+        yield
+    finally:
+        _changing.reset(token)
+
+
 def is_changing() -> bool:
     """Tell whether a command that is sent now is one that changes the host."""
     return _changing.get()

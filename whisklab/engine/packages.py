@@ -9,6 +9,7 @@ from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from whisklab.engine.files import script
+from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 
 # Another apt (a fresh VM's own upgrades) is waited for. Nobody is there to be asked.
@@ -29,6 +30,17 @@ until said=$(dpkg --force-confdef --force-confold --configure -a 2>&1 < /dev/nul
   esac
   sleep 1
 done
+"""
+
+
+# Who else has the lock of dpkg, by what the kernel knows of locks.
+_HELD = """
+inode=$(stat -c %i /var/lib/dpkg/lock-frontend) || exit 0
+while read -r _ _ _ _ pid file _; do
+  case $file in *:"$inode") ;; *) continue;; esac
+  read -r name < "/proc/$pid/comm" || continue
+  case $name in apt-get) ;; *) echo "process $pid ($name) has the lock of dpkg";; esac
+done < /proc/locks
 """
 
 
@@ -63,7 +75,7 @@ def installed(names: list[str]) -> Generator[StringCommand]:
         host.noop("all packages are installed")
         return
     because(f"not installed: {', '.join(missing)}")
-    yield script(_FINISH, str(PATIENCE))
-    yield StringCommand(*APT, "update")
-    yield StringCommand(*APT, "install", "--no-install-recommends", "--",
-                        *map(QuoteString, missing))  # fmt: skip
+    install = StringCommand(*APT, "install", "--no-install-recommends", "--",
+                            *map(QuoteString, missing))  # fmt: skip
+    for command in (script(_FINISH, str(PATIENCE)), StringCommand(*APT, "update"), install):
+        yield Patient(command, script(_HELD))

@@ -16,6 +16,7 @@ from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine.files import script
+from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call, run_quietly
 
@@ -132,6 +133,11 @@ def started_at(host: Host, service: str) -> int:
     return int(run_quietly(host, StringCommand("stat", "-c", "%Y", QuoteString(path))))
 
 
+def _last_words(service: str) -> StringCommand:
+    return StringCommand("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "1",
+                         "-u", QuoteString(service))  # fmt: skip
+
+
 @operation()
 def running(
     service: str,
@@ -168,8 +174,9 @@ def running(
         yield StringCommand("systemctl", "enable", "--quiet", "--", QuoteString(service))
     if stale:
         good = f"{LAST_GOOD}/{service}"
-        yield script(
+        start = script(
             _RESTART, service, good, str(START_WITHIN), str(LOG_LINES), health_url, *configuration
         )
+        yield Patient(start, _last_words(service))
         if after:
             yield call(after)

@@ -99,7 +99,8 @@ def _refused(
             cluster.call("PATCH", path, body, content_type=patch_kind(after[name]))
         except kube.Refused as error:
             if error.status == INVALID:
-                found.append(f"{name}: {error}: {_WAYS_OUT.get(name.kind, _ANEW)}")
+                said = str(error).partition("\n")[0]  # a diff of the whole object follows
+                found.append(f"{name}: {said}: {_WAYS_OUT.get(name.kind, _ANEW)}")
     return found
 
 
