@@ -126,7 +126,7 @@ def changes(site: Site) -> list[Change]:
         Change("openwhisk_invoker_heap_mb", "512"),
         Change("openwhisk_certificate", why_not="tests/e2e/openwhisk/test_openwhisk_faults.py"),
         Change("openwhisk_certificate_key", why_not="goes with the certificate"),
-        Change("openwhisk_public_credentials", "False", refused="openwhisk_"),
+        Change("openwhisk_public_credentials", "False"),
         Change("openwhisk_architectures", '["amd64", "arm64"]'),
         Change("openwhisk_offline", why_not="the hosts have no way out"),
         Change("openwhisk_sources_url", '"http://10.77.0.14:8003/openwhisk"'),
