@@ -3,6 +3,8 @@
 pyinfra inventories/<env>.py deploy.py
 """
 
+from functools import partial
+
 from pyinfra import host
 
 from deploys import (
@@ -60,7 +62,9 @@ site = openwhisk.Site(
 )
 if host.name == k3s.leader().name:
     provisioner.fetch(server=server, path=path, api=k3s.api())
-    openwhisk.fetch(site, api=k3s.api())
+    openwhisk.fetch(
+        site, api=k3s.api(), earlier=partial(provisioner.archived, server=server, path=path)
+    )
     releases.fetch(api=k3s.api())
 secrets_kept(name="Secrets on the laptop", by=k3s.leader().name)
 stage("artifacts and secrets are on the laptop")

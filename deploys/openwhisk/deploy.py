@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from whisklab.engine.helm.records import Cluster
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
+from whisklab.engine.progress import tell
 from whisklab.errors import BadInput
 
 HINTS = {
@@ -194,14 +195,18 @@ def _other_keys(api: Endpoint) -> list[str]:
     return refusals(settings, current().store, keys_of(host, api), found)
 
 
-def _elsewhere(release: helm.Release, api: Endpoint) -> list[str]:
+def _begins(release: helm.Release, api: Endpoint, earlier: Callable[[str], list[str]]) -> None:
+    """Refuse a second OpenWhisk where one runs; tell of the data that an earlier one has left."""
+    settings, refusals = OpenWhiskSettings.of(host), []
     try:
-        if Cluster(host, api).latest(release) is not None:
-            return []
-        services = kube.request(host, api, "GET", "/api/v1/services")["items"]
+        if Cluster(host, api).latest(release) is None:
+            services = kube.request(host, api, "GET", "/api/v1/services")["items"]
+            refusals = fits.port(settings, services)
+            if not refusals and (left := earlier(settings.namespace)):
+                tell(f"{host.name}: {render.empty(left)}")
     except kube.Unreachable:
-        return []
-    return fits.port(OpenWhiskSettings.of(host), services)
+        pass  # a cluster that begins has neither
+    possible(name="OpenWhisk stays where it is", refusals=refusals)
 
 
 def adopt(api: Endpoint) -> None:
@@ -219,12 +224,13 @@ def adopt(api: Endpoint) -> None:
 
 
 @capability("openwhisk", "fetch")
-def fetch(site: render.Site, api: Endpoint) -> None:
+def fetch(site: render.Site, api: Endpoint, earlier: Callable[[str], list[str]]) -> None:
     """On the leader: have the chart on the laptop before any host is changed.
 
     Args:
         site: what the rest of the platform tells.
         api: of this server.
+        earlier: returns where the data of deleted claims of a namespace are.
 
     Raises:
         BadInput: there is no such chart, or a file of the user's cannot be read.
@@ -232,7 +238,7 @@ def fetch(site: render.Site, api: Endpoint) -> None:
     release, settings = _release(_place(site), api), OpenWhiskSettings.of(host)
     if settings.enabled:
         possible(name="OpenWhisk keeps its keys", refusals=_other_keys(api))
-        possible(name="OpenWhisk stays where it is", refusals=_elsewhere(release, api))
+        _begins(release, api, earlier)
         kinds = runtimes.lacking(settings.runtimes, kafka_provider=settings.kafka_provider)
         for sentence in kinds:
             logger.warning("%sOpenWhisk: %s", host.print_prefix, sentence)
@@ -241,7 +247,12 @@ def fetch(site: render.Site, api: Endpoint) -> None:
 
 @capability("openwhisk")
 def openwhisk(site: render.Site, api: Endpoint) -> None:
-    """On the leader: have OpenWhisk installed and ready. Arguments as for `fetch`."""
+    """On the leader: have OpenWhisk installed and ready.
+
+    Args:
+        site: what the rest of the platform tells.
+        api: of this server.
+    """
     settings, place = OpenWhiskSettings.of(host), _place(site)
     release = _release(place, api)
     if not settings.enabled:

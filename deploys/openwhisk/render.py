@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,6 +197,19 @@ def sources() -> dict[str, str]:
     """Return what the jobs need instead of a way out: file name to artifact of the catalogue."""
     cloned = {f"{name}-{tag}.tar.gz": f"sources-{name}" for name, _, tag in edits.SOURCES}
     return {**cloned, edits.NPM_CACHE: NPM_CACHE}
+
+
+def empty(left: Sequence[str]) -> str:
+    """Return a sentence on the data of an earlier OpenWhisk, which a new one does not use.
+
+    Args:
+        left: where they are.
+    """
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    return (
+        f"OpenWhisk begins with empty data, an earlier one's are kept in {left[0]}{more}: import "
+        "an export of its actions, or copy them into the directories of the new claims"
+    )
 
 
 def capacity(settings: OpenWhiskSettings) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra import host
+from pyinfra import host, inventory, state
 from pyinfra.api.host import Host
 
 from deploys.provisioner import bound, health, operations, render
+from deploys.provisioner.facts import Archived
 from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
@@ -40,6 +41,25 @@ def storage_class(leader: Host) -> str:
         leader: the first server.
     """
     return ProvisionerSettings.of(leader).storage_class
+
+
+def archived(namespace: str, *, server: str | None, path: str | None) -> list[str]:
+    """Return `host:directory` of each directory with the data of deleted claims of a namespace.
+
+    Args:
+        namespace: of the claims.
+        server: address of the NFS server, unless the leader's data say another.
+        path: of its export, likewise.
+    """
+    settings = ProvisionerSettings.of(host)
+    server, path = settings.server or server, settings.path or path
+    active = state.inventory.get_active_hosts()
+    return [
+        f"{each.name}:{directory}"
+        for each in inventory
+        if each in active and path and Machine.of(each).node_address == server
+        for directory in each.get_fact(Archived, path=path, namespace=namespace)
+    ]
 
 
 def _moved(server: str | None, path: str | None, api: Endpoint) -> list[str]:

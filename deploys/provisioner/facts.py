@@ -29,6 +29,30 @@ class MissingDirectories(FactBase[list[str]]):
         return output
 
 
+class Archived(FactBase[list[str]]):
+    """Directories below the export at `path` with the data of deleted claims of a namespace.
+
+    They are named by the provisioner: archived-<namespace>-<claim>-<volume>.
+    """
+
+    @staticmethod
+    def default() -> list[str]:
+        """None."""
+        return []
+
+    def command(self, path: str, namespace: str) -> StringCommand:
+        """Print them."""
+        return script(
+            'for each in "$1/archived-$2-"*; do if test -d "$each"; then echo "$each"; fi; done',
+            path,
+            namespace,
+        )
+
+    def process(self, output: list[str]) -> list[str]:
+        """Take the lines."""
+        return output
+
+
 class StaleMounts(FactBase[list[str]]):
     """Where pods have mounted NFS volumes that cannot be looked at: their directory is gone, or the
     server is another one than before, or away.

@@ -20,6 +20,7 @@ from pyinfra.api.state import StateStage
 
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
+from deploys.provisioner.facts import Archived
 from whisklab.engine import artifacts, files, packages
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.catalogue import Catalogue
@@ -199,3 +200,13 @@ def test_mode_and_owner_of_an_artifact_are_put_right_without_sending_it(tmp_path
     assert run(artifacts.pushed, **wish)
     assert (path.stat().st_uid, path.stat().st_mode & 0o7777) == (0, 0o755)
     assert not run(artifacts.pushed, **wish)
+
+
+def test_data_of_deleted_claims_are_found_by_their_namespace(tmp_path: Path) -> None:
+    for name in ("archived-a-x-pvc-1", "archived-a b-y-pvc-2", "archived-ab-z-pvc-3", "a-x-pvc-4"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "archived-a-file").touch()
+    found = fact(Archived, path=str(tmp_path), namespace="a")
+    assert found == [str(tmp_path / "archived-a-x-pvc-1")]
+    assert fact(Archived, path=str(tmp_path), namespace="c") == []
+    assert fact(Archived, path=str(tmp_path / "none"), namespace="a") == []

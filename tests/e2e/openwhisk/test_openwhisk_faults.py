@@ -71,9 +71,12 @@ def test_a_setting_that_this_kubernetes_has_outgrown(faulty: Site) -> None:
 
 
 def test_jobs_that_cannot_clone_in_a_closed_network(faulty: Site) -> None:
+    kept = f"/var/nfs/kubedata/archived-{SPACE}-{RELEASE}-couchdb-pvc-pvc-0"
+    faulty.root("storage", f"mkdir -p {kept}")
     say(faulty, "openwhisk_offline = False\n")
     judge(deploy(faulty), 1, "stage init-couchdb blocks", "unable to access",
-          "openwhisk_offline = True")  # fmt: skip
+          "openwhisk_offline = True", f"an earlier one's are kept in storage:{kept}")  # fmt: skip
+    faulty.root("storage", f"rmdir {kept}")
 
 
 def test_storage_that_has_stopped(faulty: Site) -> None:
