@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +15,19 @@ from typing import Any
 import paramiko
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
 from whisklab.engine import alive, answers, foresight, identity, locks, refusals
-from whisklab.engine.progress import tell
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
 SUDO_PASSWORD = "sudo_password"  # noqa: S105  the secret's file name
 CHANNEL_ARGUMENTS: tuple[str, ...] = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
 STREAM_CHUNK = 1 << 20  # bytes
-ANSWER_BYTES = 4096
 
 
 class WhiskSSH(SSHConnector):
@@ -36,6 +35,7 @@ class WhiskSSH(SSHConnector):
 
     Attributes:
         secrets: the environment's store, where a sudo password may be; set before connecting.
+        run_lock: of the host, as this run has it.
         changes: how often the host may have been changed in this run: the commands for it that were
             sent, and whatever another run did before this one had the lock.
     """
@@ -48,7 +48,10 @@ class WhiskSSH(SSHConnector):
     changes = 0
     _sudo_password: str | None = None
     _mark: str | None = None  # where answers begin, if the login itself prints something
-    _lock: paramiko.Channel | None = None
+
+    def __init__(self, state: State, host: Host) -> None:
+        super().__init__(state, host)
+        self.run_lock = locks.RunLock(host.name, self.open)
 
     def connect(self) -> None:
         """Connect, and check that sudo answers when the host's data ask for it.
@@ -63,7 +66,7 @@ class WhiskSSH(SSHConnector):
         except alive.FAILURES as error:
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
         self._disable_nagle()
-        alive.watch(self.transport, self._keep_lock)
+        alive.watch(self.transport, self.run_lock.beat)
         self._check_login()
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
@@ -277,49 +280,15 @@ class WhiskSSH(SSHConnector):
 
         Raises:
             Lost: the connection is gone.
-            WhisklabError: another run holds it; the sentence says who.
+            Busy: another run holds it; the sentence says who.
         """
-        if self._lock is not None and not self._lock.closed:
-            return
-        channel = self.open(locks.hold_command())
-        answer = self._awaited(channel)
-        self._require_connection()
-        if answer != locks.HELD:
-            channel.close()
-            raise WhisklabError(
-                f"another run is changing {self.host.name}: {answer or 'it does not say who'}: "
-                "wait for it, or end it"
-            )
-        self._lock = channel
-        self.changes += 1  # until now another run may have been at work
-
-    def _awaited(self, channel: paramiko.Channel) -> str:
-        """Return what the lock's command says, after telling now and then what it waits for."""
-        began, waits, answer = time.monotonic(), "", ""
-        channel.settimeout(locks.TOLD_EVERY)
-        while not answer:
-            try:
-                said = channel.recv(ANSWER_BYTES).decode(errors="replace").splitlines()
-            except TimeoutError:
-                said = [waits]
-            else:
-                if not said:
-                    break
-            waits = next((line for line in said if line.startswith(locks.WAITING)), "")
-            answer = next((line for line in said if line and line != waits), "")
-            if waits and not answer:
-                tell(f"{self.host.name}: {waits} ({time.monotonic() - began:.0f} s)")
-        channel.settimeout(None)
-        return answer
-
-    @property
-    def lost_run_lock(self) -> bool:
-        """Whether the run lock was held and is not any more."""
-        return self._lock is not None and self._lock.closed
-
-    def _keep_lock(self) -> None:
-        if self._lock is not None and not self._lock.closed:
-            self._lock.sendall(locks.BEAT)
+        try:
+            taken = self.run_lock.take()
+        except locks.Busy:
+            self._require_connection()  # else nobody has it
+            raise
+        if taken:
+            self.changes += 1  # until now another run may have been at work
 
     def _sudo_on_stdin(
         self, command: StringCommand, arguments: dict[str, Any], password: str

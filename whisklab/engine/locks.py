@@ -14,13 +14,16 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import paramiko
 from pyinfra.api.command import QuoteString, StringCommand
 
 from whisklab.engine.files import script
+from whisklab.engine.progress import tell
+from whisklab.errors import WhisklabError
 
 DIRECTORY = "/run/whisklab"
 HELD = "held"
@@ -29,6 +32,7 @@ TOLD_EVERY = 30.0  # seconds
 PATIENCE = 300  # seconds; an apt-get that a killed run left behind is done by then
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 BEAT = b"."  # what a run sends every few seconds as long as it lives
+ANSWER_BYTES = 4096
 SILENCE = 60  # seconds without a beat: the run is dead
 
 _HOLD = """
@@ -97,6 +101,71 @@ def hold_command() -> StringCommand:
     has to wait for one, a line that begins with WAITING; or else who holds the lock.
     """
     return script(_HOLD, DIRECTORY, holder(), str(SILENCE), str(PATIENCE))
+
+
+class Busy(WhisklabError):
+    """Another run holds the run lock of a host."""
+
+
+class RunLock:
+    """The run lock of one host, as this run has it.
+
+    Args:
+        host: its name.
+        start: starts a command as root there and returns its channel.
+    """
+
+    def __init__(self, host: str, start: Callable[[StringCommand], paramiko.Channel]) -> None:
+        self._host, self._start = host, start
+        self._channel: paramiko.Channel | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was held and is not any more."""
+        return self._channel is not None and self._channel.closed
+
+    def take(self) -> bool:
+        """Have it until this process ends; returns False when it is had already.
+
+        Raises:
+            Busy: somebody else has it, or the connection ended.
+        """
+        if self._channel is not None and not self._channel.closed:
+            return False
+        channel = self._start(hold_command())
+        answer = self._awaited(channel)
+        if answer != HELD:
+            channel.close()
+            raise Busy(
+                f"another run is changing {self._host}: {answer or 'it does not say who'}: "
+                "wait for it, or end it"
+            )
+        self._channel = channel
+        return True
+
+    def beat(self) -> None:
+        """Say that this run lives."""
+        if self._channel is not None and not self._channel.closed:
+            self._channel.sendall(BEAT)
+
+    def _awaited(self, channel: paramiko.Channel) -> str:
+        """Return what the lock's command says, after telling now and then what it waits for."""
+        began, waits, answer = time.monotonic(), "", ""
+        channel.settimeout(TOLD_EVERY)
+        while not answer:
+            try:
+                said = channel.recv(ANSWER_BYTES).decode(errors="replace").splitlines()
+            except TimeoutError:
+                said = [waits]
+            else:
+                if not said:
+                    break
+            waits = next((line for line in said if line.startswith(WAITING)), "")
+            answer = next((line for line in said if line and line != waits), "")
+            if waits and not answer:
+                tell(f"{self._host}: {waits} ({time.monotonic() - began:.0f} s)")
+        channel.settimeout(None)
+        return answer
 
 
 def under_change_lock(command: StringCommand) -> StringCommand:

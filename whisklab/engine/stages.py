@@ -26,7 +26,7 @@ def _barrier() -> Generator[FunctionCommand]:
     failed = sorted(each.name for each in ctx_state.get().failed_hosts)
     if failed:
         yield fail(f"stopped here, because of {', '.join(failed)}")
-    elif isinstance(host.connector, WhiskSSH) and host.connector.lost_run_lock:
+    elif isinstance(host.connector, WhiskSSH) and host.connector.run_lock.lost:
         yield from _hold(host.connector)  # the laptop was asleep
 
 
