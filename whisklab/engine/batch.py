@@ -48,10 +48,10 @@ def run(
             print_output=False, print_input=False, _sudo=sudo, **arguments,
         )  # fmt: skip
     except (OSError, EOFError, SSHException) as error:
-        raise WhisklabError(f"{host.name}: no answer: {error}") from error
+        raise WhisklabError(f"no answer: {error}") from error
     if not ok:
         said = output.stderr_lines or output.stdout_lines or ["no answer"]
-        raise WhisklabError(f"{host.name}: {said[-1].strip()}")
+        raise WhisklabError(said[-1].strip())
     return list(parts(output.stdout_lines, mark))
 
 

@@ -120,6 +120,9 @@ def ask(host: Host, questions: Sequence[Question]) -> Answers:
     except WhisklabError as error:
         logger.error("%s%s", host.print_prefix, error)
         return {}
+    if len(found) != len(questions):
+        told = f"{len(found)} answers to {len(questions)} questions"
+        logger.error("%sit gave %s: see what its shell is", host.print_prefix, told)
     answers: dict[Question, Any] = {}
     for question, lines in zip(questions, found, strict=False):
         try:
