@@ -80,6 +80,14 @@ class Server:
     active: bool = False
     enabled: bool = False
 
+    def wanted(self, exports: render.Entries) -> render.Entries:
+        """Return the exports with their options as they are to be on this server."""
+        return render.identified(exports, self.marked)
+
+    def lacks(self, exports: render.Entries) -> list[str]:
+        """Return what of these exports is not exported so, as half sentences."""
+        return render.why_not_exported(self.wanted(exports), render.parse(self.now))
+
 
 class ServerState(FactBase[Server]):
     """The state of the NFS server, and of the directories at `paths`."""

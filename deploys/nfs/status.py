@@ -30,7 +30,7 @@ def status(cluster: Iterable[str]) -> None:
     def look(server: Host) -> list[Line]:
         state: Server = server.get_fact(ServerState, paths=paths)
         bad = [
-            *render.why_not_exported(exports, render.parse(state.now)),
+            *state.lacks(exports),
             *disks.why_not_written(server.name, exports, state.disks),
         ]
         if not state.active:

@@ -100,7 +100,7 @@ def served(cluster: Iterable[str]) -> None:
         state: Server = server.get_fact(ServerState, paths=paths)
         if not state.active:
             raise WhisklabError(f"{render.SERVICE} of {server.name} does not run: deploy again")
-        missing = render.why_not_exported(exports, render.parse(state.now))
+        missing = state.lacks(exports)
         if missing:
             raise WhisklabError(f"{server.name}: {'; '.join(missing)}: deploy again")
         _try_to_write(server, exports, state)

@@ -248,3 +248,14 @@ def test_an_id_for_what_is_exported_for_the_first_time() -> None:
 def test_an_id_stays_the_same_for_ever() -> None:
     assert render.fsid("/var/nfs/kubedata") == "e5e175dc-598b-51e6-af68-80fd14800405"
     assert render.fsid("/a") != render.fsid("/b")
+
+
+def test_what_a_server_lacks_is_told_with_its_own_ids() -> None:
+    wish = entries({"path": "/a"}, {"path": "/b"})
+    options = ",".join(wish[Entry("/a", "*")])
+    now = f"/a *({options},fsid={render.fsid('/a')})\n/b *({options})\n"
+    assert Server(now=now, marked=("/a",)).lacks(wish) == []
+    assert Server(now=now).lacks(wish) == ["/a is exported to * with other options"]
+    assert Server(now=now, marked=("/a", "/b")).lacks(wish) == [
+        "/b is exported to * with other options"
+    ]
