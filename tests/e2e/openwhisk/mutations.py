@@ -131,9 +131,7 @@ def _pointer(path: tuple[Any, ...]) -> str:
     return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
-    """Changes that the API takes, one for an object, drawn by a seed."""
-    generator = random.Random(seed)  # noqa: S311  no secret
+def _by_object(site: Site) -> dict[tuple[str, str], list[Mutation]]:
     found = manifests(site)
     live = _live(site, found)
     by_object: dict[tuple[str, str], list[Mutation]] = {}
@@ -141,15 +139,27 @@ def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
         key = (each["kind"], each["metadata"]["name"])
         if key in live:
             by_object[key] = list(mutations(space, each, live[key]))
+    return by_object
+
+
+def all_of_them(site: Site) -> list[Mutation]:
+    """All changes that are tried, of each object."""
+    return [each for of_one in _by_object(site).values() for each in of_one]
+
+
+def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
+    """Changes that the API takes, one for an object, drawn by a seed."""
+    generator = random.Random(seed)  # noqa: S311  no secret
+    by_object = _by_object(site)
     chosen: list[Mutation] = []
     for key in generator.sample(sorted(by_object), len(by_object)):
         tries = generator.sample(by_object[key], min(4, len(by_object[key])))
-        if len(chosen) < count and (taken := next((m for m in tries if _taken(site, m)), None)):
+        if len(chosen) < count and (taken := next((m for m in tries if is_taken(site, m)), None)):
             chosen.append(taken)
     return chosen
 
 
-def _taken(site: Site, mutation: Mutation) -> bool:
+def is_taken(site: Site, mutation: Mutation) -> bool:
     """Whether the API would do it, and whether it would change something."""
     tried = site.kubectl(*mutation.command, "--dry-run=server", "-o", "name", check=False)
     return bool(tried.strip())
