@@ -11,7 +11,7 @@ from pyinfra import host, logger
 from pyinfra.api.host import Host
 
 from deploys.openwhisk import fits, operations, render, runtimes
-from deploys.openwhisk.keys import keys_of, refusals, running
+from deploys.openwhisk.keys import installed, keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
@@ -189,10 +189,12 @@ def _release(place: render.Place, api: Endpoint) -> helm.Release:
 def _other_keys(api: Endpoint) -> list[str]:
     settings = OpenWhiskSettings.of(host)
     try:
-        found = running(host, api, settings)
+        found, wanted = running(host, api, settings), keys_of(host, api)
+        if found is not None and found != wanted:
+            found = installed(host, api, settings) or found
     except kube.Unreachable:
         return []  # a server that does not run yet; what can be known then, its release tells
-    return refusals(settings, current().store, keys_of(host, api), found)
+    return refusals(settings, current().store, wanted, found)
 
 
 def _begins(release: helm.Release, api: Endpoint, earlier: Callable[[str], list[str]]) -> None:

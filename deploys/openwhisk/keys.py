@@ -14,6 +14,9 @@ from pyinfra.api.host import Host
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import kube, survey
 from whisklab.engine.environment import current
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import DEPLOYED, Release
+from whisklab.engine.objects import SECRET, objects
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
@@ -57,7 +60,6 @@ _SECRETS = {
     "system": ("whisk.auth", "system"),
     "db_password": ("db.auth", "db_password"),
 }
-_NOT_FOUND = 404
 
 
 def keys_of(leader: Host, api: kube.Endpoint) -> Keys:
@@ -76,7 +78,7 @@ def keys_of(leader: Host, api: kube.Endpoint) -> Keys:
 
     def there() -> Keys | None:
         try:
-            return running(leader, api, settings)
+            return installed(leader, api, settings) or running(leader, api, settings)
         except kube.NoCluster:
             return None
         except kube.Unreachable as error:
@@ -89,7 +91,7 @@ def keys_of(leader: Host, api: kube.Endpoint) -> Keys:
 
 
 def running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Keys | None:
-    """Return the keys that the installed OpenWhisk has; None when it has none. Asked once in a run.
+    """Return the keys that the cluster's Secrets have; None when it has none. Asked once in a run.
 
     Args:
         leader: the first server.
@@ -101,30 +103,43 @@ def running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Ke
     """
 
     def look() -> Keys | None:
-        found = {
-            name: _secret(leader, api, settings, name)
-            for name in dict.fromkeys(secret for secret, _ in _SECRETS.values())
-        }
-        texts = {field: found[secret].get(entry) for field, (secret, entry) in _SECRETS.items()}
-        if None in texts.values():
-            return None
-        return Keys(
-            **{field: base64.b64decode(str(text)).decode() for field, text in texts.items()}
-        )
+        names = dict.fromkeys(secret for secret, _ in _SECRETS.values())
+        return _decoded({name: _secret(leader, api, settings, name) for name in names})
 
     return survey.once("openwhisk keys", look)
+
+
+def installed(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Keys | None:
+    """Return the keys that OpenWhisk was installed with, by Helm's record; None without one.
+
+    A Secret in the cluster may have been changed by hand; what the database has is this. Arguments
+    and errors as for `running`.
+    """
+    cluster = Cluster(leader, api)
+    release = Release(settings.release, None, settings.namespace)
+    found = cluster.latest(release, DEPLOYED) or cluster.latest(release)
+    made = objects(found.manifest) if found else {}
+    data = {
+        each.name.removeprefix(f"{settings.release}-"): made[each].get("data") or {}
+        for each in made
+        if each.kind == SECRET
+    }
+    return _decoded(data)
+
+
+def _decoded(data: Mapping[str, Mapping[str, str]]) -> Keys | None:
+    """Read the keys from the data of the chart's Secrets, by their names without the release's."""
+    texts = {field: data.get(secret, {}).get(entry) for field, (secret, entry) in _SECRETS.items()}
+    if None in texts.values():
+        return None
+    return Keys(**{field: base64.b64decode(str(text)).decode() for field, text in texts.items()})
 
 
 def _secret(
     leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings, name: str
 ) -> Mapping[str, str]:
     path = f"/api/v1/namespaces/{settings.namespace}/secrets/{settings.release}-{name}"
-    try:
-        return kube.request(leader, api, "GET", path).get("data") or {}
-    except kube.Refused as error:
-        if error.status != _NOT_FOUND:
-            raise
-        return {}
+    return (kube.get(leader, api, path) or {}).get("data") or {}
 
 
 def keys(settings: OpenWhiskSettings, store: SecretStore, there: Callable[[], Keys | None]) -> Keys:

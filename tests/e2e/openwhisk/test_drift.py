@@ -103,6 +103,8 @@ def test_what_stops_functions_is_seen_by_status_and_mended(site: Site) -> None:
     site.kubectl(
         "set", "image", "deployment", "-n", "nfs-provisioner", "--all", "*=nowhere.example/no:1"
     )
+    key = json.dumps({"data": {"system": "bXV0YXRlZA=="}})  # not that of the database
+    site.kubectl("patch", "secret", "owdev-whisk.auth", *where, "-p", key)
     status = site.whisklab("status", site.name, "--json")
     assert status.code == 1, status.output
     found = json.loads(status.stdout)
@@ -115,6 +117,7 @@ def test_what_stops_functions_is_seen_by_status_and_mended(site: Site) -> None:
     plan = planned(site)
     assert set(plan) <= MENDING
     assert len(plan) >= 3
+    assert "Secret/owdev-whisk.auth: data.system differs" in plan["openwhisk | Release owdev"]
     done = site.whisklab("apply", site.name)
     assert done.code == 0, done.output
     verify = site.whisklab("verify", site.name)
