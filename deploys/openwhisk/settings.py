@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, Runtime
-from whisklab.engine.names import Name, ReleaseName
+from whisklab.engine.names import Name, ReachableHost, ReleaseName
 from whisklab.engine.settings import Settings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -84,7 +84,7 @@ class OpenWhiskSettings(Settings):
     version: str | None = None
     release: ReleaseName = "owdev"
     namespace: Name = "openwhisk"
-    api_host: str | None = None
+    api_host: ReachableHost | None = None
     api_port: Annotated[int, Field(ge=30000, le=32767)] = 31001
     storage_class: str | None = None
     image_prefix: Annotated[str, Field(pattern=r"^(.+/)?$")] = ""

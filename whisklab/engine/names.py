@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 
@@ -23,6 +24,22 @@ def _release_name(value: str) -> str:
     return value
 
 
+def _reachable(value: str) -> str:
+    wanted = "a name or an address that other machines reach, such as 10.0.0.11 or ow.example.org"
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        labels = value.removesuffix(".").split(".")
+        well = all(_LABEL.fullmatch(each.lower()) and len(each) <= LONGEST for each in labels)
+        if not well or labels[-1].isdigit() or labels[-1].lower() == "localhost":
+            raise ValueError(f"expected {wanted}, without scheme and port") from None
+        return value
+    if address.is_loopback or address.is_unspecified:
+        raise ValueError(f"expected {wanted}")
+    return value
+
+
+ReachableHost = Annotated[str, AfterValidator(_reachable)]
 Name = Annotated[str, AfterValidator(_name)]
 ReleaseName = Annotated[str, AfterValidator(_release_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]

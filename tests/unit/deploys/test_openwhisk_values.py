@@ -148,6 +148,11 @@ def test_the_usual_memory_is_never_below_the_least(std: int, least: str) -> None
     assert (memory["min"], memory["std"]) == (least, f"{std}m")
 
 
+@pytest.mark.parametrize("host", ["10.0.0.11", "fd00::11", "ow", "OW.example.org", "ow.test."])
+def test_hosts_that_others_may_reach(host: str) -> None:
+    assert OpenWhiskSettings(api_host=host).api_host == host
+
+
 def test_as_many_actions_at_once_as_the_memory_gives() -> None:
     expected = "8 actions of 256 MB at once (invokers: 1, with 2048 MB each)"
     assert render.capacity(_settings()) == expected
@@ -160,6 +165,23 @@ def test_as_many_actions_at_once_as_the_memory_gives() -> None:
         ({"certificate": "a.pem"}, "go together"),
         ({"api_port": 80}, "greater than or equal to 30000"),
         ({"image_prefix": "registry:5000"}, "pattern"),
+        *(
+            ({"api_host": bad}, "that other machines reach, such as 10.0.0.11")
+            for bad in (
+                "127.0.0.1",
+                "localhost",
+                "ow.localhost",
+                "0.0.0.0",  # noqa: S104  refused
+                "::1",
+                "::",
+                "",
+                "http://10.77.0.11",
+                "10.77.0.11:31001",
+                "10.77.0",
+                "a b",
+                "-a",
+            )
+        ),
         *(
             ({"db_password": bad}, "expected only letters, digits and . _ ~ -")
             for bad in ("", "a b", "a@b", "a/b", "$(x)", "a'b", "a:b", "é", "a\n")
