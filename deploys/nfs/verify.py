@@ -36,7 +36,11 @@ done
 """
 _MOUNT = """
 set -e; mkdir -p "$1"
-timeout "$3" mount -t nfs -o soft,timeo=50,retrans=2 "$2" "$1"
+said=$(timeout "$3" mount -t nfs -o soft,timeo=50,retrans=2 "$2" "$1" 2>&1) || {
+  if test $? = 124; then said="it does not answer within $3 s: see whether its machine runs"; fi
+  echo "$2 cannot be mounted: ${said%%
+*}" >&2; exit 1  # mount's first line; the others are advice
+}
 """
 _WRITE = f"""{_MOUNT}
 mkdir -p "$1/$4"; echo "$5" > "$1/$4/$5"

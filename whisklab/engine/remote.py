@@ -56,6 +56,7 @@ def run_quietly(host: Host, command: StringCommand, *, stdin: list[str] | None =
         command, print_output=False, print_input=False, _sudo=True, _stdin=stdin or []
     )
     if not ok:
-        lines = output.stderr_lines or output.stdout_lines or ["no output"]
-        raise WhisklabError(f"{host.name}: {lines[-1].strip()} (in: {str(command)[:80]})")
+        lines = output.stderr_lines or output.stdout_lines
+        said = lines[-1].strip() if lines else f"it fails without a word: {str(command)[:80]}"
+        raise WhisklabError(f"{host.name}: {said}")
     return output.stdout
