@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ OWNER = "nobody:nogroup"
 # In a directory that is exported under an id of its own. It lies with the data, so that a copy of
 # them is exported as they were.
 MARK = ".whisklab-fsid"
+LARGEST_FSID = 2**31 - 1  # of what exportfs takes for one
 OPEN_PORTS = {"2049/tcp": "NFS", "111/tcp": "NFS version 3"}
 HEADER = "# Written by whisklab (deploys/nfs); changes are undone by the next run."
 # What etab says although nobody has said it, of the options with a value.
@@ -57,8 +58,12 @@ def exports(wish: Iterable[Export], cluster: Sequence[str]) -> dict[Entry, tuple
 
 
 def fsid(path: str) -> str:
-    """Return the id that a file system is exported under, the same for a path for ever."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"nfs://{path}"))
+    """Return the id that a file system is exported under, the same for a path for ever.
+
+    A number, since to a UUID the kernel adds the inode of the directory, which another disk does
+    not have (`set_version_and_fsid_type` in Linux' fs/nfsd/nfsfh.c). 0 is the root of NFSv4.
+    """
+    return str(zlib.crc32(path.encode()) % (LARGEST_FSID - 1) + 1)
 
 
 def identified(wish: Entries, marked: Collection[str]) -> dict[Entry, tuple[str, ...]]:

@@ -20,6 +20,8 @@ from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
+PROVISIONER = ("provisioner | Release openwhisk-nfs", "master")
+
 
 @pytest.fixture(scope="class")
 def unchanged(site: Site) -> Iterator[None]:
@@ -220,7 +222,8 @@ def test_port_6443_taken_by_something_else(site: Site) -> None:
     finally:
         site.root("master", "systemctl stop squatter")
         changes = site.converge()
-    assert changes == {("k3s: service | Service k3s", "master")}
+    # The provisioner loses its leader election with the API, and may be waited for.
+    assert changes - {PROVISIONER} == {("k3s: service | Service k3s", "master")}
 
 
 def test_one_host_down(site: Site) -> None:
@@ -293,14 +296,15 @@ def test_a_key_with_a_passphrase_is_the_agents_to_use(site: Site, tmp_path: Path
 
 def test_hosts_behind_a_command(site: Site, tmp_path: Path) -> None:
     """As ssh_config(5) has it: bash is the proxy."""
+    port = next(each["ssh_port"] for each in site.lab["hosts"] if each["name"] == "master")
     config, through = tmp_path / "config", "exec 3<>/dev/tcp/$0/$1; cat <&3 & cat >&3"
-    config.write_text(f"Host *\n  ProxyCommand bash -c '{through}' %h %p\n")
-    plan = (site.inventory, "--dry", "--data", f"ssh_config_file={config}")
+    config.write_text(f"Host *\n  ProxyCommand bash -c '{through}' %h {port}\n")
+    plan = (site.inventory, "--dry", "--limit", "master", "--data", f"ssh_config_file={config}")
     assert site.pyinfra(*plan).code == 0
-    config.write_text("Host *\n  ProxyCommand /nonexistent/proxy %h %p\n")
+    config.write_text("Host *\n  ProxyCommand /nonexistent/proxy\n")
     done = site.pyinfra(*plan)
     assert done.code != 0
-    assert done.output.count("does not answer") == len(site.hosts), done.output
+    assert "does not answer" in done.output
 
 
 def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:

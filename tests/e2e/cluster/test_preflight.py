@@ -71,7 +71,7 @@ class TestAFindingStopsTheRun:
                 faults.fault(site, "worker2", "mount -t tmpfs none /proc/sys/net/bridge",
                              "umount /proc/sys/net/bridge"),
                 faults.covered(site, "storage", "/proc/1/comm", "init\n"),
-                faults.covered(site, "storage", "/usr/bin/uname", "#!/bin/sh\necho riscv64\n"),
+                faults.covered(site, "storage", "/usr/bin/uname", "#!/bin/sh\necho storage riscv64\n"),
                 faults.covered(site, "storage", "/usr/bin/ss", "", mode="644"),
                 faults.without_forwarding(site, "storage"),
                 # The last, so that as little as possible of the cluster is cut off by it.
