@@ -16,6 +16,8 @@ from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
+UNAME = "#!/bin/sh\necho storage riscv64\n"  # as -n and -m answer
+
 DRIFT = "/etc/sysctl.d/90-whisklab.conf"  # on every host, and repaired by `base`
 ELSEWHERE = "10.77.0.214"  # in the lab's network, on no host
 SAID = re.compile(r"^\s*\[(?P<host>\S+)\]\s+(?P<kind>[a-z_-]+): (?P<sentence>.+)$", re.MULTILINE)
@@ -71,7 +73,7 @@ class TestAFindingStopsTheRun:
                 faults.fault(site, "worker2", "mount -t tmpfs none /proc/sys/net/bridge",
                              "umount /proc/sys/net/bridge"),
                 faults.covered(site, "storage", "/proc/1/comm", "init\n"),
-                faults.covered(site, "storage", "/usr/bin/uname", "#!/bin/sh\necho storage riscv64\n"),
+                faults.covered(site, "storage", "/usr/bin/uname", UNAME),
                 faults.covered(site, "storage", "/usr/bin/ss", "", mode="644"),
                 faults.without_forwarding(site, "storage"),
                 # The last, so that as little as possible of the cluster is cut off by it.
