@@ -54,15 +54,17 @@ def named(text: str, server: str, name: str) -> str:
 def merged(theirs: str, ours: str) -> str:
     """Return the user's kubeconfig with our cluster, user and context in it. Pure.
 
-    Entries of our names are replaced, all others stay; so does their current context.
+    Entries of our names are replaced where they stand, all others stay; so does their current
+    context.
     """
     base: dict[str, Any] = yaml.safe_load(theirs) or {"apiVersion": "v1", "kind": "Config"}
     added: Mapping[str, Any] = yaml.safe_load(ours)
     for each in added["contexts"]:
         each["context"]["extensions"] = [MARK]
     for key in KEYS:
-        names = {entry["name"] for entry in added[key]}
-        base[key] = [*_without(base, key, names), *added[key]]
+        ours_of = {entry["name"]: entry for entry in added[key]}
+        kept = [ours_of.pop(entry["name"], entry) for entry in base.get(key) or []]
+        base[key] = [*kept, *ours_of.values()]
     base.setdefault("current-context", added["current-context"])
     return yaml.safe_dump(base, sort_keys=False)
 
@@ -81,15 +83,25 @@ def unmerged(theirs: str, name: str) -> str:
         return theirs
     for key, part in zip(KEYS, ("cluster", "user"), strict=False):
         if name not in {each.get(part) for each in contexts.values()}:
-            base[key] = _without(base, key, {name})
-    base["contexts"] = _without(base, "contexts", {name})
+            base[key] = _without(base, key, name)
+    base["contexts"] = _without(base, "contexts", name)
     if base.get("current-context") == name:
         del base["current-context"]
     return yaml.safe_dump(base, sort_keys=False)
 
 
-def _without(base: Mapping[str, Any], key: str, names: set[str]) -> list[Any]:
-    return [entry for entry in base.get(key) or [] if entry["name"] not in names]
+def _without(base: Mapping[str, Any], key: str, name: str) -> list[Any]:
+    return [entry for entry in base.get(key) or [] if entry["name"] != name]
+
+
+def lacking(theirs: str, ours: str, name: str, *, merge: bool) -> str | None:
+    """Return what the user's kubeconfig should be, None when it says so already. Pure.
+
+    How kubectl has written it does not matter.
+    """
+    wanted = merged(theirs, ours) if merge else unmerged(theirs, name)
+    same = wanted == theirs or yaml.safe_load(wanted) == yaml.safe_load(theirs)
+    return None if same else wanted
 
 
 @operation()
@@ -135,8 +147,7 @@ def _lacking(ours: str, name: str, *, merge: bool) -> str | None:
         if not merge:
             return None  # nothing of ours can be in there
         raise WhisklabError(f"{_own()} cannot be read: {error}: mend it") from error
-    wanted = merged(theirs, ours) if merge else unmerged(theirs, name)
-    return None if wanted == theirs else wanted
+    return lacking(theirs, ours, name, merge=merge)
 
 
 def _own() -> Path:

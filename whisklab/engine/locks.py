@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 import paramiko
@@ -63,20 +63,19 @@ exit "$code"
 _changing: ContextVar[bool] = ContextVar("changing", default=False)
 
 
-@contextmanager
-def changing() -> Iterator[None]:
+def changing() -> AbstractContextManager[None]:
     """Mark the commands of this context as changing; the connector puts them under the lock."""
-    token = _changing.set(True)
-    try:
-        yield
-    finally:
-        _changing.reset(token)
+    return _marked(changing=True)
+
+
+def looking() -> AbstractContextManager[None]:
+    """Mark the commands of this context as looks, whatever goes on around them."""
+    return _marked(changing=False)
 
 
 @contextmanager
-def looking() -> Iterator[None]:
-    """Mark the commands of this context as looks, whatever goes on around them."""
-    token = _changing.set(False)
+def _marked(*, changing: bool) -> Iterator[None]:
+    token = _changing.set(changing)
     try:
         yield
     finally:

@@ -148,6 +148,22 @@ def test_merging_keeps_what_is_theirs() -> None:
     assert yaml.safe_load(kubeconfig.merged("", ours))["current-context"] == "lab"
 
 
+def test_what_kubectl_has_written_anew_lacks_nothing() -> None:
+    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
+    theirs = kubeconfig.merged(kubeconfig.named(K3S_YAML, "b:2", "prod"), ours)
+    said = yaml.safe_load(theirs)
+    for key in kubeconfig.KEYS:  # it sorts by name, and has its own style
+        said[key].sort(key=lambda entry: str(entry["name"]))
+    written = yaml.safe_dump(said, indent=4, sort_keys=True)
+    assert written != theirs
+    assert kubeconfig.lacking(written, ours, "lab", merge=True) is None
+    other = kubeconfig.named(K3S_YAML, "c:3", "lab")
+    changed = kubeconfig.lacking(written, other, "lab", merge=True)
+    assert changed is not None
+    servers = {c["name"]: c["cluster"]["server"] for c in yaml.safe_load(changed)["clusters"]}
+    assert servers == {"lab": "https://c:3", "prod": "https://b:2"}
+
+
 def test_what_was_merged_goes_again_and_nothing_else() -> None:
     ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
     theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
