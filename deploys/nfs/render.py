@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ OWNER = "nobody:nogroup"
 # In a directory that is exported under an id of its own. It lies with the data, so that a copy of
 # them is exported as they were.
 MARK = ".whisklab-fsid"
+FSID = "fsid="
 LARGEST_FSID = 2**31 - 1  # of what exportfs takes for one
 OPEN_PORTS = {"2049/tcp": "NFS", "111/tcp": "NFS version 3"}
 HEADER = "# Written by whisklab (deploys/nfs); changes are undone by the next run."
@@ -73,7 +75,7 @@ def identified(wish: Entries, marked: Collection[str]) -> dict[Entry, tuple[str,
     another disk has mounts of a moment before as stale handles.
     """
     return {
-        entry: (*options, f"fsid={fsid(entry.path)}")
+        entry: (*options, f"{FSID}{fsid(entry.path)}")
         if entry.path in marked and not _has_fsid(options)
         else options
         for entry, options in wish.items()
@@ -92,11 +94,18 @@ def to_mark(wish: Entries, fresh: Collection[str], known: Iterable[Entry]) -> se
     """
     exported = {entry.path for entry in known}
     own = {entry.path for entry, options in wish.items() if _has_fsid(options)}
-    return set(fresh) - exported - own
+    # An id that another export has would show that one's data; so rare that it goes without.
+    given = {option for options in wish.values() for option in options}
+    taken = Counter(fsid(path) for path in {entry.path for entry in wish})
+    return {
+        path
+        for path in set(fresh) - exported - own
+        if taken[fsid(path)] == 1 and f"{FSID}{fsid(path)}" not in given
+    }
 
 
 def _has_fsid(options: Iterable[str]) -> bool:
-    return any(option.startswith("fsid=") for option in options)
+    return any(option.startswith(FSID) for option in options)
 
 
 def exports_file(entries: Entries) -> str:

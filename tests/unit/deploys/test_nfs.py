@@ -245,6 +245,14 @@ def test_an_id_for_what_is_exported_for_the_first_time() -> None:
     assert {entry.path for entry in wish if found[entry] != wish[entry]} == {"/new"}
 
 
+def test_no_two_exports_have_one_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"path": "/own", "options": ["rw", f"fsid={render.fsid('/new')}"]}
+    wish = entries({"path": "/new"}, {"path": "/other"}, given)
+    assert render.to_mark(wish, ["/new", "/other"], []) == {"/other"}
+    monkeypatch.setattr(render, "fsid", lambda _: "7")
+    assert render.to_mark(entries({"path": "/a"}, {"path": "/b"}), ["/a", "/b"], []) == set()
+
+
 def test_an_id_stays_the_same_for_ever() -> None:
     assert render.fsid("/var/nfs/kubedata") == "1531966651"
     assert render.fsid("/a") != render.fsid("/b")
