@@ -94,7 +94,10 @@ class Role:
     def stop(self) -> int:
         """Tell it to end, as Kubernetes does; returns its exit code."""
         self.process.terminate()
-        return self.process.wait(timeout=10)
+        try:
+            return self.process.wait(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"{self.name} does not end:\n{self.log.read_text()}") from error
 
 
 class Platform:

@@ -85,7 +85,11 @@ def test_containers_stay_within_the_memory(own: Platform) -> None:
         pids = {}
         for name in ("first", "second", "third"):
             put(guest, name, WORDS)
-            pids[name] = call(guest, name).json()["pid"]
+            answer = call(guest, name)
+            pids[name] = answer.json()["pid"]
+            # A container is free once its logs were read, which is before the record is stored.
+            kept = f"/namespaces/_/activations/{answer.headers['x-openwhisk-activation-id']}"
+            eventually(lambda kept=kept: guest.get(kept).status_code == 200 or None, "a record")
         assert call(guest, "third").json()["pid"] == pids["third"], "its container was kept"
         # Two containers of 256 MB fit into 512 MB: the third one took the place of the first.
         assert call(guest, "first").json()["pid"] != pids["first"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from openwhisk_standin.invoker.containers import Container, LogsMissing, NoContainer
-from openwhisk_standin.life import rest, say
+from openwhisk_standin.life import rest
 from openwhisk_standin.runtimes import END_OF_LOGS
 
 _LOGS_WITHIN = 5.0
@@ -98,10 +98,6 @@ class _Process:
         return text.decode(errors="replace").splitlines(), bool(end)
 
     def remove(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            say(f"{self.name} had to be killed")
+        # Nothing of a container outlives it; node asked to end may hang (nodejs/node#54918).
+        self._process.kill()
+        self._process.wait()
