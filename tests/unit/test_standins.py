@@ -185,6 +185,7 @@ def test_what_fails_is_one_sentence_and_leaves_nothing(
         WhisklabError, match=r"busybox-static.* cannot be fetched.*apt-get update.*E: nothing there"
     ):
         standins.build()
+    monkeypatch.delenv("FAKE_APT")  # of two that fail side by side, the first is told
     monkeypatch.setenv("FAKE_FAIL", "1")
     with pytest.raises(WhisklabError, match="compiling Kubernetes failed: .*syntax error"):
         standins.build()
