@@ -229,6 +229,12 @@ def put(
     return answer.json()
 
 
+def record(client: httpx.Client, activation: str) -> Any:
+    """Wait for an activation's record and return it; by then its container is free again."""
+    path = f"/namespaces/_/activations/{activation}"
+    return eventually(lambda: found.json() if (found := client.get(path)).is_success else None)
+
+
 def eventually(found: Any, wanted: str = "it") -> Any:
     """Call ``found`` until it returns something; records are stored after the answer is given."""
     until = time.monotonic() + _PATIENCE

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.openwhisk.rig import RUNTIMES, Platform, eventually, put
+from tests.contract.openwhisk.rig import RUNTIMES, Platform, eventually, put, record
 
 HELLO = """
 function main(args) {
@@ -64,6 +64,7 @@ def test_hello(guest: httpx.Client) -> None:
 def test_the_record_of_a_call(guest: httpx.Client) -> None:
     put(guest, "recorded", HELLO)
     cold = call(guest, "recorded", query="?blocking=true").json()
+    record(guest, cold["activationId"])
     warm = call(guest, "recorded", query="?blocking=true").json()
     assert cold["response"] == {
         "result": {"payload": "Hello, World!"},
@@ -86,17 +87,17 @@ def test_a_call_that_is_not_waited_for(guest: httpx.Client) -> None:
     activation = answer.json()["activationId"]
     assert answer.headers["x-openwhisk-activation-id"] == activation
     path = f"/namespaces/_/activations/{activation}"
-    record = eventually(lambda: found.json() if (found := guest.get(path)).is_success else None)
-    assert record["activationId"] == activation
-    (line,) = record["logs"]
+    found = record(guest, activation)
+    assert found["activationId"] == activation
+    (line,) = found["logs"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z +stdout: called", line)
-    assert guest.get(f"{path}/logs").json() == {"logs": record["logs"]}
-    assert guest.get(f"{path}/result").json() == record["response"]
+    assert guest.get(f"{path}/logs").json() == {"logs": found["logs"]}
+    assert guest.get(f"{path}/result").json() == found["response"]
     listed = guest.get("/namespaces/_/activations", params={"name": "later"}).json()
     assert [each["activationId"] for each in listed] == [activation]
     assert listed[0]["statusCode"] == 0
     whole = guest.get("/namespaces/_/activations", params={"name": "later", "docs": "true"}).json()
-    assert whole == [record]
+    assert whole == [found]
 
 
 def test_activations_are_listed_by_time(guest: httpx.Client) -> None:

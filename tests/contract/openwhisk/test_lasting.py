@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openwhisk_standin.couchdb.journal import Conflict, Database
-from tests.contract.openwhisk.rig import MARKER, RUNTIMES, Platform, eventually, put
+from tests.contract.openwhisk.rig import MARKER, RUNTIMES, Platform, eventually, put, record
 from tests.contract.openwhisk.test_actions import HELLO, call, refusal
 
 WORDS = "function main() { return {pid: process.pid} }"
@@ -87,9 +87,7 @@ def test_containers_stay_within_the_memory(own: Platform) -> None:
             put(guest, name, WORDS)
             answer = call(guest, name)
             pids[name] = answer.json()["pid"]
-            # A container is free once its logs were read, which is before the record is stored.
-            kept = f"/namespaces/_/activations/{answer.headers['x-openwhisk-activation-id']}"
-            eventually(lambda kept=kept: guest.get(kept).status_code == 200 or None, "a record")
+            record(guest, answer.headers["x-openwhisk-activation-id"])
         assert call(guest, "third").json()["pid"] == pids["third"], "its container was kept"
         # Two containers of 256 MB fit into 512 MB: the third one took the place of the first.
         assert call(guest, "first").json()["pid"] != pids["first"]
