@@ -5,28 +5,33 @@ It takes the place of pyinfra's own for plain host names (`whisklab.engine.hooks
 
 from __future__ import annotations
 
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import paramiko
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra import logger
+from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.host import Host
+from pyinfra.api.output import echo
 from pyinfra.api.state import State
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import alive, answers, foresight, identity, locks, refusals
+from whisklab.engine import alive, answers, foresight, identity, locks, login, refusals
 from whisklab.engine.secrets import SecretStore
-from whisklab.errors import WhisklabError
+from whisklab.engine.shell import Ended, Shell
 
-SUDO_PASSWORD = "sudo_password"  # noqa: S105  the secret's file name
-CHANNEL_ARGUMENTS: tuple[str, ...] = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
+# What changes nothing of who runs a command.
+SHELL_ARGUMENTS = frozenset((
+    "_shell_executable", "_env", "_chdir", "_timeout", "_stdin", "_success_exit_codes",
+    "_retries", "_retry_delay", "_retry_until", "_temp_dir",
+))  # fmt: skip
 STREAM_CHUNK = 1 << 20  # bytes
 
 
@@ -46,8 +51,8 @@ class WhiskSSH(SSHConnector):
     }
     secrets: SecretStore | None = None
     changes = 0
-    _sudo_password: str | None = None
-    _mark: str | None = None  # where answers begin, if the login itself prints something
+    _login: login.Login
+    _shell: Shell  # takes the commands one after the other
 
     def __init__(self, state: State, host: Host) -> None:
         super().__init__(state, host)
@@ -67,7 +72,9 @@ class WhiskSSH(SSHConnector):
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
         self._disable_nagle()
         alive.watch(self.transport, self.run_lock.beat)
-        self._check_login()
+        user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
+        self._login = login.Login(self.host.name, user, sudo, self.secrets)
+        self._shell = self._login.shell(self.transport)
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         """Return how to log in: a key that needs a passphrase is the agent's to use.
@@ -134,42 +141,6 @@ class WhiskSSH(SSHConnector):
             known_hosts=self.data["ssh_known_hosts_file"],
         )
 
-    def _check_login(self) -> None:
-        """Ask shell and sudo, by one command; notice what login scripts print."""
-        word, wants_sudo = secrets.token_hex(8), bool(self.host.data.get("_sudo"))
-        # As each command is run: a sudoers file may allow some programs only.
-        sudo = ("&&", "sudo", "-H", "-n", "sh", "-c", "true") if wants_sudo else ()
-        ok, output = super().run_shell_command(StringCommand("echo", word, *sudo))
-        lines = output.stdout_lines
-        if not any(line.endswith(word) for line in lines):
-            said = output.output_lines
-            raise ConnectError(refusals.no_shell(self.host.name, self._user, said))
-        if lines != [word] or (ok and output.stderr_lines):
-            self._mark = word
-        if not ok:
-            self._use_sudo_password(output.stderr_lines)
-
-    @property
-    def _user(self) -> str:
-        return self.data["ssh_user"] or "the user"
-
-    def _use_sudo_password(self, said: list[str]) -> None:
-        user, store = self._user, self.secrets
-        try:
-            password = store.read(SUDO_PASSWORD) if store else None
-        except WhisklabError as error:
-            raise ConnectError(f"sudo on {self.host.name} asks for a password: {error}") from error
-        if password is None:
-            where = store.path(SUDO_PASSWORD) if store else SUDO_PASSWORD
-            raise ConnectError(refusals.no_sudo(self.host.name, user, said, str(where)))
-        self._sudo_password = password
-        ok, _ = self.run_shell_command(StringCommand("true"), _sudo=True)
-        if not ok:
-            raise ConnectError(
-                f"sudo on {self.host.name} refuses the password of {user} in "
-                f"{store.path(SUDO_PASSWORD) if store else SUDO_PASSWORD}"
-            )
-
     def _as_change(self, command: StringCommand) -> StringCommand:
         self.changes += 1
         return locks.under_change_lock(command)
@@ -188,21 +159,75 @@ class WhiskSSH(SSHConnector):
         """
         if locks.is_changing() and arguments.get("_sudo"):
             command = self._as_change(command)
-        if self._sudo_password and arguments.get("_sudo"):
-            command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
-        if self._mark:
-            command = answers.marked(command, self._mark)
         try:
             with self._noticing_loss():
-                ok, output = super().run_shell_command(
-                    command, print_output=print_output, print_input=print_input, **arguments
-                )
-            if self._mark:
-                output = answers.behind(output, self._mark)
+                shell = self._shell_for(arguments)
+                run = self._run_alone if shell is None else partial(self._run_in, shell)
+                ok, output = run(command, print_output, print_input, arguments)
             if not ok:
                 self._require_connection()
-        except alive.Lost as lost:
-            return False, CommandOutput([OutputLine("stderr", str(lost))])
+        except (alive.Lost, ConnectError) as error:
+            return False, CommandOutput([OutputLine("stderr", str(error))])
+        return ok, output
+
+    def _shell_for(self, arguments: dict[str, Any]) -> Shell | None:
+        """Return the run's shell if it is free and has the rights that these arguments ask for."""
+        given = {key for key, value in arguments.items() if value and key not in SHELL_ARGUMENTS}
+        wanted = {"_sudo"} if self._login.sudo else set()
+        if given != wanted or arguments.get("_shell_executable", "sh") is None:
+            return None
+        if self._shell.changing:  # it may take long
+            return None
+        if self._shell.ended:
+            self._shell = self._login.shell(self.transport)
+        return self._shell
+
+    def _run_in(
+        self,
+        shell: Shell,
+        command: StringCommand,
+        print_output: bool,
+        print_input: bool,
+        arguments: dict[str, Any],
+    ) -> tuple[bool, CommandOutput]:
+        ours = {*login.CHANNEL_ARGUMENTS, "_sudo"}
+        rest = {key: value for key, value in arguments.items() if key not in ours}
+        line = make_unix_command_for_host(self.state, self.host, command, **rest)
+        logger.debug("Running command on %s: %s", self.host.name, line)
+        if print_input:
+            echo(f"{self.host.print_prefix}>>> {line}", err=True)
+        try:
+            code, output = shell.run(
+                line.get_raw_value(),
+                login.as_bytes(arguments.get("_stdin")),
+                changing=locks.is_changing(),
+                within=arguments.get("_timeout"),
+                shown=self.host.print_prefix if print_output else None,
+            )
+        except Ended as ended:
+            if not ended.begun:
+                return self._run_alone(command, print_output, print_input, arguments)
+            why = OutputLine("stderr", f"the shell of {self.host.name} ended before the command")
+            return False, CommandOutput([*ended.output, why])
+        return code in (arguments.get("_success_exit_codes") or (0,)), output
+
+    def _run_alone(
+        self,
+        command: StringCommand,
+        print_output: bool,
+        print_input: bool,
+        arguments: dict[str, Any],
+    ) -> tuple[bool, CommandOutput]:
+        """Run it by a login of its own."""
+        if (password := self._login.password) and arguments.get("_sudo"):
+            command, arguments = login.sudo_on_stdin(self.host, command, arguments, password)
+        if self._login.mark:
+            command = answers.marked(command, self._login.mark)
+        ok, output = super().run_shell_command(
+            command, print_output=print_output, print_input=print_input, **arguments
+        )
+        if self._login.mark:
+            output = answers.behind(output, self._login.mark)
         return ok, output
 
     def open(self, command: StringCommand) -> paramiko.Channel:
@@ -213,18 +238,18 @@ class WhiskSSH(SSHConnector):
         """
         arguments: dict[str, Any] = {"_sudo": True}
         preamble = b""
-        if self._sudo_password:
-            command, arguments = self._sudo_on_stdin(command, arguments, self._sudo_password)
+        if password := self._login.password:
+            command, arguments = login.sudo_on_stdin(self.host, command, arguments, password)
             preamble = (arguments.pop("_stdin")[0] + "\n").encode()
-        if self._mark:
-            command = answers.marked(command, self._mark)
+        if self._login.mark:
+            command = answers.marked(command, self._login.mark)
         line = make_unix_command_for_host(self.state, self.host, command, **arguments)
         with self._noticing_loss():
             channel = self.transport.open_session()
             channel.exec_command(line.get_raw_value())
             channel.sendall(preamble)
-            if self._mark:
-                answers.skip(channel, self._mark)
+            if self._login.mark:
+                answers.skip(channel, self._login.mark)
         return channel
 
     def stream(self, command: StringCommand, source: Path) -> tuple[bool, str]:
@@ -245,7 +270,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             # The command ended before it had read everything; its exit status says why.
             channel.settimeout(None)
-        stderr = answers.after(channel.makefile_stderr("rb").read(), self._mark)
+        stderr = answers.after(channel.makefile_stderr("rb").read(), self._login.mark)
         ok = channel.recv_exit_status() == 0
         if not ok:
             self._require_connection()
@@ -269,7 +294,7 @@ class WhiskSSH(SSHConnector):
         except (OSError, EOFError):
             channel.settimeout(None)  # it ended before it had read everything; its code says why
         stdout = channel.makefile("rb").read().decode(errors="replace")
-        stderr = answers.after(channel.makefile_stderr("rb").read(), self._mark)
+        stderr = answers.after(channel.makefile_stderr("rb").read(), self._login.mark)
         code = channel.recv_exit_status()
         if code:
             self._require_connection()
@@ -289,18 +314,3 @@ class WhiskSSH(SSHConnector):
             raise
         if taken:
             self.changes += 1  # until now another run may have been at work
-
-    def _sudo_on_stdin(
-        self, command: StringCommand, arguments: dict[str, Any], password: str
-    ) -> tuple[StringCommand, dict[str, Any]]:
-        channel = {key: arguments.pop(key) for key in CHANNEL_ARGUMENTS if key in arguments}
-        user = arguments.pop("_sudo_user", None)
-        arguments.pop("_sudo", None)
-        inner = make_unix_command_for_host(self.state, self.host, command, **arguments)
-        # -k: always ask, so that the first line of stdin is read by sudo and by nobody else.
-        bits: list[object] = ["sudo", "-H", "-k", "-S", "-p", QuoteString("")]
-        if user:
-            bits += ["-u", QuoteString(user)]
-        stdin = channel.get("_stdin")
-        lines = [] if stdin is None else stdin if isinstance(stdin, list) else [stdin]
-        return StringCommand(*bits, inner), {**channel, "_stdin": [password, *lines]}

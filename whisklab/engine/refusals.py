@@ -66,6 +66,17 @@ def no_shell(host: str, user: str, said: Sequence[str]) -> str:
     )
 
 
+def no_sh(host: str, said: Sequence[str]) -> str:
+    """Return one sentence on a host that starts no sh, though sudo lets us. Pure.
+
+    Args:
+        host: its name in the inventory.
+        said: on stderr.
+    """
+    words = f" (it says: {' '.join(said).strip()})" if any(said) else ""
+    return f"{host} starts no `sh` for its commands{words}: see what /bin/sh is there"
+
+
 def no_sudo(host: str, user: str, said: Sequence[str], file: str) -> str:
     """Return one sentence on a sudo that refuses. Pure.
 

@@ -312,7 +312,7 @@ def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:
     trial.root(
         "worker2",
         "echo 'echo Welcome to worker2; printf \"no end of line\"; echo on stderr >&2' "
-        "> ~loud/.bashrc; echo 'echo SSHRC' > ~loud/.ssh/rc",
+        "> ~loud/.bashrc; echo 'echo SSHRC; date >> /dev/shm/logins' > ~loud/.ssh/rc",
     )
     file = "/etc/modules-load.d/whisklab.conf"
     before = trial.snapshot("worker2")
@@ -322,10 +322,13 @@ def test_what_a_login_prints_is_no_part_of_an_answer(trial: Site) -> None:
         each["name"] for each in json.loads(plan.stdout)["plan"] if each["hosts_with_change"]
     }
     assert changing == set()
+    # What a login costs is paid once: some take seconds.
+    assert trial.root("worker2", "wc -l < /dev/shm/logins") == "1\n"
     trial.root("worker2", f"cp {file} /run/right; echo edited > {file}")
     judge(trial.pyinfra(f"inventories/{TRIAL}.py", "-y", "--limit", "worker2"), 0)
     assert trial.root("worker2", f"cmp {file} /run/right && echo same") == "same\n"
     assert before.changed_files(trial.snapshot("worker2")) == {file}
+    assert trial.root("worker2", "wc -l < /dev/shm/logins") == "3\n", "the shell, the run's lock"
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,16 @@ import pytest
 from tests.e2e import bases
 from tests.e2e.cluster.mutations import Mutation, drawn, left_out, make, mutations, state
 from tests.e2e.cluster.site import Site
+from tests.e2e.killed.points import noted
 
-COMMANDS_AT_MOST = 10  # with sudo, on one host, for all that is deployed now
+COMMANDS_AT_MOST = 10  # on one host, for all that is deployed now
 COUNT = 30  # changes of hosts, made all at once
 
 pytestmark = pytest.mark.e2e
 
 
 def test_a_second_run_and_a_dry_run_change_nothing(site: Site) -> None:
-    """And a run is one connection and few commands, counted by the hosts' own journals."""
+    """And a run is one connection, one shell and one lock, counted by the hosts' own journals."""
     before = site.snapshots()
     marks = {host: site.root(host, "journalctl -n 0 --show-cursor") for host in site.hosts}
     assert site.converge() == set()
@@ -28,13 +29,26 @@ def test_a_second_run_and_a_dry_run_change_nothing(site: Site) -> None:
         cursor = mark.strip().rpartition("-- cursor: ")[2]
         lines = site.root(host, f"journalctl -o cat --after-cursor '{cursor}'").splitlines()
         assert len([line for line in lines if line.startswith("Accepted publickey")]) == 2
-        assert len([line for line in lines if "COMMAND=" in line]) - 1 <= COMMANDS_AT_MOST, host
+        assert len([line for line in lines if "COMMAND=" in line]) - 1 == 2, host
     done = site.pyinfra(site.inventory, "--dry", "--json")
     assert done.code == 0, done.output
     plan = json.loads(done.stdout)["plan"]
     assert plan
     assert [each["name"] for each in plan if each["hosts_with_change"]] == []
     assert site.snapshots() == before
+
+
+def test_a_second_run_is_few_commands_and_one_preflight(site: Site) -> None:
+    notes = site.directory / f"{site.name}.notes"
+    argv = ("-m", "tests.e2e.killed.driver", str(notes), "-", "apply", site.name)
+    done = site.run(".venv/bin/python", *argv)
+    assert done.code == 0, done.output
+    given = noted(notes)
+    assert [each for each in given if each.changes] == []
+    for host in site.hosts:
+        texts = [each.text for each in given if each.host == host]
+        assert len([text for text in texts if "reach()" in text]) == 1, host
+        assert len(texts) <= COMMANDS_AT_MOST, host
 
 
 def mended(site: Site, chosen: Sequence[Mutation]) -> None:

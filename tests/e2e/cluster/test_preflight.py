@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 
 import pytest
 
 from tests.e2e.cluster import faults
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import TRIAL, append, judge
-from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -191,19 +189,3 @@ def test_fresh_machines_of_one_name_are_only_a_warning(site: Site) -> None:
     assert "is called ubuntu as storage still is" in said(done)["worker2", "name"]
     assert set(said(done)) == {("worker2", "name"), ("storage", "name")}
     assert done.changes() == {("base | Host name", "worker2"), ("base | Host name", "storage")}
-
-
-def test_preflight_is_one_command_on_each_host_and_finds_nothing(site: Site) -> None:
-    marks = {host: site.root(host, "journalctl -n 0 --show-cursor") for host in site.hosts}
-    done = site.pyinfra(site.inventory, "-y", "--json")
-    assert done.code == 0, done.output
-    assert (done.changes(), said(done)) == (set(), {})
-    for host, mark in marks.items():
-        cursor = mark.strip().splitlines()[-1].removeprefix("-- cursor: ")
-        until("sudo's line is in the journal", partial(asked, site, host, cursor))
-        assert asked(site, host, cursor) == 1
-
-
-def asked(site: Site, host: str, cursor: str) -> int:
-    lines = site.root(host, f"journalctl -o cat --after-cursor '{cursor}'").splitlines()
-    return len([line for line in lines if "COMMAND=" in line and "reach()" in line])

@@ -99,7 +99,7 @@ def test_no_secret_is_in_any_argv(told: Told) -> None:
         found = [line for line in lines if line.startswith("cmdline ") and told.told(line)]
         assert found == [], machine
     for host, text in told.commands.items():
-        assert len(text.splitlines()) > 20, host
+        assert "sudo" in text, host
         assert told.told(text) == set(), host
 
 

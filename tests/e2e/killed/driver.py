@@ -5,7 +5,7 @@
 NOTES is a file that gets one line of JSON for each command. POINT is `host:number`: that host's
 command of this number is started there and gets half of a file that it is to read on its stdin, or
 all of what is no file (Helm's chart, which is worked with for long), then this process is killed.
-What the host has begun goes on without us. "" lets the run alone.
+What the host has begun goes on without us. "" lets the run alone, "-" also lets it ask hosts ahead.
 
 Commands are counted for each host by itself, because only there is their order always the same;
 one that was given before, word for word, is a poll and not counted. What changes the cluster
@@ -29,11 +29,11 @@ from typing import Any
 
 import paramiko
 from pyinfra.api.host import Host
-from pyinfra.connectors.ssh import SSHConnector
 
 from whisklab.cli import main
 from whisklab.engine import foresight, kube, locks
 from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.shell import Shell
 
 
 @dataclass
@@ -113,10 +113,10 @@ def know_nothing() -> None:
 
 def watch_connector() -> None:
     """Know which host a channel's command is for, and how much it will read."""
-    run, stream = SSHConnector.run_shell_command, WhiskSSH.stream
+    run, stream = WhiskSSH.run_shell_command, WhiskSSH.stream
     exchange, start = WhiskSSH.exchange, WhiskSSH.open
 
-    def run_shell_command(self: SSHConnector, *args: Any, **arguments: Any) -> Any:
+    def run_shell_command(self: WhiskSSH, *args: Any, **arguments: Any) -> Any:
         lines = arguments.get("_stdin") or []
         texts = [lines] if isinstance(lines, str) else lines
         reads = sum(len(text.encode()) + (not text.endswith("\n")) for text in texts)
@@ -136,24 +136,36 @@ def watch_connector() -> None:
         _current.set(Command(self.host.name, *_sent.get(), locks.is_changing()))
         return start(self, command)
 
-    _put(SSHConnector, run_shell_command=run_shell_command)
-    _put(WhiskSSH, stream=upload, exchange=talk)
+    _put(WhiskSSH, run_shell_command=run_shell_command, stream=upload, exchange=talk)
     _put(WhiskSSH, open=start_command)
 
 
 def watch_channels(driver: Driver) -> None:
     """Note each command as it is started, and end in the middle of the chosen one."""
     execute, send = paramiko.Channel.exec_command, paramiko.Channel.send
+    begin = Shell.begin
 
-    def exec_command(self: paramiko.Channel, text: str) -> None:
-        command = _current.get()
+    @contextmanager
+    def started(text: str, channel: paramiko.Channel) -> Iterator[None]:
+        command = _current.get(None)
+        if command is None:  # a login
+            yield
+            return
         command.text = text
         here = driver.note(command)
-        execute(self, text)  # returns when the host has started it
+        yield
         if here and command.gets:
-            driver.last_words[id(self)] = command.gets
+            driver.last_words[id(channel)] = command.gets
         elif here:
             driver.end()
+
+    def exec_command(self: paramiko.Channel, text: str) -> None:
+        with started(text, self):
+            execute(self, text)  # returns when the host has started it
+
+    def begin_command(self: Shell, line: str, size: int) -> None:
+        with started(line, self._channel):
+            begin(self, line, size)
 
     def send_some(self: paramiko.Channel, data: bytes) -> int:
         left = driver.last_words.get(id(self))
@@ -166,6 +178,7 @@ def watch_channels(driver: Driver) -> None:
         return sent
 
     _put(paramiko.Channel, exec_command=exec_command)
+    _put(Shell, begin=begin_command)
     _put(paramiko.Channel, send=send_some)
 
 
@@ -191,7 +204,8 @@ def watch_api(driver: Driver) -> None:
 if __name__ == "__main__":
     notes, point, *arguments = sys.argv[1:]
     chosen = Driver(Path(notes), point)
-    know_nothing()
+    if point != "-":
+        know_nothing()
     watch_connector()
     watch_channels(chosen)
     watch_api(chosen)
