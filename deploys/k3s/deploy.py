@@ -136,6 +136,11 @@ def start(turn: Turn | None = None) -> None:
         operations.forgotten(
             name="No other machine of this name", leader=wanted.leader(), api=wanted.api()
         )
+    operations.containerd_readable(
+        name="containerd's records",
+        service=node.service,
+        directory=render.containerd(node, K3sSettings.of(host)),
+    )
     services.running(
         name=f"Service {node.service}",
         service=node.service,

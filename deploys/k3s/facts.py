@@ -171,3 +171,36 @@ class OtherVersion(FactBase[str | None]):
         words = output[0].split()
         is_k3s = words[:2] == ["k3s", "version"] and len(words) > 2  # noqa: PLR2004
         return words[2] if is_k3s else None
+
+
+# Either containerd says that plugins cannot have the database, and k3s waits for it for ever, or it
+# ends: then bbolt's lines of the trace come before its own. (k3s itself has bbolt too, in etcd.)
+# A service that is not active is started again and again, so its last minutes tell enough.
+_BROKEN = r"""
+systemctl is-active -q -- "$1" && exit 0
+made=$(stat -c %Y -- "$2/io.containerd.metadata.v1.bolt" 2>/dev/null) || exit 0
+since=$(($(date +%s) - 600)); test "$since" -gt "$made" || since=$made
+if test -s "$2/containerd.log"; then tail -n 1000 "$2/containerd.log"
+else journalctl --no-pager -q -o cat --since "@$since" -u "$1"; fi | awk '
+  /^(panic|fatal error|unexpected fault)/ { crash = $0; bolt = 0 }
+  crash && /bbolt/ { bolt = 1 }
+  bolt && /containerd\/containerd/ { found = crash }
+  /failed to load plugin/ && /metadata\.v1\.bolt/ { found = $0; sub(/.* error=/, "", found) }
+  END { if (found) print found }'
+"""
+
+
+class BrokenRecords(FactBase[str | None]):
+    """Why containerd, whose root is `directory`, cannot read its own records; None when it can.
+
+    Looked for only while `service`, which runs containerd, is not active, in containerd's own log
+    (where k3s writes one), else in the service's since these records were begun.
+    """
+
+    def command(self, service: str, directory: str) -> StringCommand:
+        """Print the line of a crash, or nothing."""
+        return script(_BROKEN, service, directory)
+
+    def process(self, output: list[str]) -> str:
+        """Take the line."""
+        return output[0].strip()

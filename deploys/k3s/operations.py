@@ -12,7 +12,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
-from deploys.k3s import render, turns
+from deploys.k3s import facts, render, turns
 from deploys.k3s.status import REMOVAL
 from deploys.k3s.workloads import Object, is_from_before, is_ready
 from whisklab.engine import kube, services
@@ -29,6 +29,8 @@ k3s=$1 config=$2; test -f "$config" || config=$3
 "$k3s" etcd-snapshot save --config "$config" --name "$4" &&
 "$k3s" etcd-snapshot prune --config "$config" --name "$4" --snapshot-retention "$5"
 """
+ASIDE = "containerd.broken-TIME"  # beside containerd's root
+_SET_ASIDE = 'systemctl stop -- "$1"; mv -- "$2" "$2.broken-$(date +%Y%m%d-%H%M%S)"'
 REPORTED_WITHIN = 60.0  # seconds; a kubelet needs a few
 
 
@@ -223,3 +225,20 @@ def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
         yield script(
             _SAVE, render.BINARY, good, render.CONFIG, render.SNAPSHOT, str(render.SNAPSHOTS)
         )
+
+
+@operation()
+def containerd_readable(service: str, directory: str) -> Generator[StringCommand]:
+    """Have no records of containerd that it cannot read, as after a power cut; none is deleted.
+
+    A node needs none of them: images are imported anew from the files beside, and pods are made by
+    the kubelet. The service is stopped; who starts it comes afterwards.
+
+    Args:
+        service: the unit that runs containerd.
+        directory: containerd's root.
+    """
+    why = host.get_fact(facts.BrokenRecords, service=service, directory=directory)
+    if why:
+        because(f"containerd cannot read its records ({why}); they are set aside, as {ASIDE}")
+        yield script(_SET_ASIDE, service, directory)

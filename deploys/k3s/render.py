@@ -208,13 +208,22 @@ def unit(node: Node, settings: K3sSettings) -> str:
     )
 
 
+def _data(node: Node, settings: K3sSettings) -> str:
+    config = settings.server_config if node.is_server else settings.agent_config
+    return str(config.get("data-dir", DATA))
+
+
+def containerd(node: Node, settings: K3sSettings) -> str:
+    """Return the root of a node's containerd."""
+    return f"{_data(node, settings)}/agent/containerd"
+
+
 def beside(node: Node, settings: K3sSettings) -> str:
     """Return the patterns of what k3s and its unit read beside our files, separated by spaces."""
-    data = settings.server_config if node.is_server else settings.agent_config
     patterns = [
         f"{CONFIG}.d/*.yaml",
         f"{node.unit_path}.d/*.conf",
-        f"{data.get('data-dir', DATA)}/agent/etc/containerd/*.tmpl",
+        f"{_data(node, settings)}/agent/etc/containerd/*.tmpl",
         *([REGISTRIES] if settings.registries is None else []),
     ]
     return " ".join(patterns)

@@ -11,7 +11,13 @@ import pytest
 from pyinfra.api import FactProcessError
 
 from deploys.k3s import token
-from deploys.k3s.facts import ForeignFiles, MachineState, PackedManifests, TokenDigest
+from deploys.k3s.facts import (
+    BrokenRecords,
+    ForeignFiles,
+    MachineState,
+    PackedManifests,
+    TokenDigest,
+)
 from deploys.k3s.packed import NAMES
 from tests.contract.test_survey import with_state
 from whisklab.engine.objects import objects
@@ -79,3 +85,34 @@ def test_files_that_nobody_of_us_has_written(tmp_path: Path) -> None:
     patterns = f"{tmp_path}/*.yaml {tmp_path}/none/*.conf"
     found = asked(ForeignFiles, patterns=patterns, header="# ours")
     assert found == [f"{tmp_path}/b.yaml", f"{tmp_path}/d.yaml"]
+
+
+CRASH = """panic: invalid freelist page: 0, page type is unknown<00>
+goroutine 34 [running]:
+go.etcd.io/bbolt.(*freelist).read(0x226cc86?, 0x7f8ce071d000)
+"""
+OF_CONTAINERD = "github.com/containerd/containerd/services/server.New({0x2529ef8})\n"
+OF_ETCD = "go.etcd.io/etcd/server/v3/mvcc/backend.New(0x0)\n"
+PLUGIN = """time="t" level=info msg="loading plugin io.containerd.metadata.v1.bolt"
+time="t" level=warning msg="failed to load plugin" id=io.containerd.metadata.v1.bolt error="invalid"
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        (f"before\n{CRASH}{OF_CONTAINERD}after\n", CRASH.splitlines()[0]),
+        (CRASH + OF_ETCD, None),
+        (f"panic: another\nmain.main()\n{OF_CONTAINERD}", None),
+        (f"{CRASH}{OF_ETCD}panic: another\n{OF_CONTAINERD}", None),
+        (PLUGIN, '"invalid"'),
+        (PLUGIN.splitlines()[0] + "\n", None),
+        (f"{OF_CONTAINERD}all is well with bbolt\n", None),
+    ],
+)
+def test_records_that_containerd_cannot_read(tmp_path: Path, log: str, why: str | None) -> None:
+    asks = {"service": "no-such-whisklab", "directory": str(tmp_path)}
+    (tmp_path / "containerd.log").write_text(log)
+    assert asked(BrokenRecords, **asks) is None, "it has no records"
+    (tmp_path / "io.containerd.metadata.v1.bolt").mkdir()
+    assert asked(BrokenRecords, **asks) == why

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
+import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -140,3 +143,36 @@ def test_a_refused_configuration_is_put_back(site: Site) -> None:
         assert site.ssh(host, "systemctl", "is-active", "k3s-agent").strip() == "active"
     until("all nodes are Ready", lambda: "NotReady" not in site.kubectl("get", "nodes"))
     assert site.converge() == set()
+
+
+RECORDS = "/var/lib/rancher/k3s/agent/containerd"
+DATABASE = f"{RECORDS}/io.containerd.metadata.v1.bolt/meta.db"
+DAMAGES = (
+    f"truncate -s 100 {DATABASE}",  # with this one containerd runs, and k3s waits for ever
+    f"truncate -s 40k {DATABASE}",
+    f"dd if=/dev/zero of={DATABASE} bs=4096 count=2 conv=notrunc",
+    f"dd if=/dev/urandom of={DATABASE} bs=4096 count=2 conv=notrunc",
+)
+
+
+def test_containerd_that_cannot_read_its_records(
+    site: Site, record_property: Callable[[str, object], None]
+) -> None:
+    """Its cause is named, and mended with what is on the node; nothing is deleted."""
+    seed = int(os.environ.get("SEED") or secrets.randbelow(100000))
+    damage = random.Random(seed).choice(DAMAGES)  # noqa: S311
+    record_property("said", f"containerd's records: seed {seed}, {damage}")
+    before = site.snapshots()
+    site.root(
+        "worker1", f"systemctl stop k3s-agent; {damage}; systemctl start --no-block k3s-agent"
+    )
+    record = "worker1: k3s: service | containerd's records: containerd cannot read its records ("
+    until("the plan names the cause", lambda: record in site.whisklab("plan", site.name).output)
+    done = site.whisklab("apply", site.name)
+    judge(done, 0, record, "they are set aside")
+    assert site.whisklab("plan", site.name).code == 0
+    assert "NotReady" not in site.kubectl("get", "nodes")
+    assert site.root("worker1", f"ls -d {RECORDS}.broken-*").count("\n") == 1
+    for host, after in site.snapshots().items():
+        kept = before[host].services == after.services
+        assert kept == (host != "worker1"), host
