@@ -5,7 +5,9 @@ BIN := .venv/bin
 # Tests name their files, so that one part can be run alone: make e2e ARGS="-k nodeport".
 ARGS ?=
 # How many end-to-end files run at once, each with a lab: most of a deploy is waiting.
-WORKERS ?= 2
+WORKERS ?= 3
+# A run starts a program a thousand times: what Python compiles is kept, whatever the caller wants.
+unexport PYTHONDONTWRITEBYTECODE
 # Those packages of the stand-in that do not import all of Kubernetes.
 GO_LIGHT := ./agent ./config ./pki ./registries ./supervise ./token
 # As gobuild.py compiles: with other flags each module would be compiled a second time, for tests.

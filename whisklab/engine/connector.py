@@ -65,16 +65,20 @@ class WhiskSSH(SSHConnector):
             ConnectError: one sentence with the remedy.
         """
         try:
+            self._connect_to_sshd()
+            self._disable_nagle()
+            alive.watch(self.transport, self.run_lock.beat)
+            user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
+            self._login = login.Login(self.host.name, user, sudo, self.secrets)
+            self._shell = self._login.shell(self.transport)
+        except alive.FAILURES as error:
+            raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
+
+    def _connect_to_sshd(self) -> None:
+        try:
             self._connect()
         except PyinfraError as error:
             raise ConnectError(self._remedy(str(error))) from error
-        except alive.FAILURES as error:
-            raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
-        self._disable_nagle()
-        alive.watch(self.transport, self.run_lock.beat)
-        user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
-        self._login = login.Login(self.host.name, user, sudo, self.secrets)
-        self._shell = self._login.shell(self.transport)
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         """Return how to log in: a key that needs a passphrase is the agent's to use.
@@ -205,6 +209,8 @@ class WhiskSSH(SSHConnector):
                 shown=self.host.print_prefix if print_output else None,
             )
         except Ended as ended:
+            if ended.lost:
+                raise alive.Lost(self.host.name) from ended
             if not ended.begun:
                 return self._run_alone(command, print_output, print_input, arguments)
             why = OutputLine("stderr", f"the shell of {self.host.name} ended before the command")

@@ -29,11 +29,12 @@ class Ended(Exception):
     Attributes:
         output: what was printed before.
         begun: whether the command had begun.
+        lost: whether nothing was heard of its end, because the connection is gone.
     """
 
-    def __init__(self, output: CommandOutput, *, begun: bool) -> None:
+    def __init__(self, output: CommandOutput, *, begun: bool, lost: bool) -> None:
         super().__init__(output.output)
-        self.output, self.begun = output, begun
+        self.output, self.begun, self.lost = output, begun, lost
 
 
 class Shell:
@@ -122,8 +123,7 @@ class Shell:
             self._channel.sendall(form.format(mark=self.mark, line=line, size=size).encode())
             if any(printed.endswith(begun) for printed in self._stdout):
                 return
-        self.close()
-        raise Ended(CommandOutput([]), begun=False)
+        raise self._ended(CommandOutput([]), begun=False)
 
     def close(self) -> None:
         """End it, or let it end with the command that runs."""
@@ -138,9 +138,14 @@ class Shell:
             timeout=within, print_output=shown is not None, print_prefix=shown or "",
         )  # fmt: skip
         if not "".join(codes):
-            self.close()
-            raise Ended(output, begun=True)
+            raise self._ended(output, begun=True)
         return int("".join(codes)), output
+
+    def _ended(self, output: CommandOutput, *, begun: bool) -> Ended:
+        # The channels of a connection that is gone are closed before it is known to be gone.
+        lost = not self._channel.eof_received
+        self.close()
+        return Ended(output, begun=begun, lost=lost)
 
     def _lines(self, stream: paramiko.ChannelFile, codes: list[str]) -> Iterator[str]:
         """Yield the lines up to the mark, and note what is behind it: on stdout the exit code."""

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from whisklab.lab.status import QUICK_KEYS
+
 REPOSITORY = Path(__file__).parents[3]
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 SSH_CODE_LOST = 255
@@ -154,7 +156,7 @@ class Site:
         return [
             "ssh", "-F", "/dev/null", "-i", lab["key"], "-p", str(found["ssh_port"]),
             "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
-            "-o", f"UserKnownHostsFile={lab['known_hosts']}", "-o", "LogLevel=ERROR",
+            "-o", f"UserKnownHostsFile={lab['known_hosts']}", "-o", "LogLevel=ERROR", *QUICK_KEYS,
             *options, f"{lab['user']}@{found['ssh_address']}",
         ]  # fmt: skip
 

@@ -176,3 +176,27 @@ def test_containerd_that_cannot_read_its_records(
     for host, after in site.snapshots().items():
         kept = before[host].services == after.services
         assert kept == (host != "worker1"), host
+
+
+def test_a_start_that_takes_long_says_what_its_service_waits_for(site: Site) -> None:
+    """A drop-in by hand acts when the service is started; then it waits for another server."""
+    directory = "/etc/systemd/system/k3s-agent.service.d"
+    away = "https://10.77.0.99:6443"
+    site.root(
+        "worker1",
+        f"mkdir -p {directory}; printf '[Service]\\nEnvironment=K3S_URL={away}\\n' "
+        f"> {directory}/url.conf; systemctl daemon-reload; systemctl stop k3s-agent",
+    )
+    with background(site, ".venv/bin/whisklab", "apply", site.name) as run:
+        waits = next(
+            (line for line in run.stdout or () if "| Service k3s-agent, " in line and away in line),
+            "nothing was said of it",
+        )
+        site.root(
+            "worker1",
+            f"rm -r {directory}; systemctl daemon-reload; systemctl kill -s KILL k3s-agent",
+        )
+        run.communicate(timeout=150)
+    assert "worker1: k3s: service | Service k3s-agent, 30 s: " in waits
+    assert site.whisklab("apply", site.name).code == 0
+    assert site.converge() == set()

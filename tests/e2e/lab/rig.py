@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e import bases, running
+from whisklab.lab.status import QUICK_KEYS
 
 WHISKLAB = Path(sys.executable).with_name("whisklab")
 LABS = Path("/var/lib/whisklab/labs")
@@ -98,7 +99,7 @@ class Lab:
         common = [
             "-F", "none", "-p", port, "-i", str(self.state / "id_ed25519"),
             "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
-            "-o", "GlobalKnownHostsFile=/dev/null",
+            "-o", "GlobalKnownHostsFile=/dev/null", *QUICK_KEYS,
         ]  # fmt: skip
         known = [] if options else ["-o", f"UserKnownHostsFile={self.state / 'known_hosts'}"]
         argv = ["ssh", *common, *known, *options, f"{user}@127.0.0.1", command]

@@ -51,7 +51,6 @@ class Channel(Pipes):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.closed = self.eof_received = False
 
     def exec_command(self, text: str) -> None:
         path = f"export PATH={self.machine.room}:$PATH; "

@@ -20,7 +20,11 @@ class Pipes:
     def __init__(self, *argv: str) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe)
-        self.closed = self.eof_received = False
+        self.closed = self.cut = False
+
+    @property
+    def eof_received(self) -> bool:
+        return not self.cut and self.process.poll() is not None
 
     def sendall(self, data: bytes) -> None:
         try:
@@ -95,12 +99,22 @@ def test_much_on_both_streams(shell: Shell) -> None:
 def test_a_shell_that_ends_with_its_command(shell: Shell) -> None:
     with pytest.raises(Ended) as ended:
         shell.run(sh("echo said; kill -9 $PPID; sleep 1"), b"")
-    assert ended.value.begun
+    assert (ended.value.begun, ended.value.lost) == (True, False)
     assert ended.value.output.stdout_lines == ["said"]
     assert shell.ended
     with pytest.raises(Ended) as again:
         shell.run("true", b"")
-    assert not again.value.begun
+    assert (again.value.begun, again.value.lost) == (False, False)
+
+
+def test_a_connection_that_dies_is_no_shell_that_ended() -> None:
+    pipes = Pipes("sh")
+    shell = Shell(cast("paramiko.Channel", pipes))
+    shell.greet()
+    pipes.cut = True
+    with pytest.raises(Ended) as ended:
+        shell.run(sh("echo said; kill -9 $PPID"), b"")
+    assert ended.value.lost
 
 
 def test_one_that_never_was() -> None:

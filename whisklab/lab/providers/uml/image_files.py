@@ -61,7 +61,8 @@ _NOT_STARTED = (
     "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount",
     "sys-kernel-config.mount", "sys-fs-fuse-connections.mount", "dev-hugepages.mount",
     "dev-mqueue.mount", "systemd-repart.service", "systemd-update-utmp.service",
-    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp-runlevel.service", "systemd-sysusers.service", "kmod-static-nodes.service",
+    "systemd-random-seed.service", "systemd-logind.service", "nfs-blkmap.service",
     *(f"modprobe@{name}.service" for name in (
         "configfs", "dm_mod", "drm", "efi_pstore", "fuse", "loop",
     )),
