@@ -79,6 +79,32 @@ def test_what_is_not_answered_is_said_and_spoils_nothing_else(
     assert [said in each for each in caplog.messages] == [True]
 
 
+class OddScript(Odd):
+    """The answer of a script that the test gives."""
+
+    def command(self, text: str, *arguments: str) -> files.Script:  # type: ignore[override]
+        """Run it."""
+        return files.Script(text, *arguments)
+
+
+def test_scripts_in_one_shell_leave_nothing_to_those_that_follow() -> None:
+    """But variables, which they all set before they use them."""
+    spoiling = [
+        "cd /; echo left", "set -e; false; echo not here", "exit 3", "trap 'echo trapped' EXIT",
+        "exec > /dev/null", "umask 777", "PATH=/nowhere", "IFS=x", "export LC_ALL=xx; exit 0",
+        "code=9; each=z", "shift 5", "read -r line", "f() { echo of f; }; f; false",
+    ]  # fmt: skip
+    look = 'echo "$#:$1:$(pwd):$(umask):$(echo a b x | wc -w):${LC_ALL-}"; cat'
+    looks = [Question(OddScript, (look, ODD, str(number))) for number in range(len(spoiling) + 1)]
+    questions = [looks[0]]
+    for text, after in zip(spoiling, looks[1:], strict=True):
+        questions += [Question(OddScript, (text, "x", "y")), after]
+    answers = with_state(lambda _, host: survey.ask(host, questions))
+    assert {answers[each] for each in looks} == {answers[looks[0]]}
+    assert answers[looks[0]].startswith(f"2:{ODD}:")
+    assert answers[questions[1]] == "left"
+
+
 def test_wishes_are_met_or_not(tmp_path: Path) -> None:
     (tmp_path / "ours").write_text("# ours\n")
     (tmp_path / "theirs").write_text("# theirs\n")

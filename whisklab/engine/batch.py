@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,11 +14,15 @@ from pyinfra.api.host import Host
 from whisklab.engine.files import Script
 from whisklab.errors import WhisklabError
 
-# Each in a copy of the shell that is there: to start another one takes longer than most answers.
+# Each in the shell that is there: to start another one takes longer than most answers, and so does
+# a copy of it on a small machine, which is made for those that might leave something behind.
 # Two lines around each answer; the empty one before the second ends a line without an end.
 _ASK = (
-    'for each; do echo "$0"; (eval "$each") 2>/dev/null </dev/null; code=$?; echo; '
+    'for each; do echo "$0"; eval "$each" 2>/dev/null </dev/null; code=$?; echo; '
     'echo "$0 $code"; done'
+)
+_LEAVES = re.compile(
+    r"\b(exit|return|trap|set|shift|eval|cd|exec|umask|export|unset|readonly|ulimit|alias|IFS|PATH)\b"
 )
 
 
@@ -38,7 +43,7 @@ def run(
         WhisklabError: the host gave no answer at all.
     """
     mark = secrets.token_hex(8)
-    quoted = [QuoteString(each.inline() if isinstance(each, Script) else each) for each in commands]
+    quoted = [QuoteString(_inline(each)) for each in commands]
     if not quoted:
         return []
     arguments: dict[str, Any] = {} if within is None else {"_timeout": within}
@@ -53,6 +58,14 @@ def run(
         said = output.stderr_lines or output.stdout_lines or ["no answer"]
         raise WhisklabError(said[-1].strip())
     return list(parts(output.stdout_lines, mark))
+
+
+def _inline(command: StringCommand) -> str:
+    """Return the command as text for the shell that is there. Only scripts are known to be well."""
+    text = (command.inline() if isinstance(command, Script) else command).get_raw_value()
+    if isinstance(command, Script) and not _LEAVES.search(command.text):
+        return text
+    return StringCommand("(", "eval", QuoteString(text), ")").get_raw_value()
 
 
 def as_command(given: StringCommand | str) -> StringCommand:

@@ -54,12 +54,12 @@ class Script(StringCommand):
     """`sh -c TEXT` with `arguments` as $1, $2 ..., so that no value is ever parsed."""
 
     def __init__(self, text: str, *arguments: str) -> None:
-        self._text, self._arguments = text, tuple(map(QuoteString, arguments))
+        self.text, self._arguments = text, tuple(map(QuoteString, arguments))
         super().__init__("sh", "-c", QuoteString(text), "whisklab", *self._arguments)
 
     def inline(self) -> StringCommand:
         """Return the same for a shell that is there, whose arguments and variables it changes."""
-        return StringCommand("set", "--", *self._arguments, "\n", self._text)
+        return StringCommand("set", "--", *self._arguments, "\n", self.text)
 
 
 def script(text: str, *arguments: str) -> StringCommand:
@@ -73,7 +73,7 @@ class Stat(FactBase[FileState | None]):
     def command(self, path: str) -> StringCommand:
         """One command, exit 0 whether or not there is a file."""
         return script(
-            'test -e "$1" -o -L "$1" || exit 0; stat -c "%F|%U:%G|%a" "$1"; '
+            'if test -e "$1" -o -L "$1"; then stat -c "%F|%U:%G|%a" "$1"; fi; '
             'if test -f "$1"; then sha256sum < "$1"; fi',
             path,
         )
@@ -227,7 +227,7 @@ class LinkTarget(FactBase[str | None]):
 
     def command(self, path: str) -> StringCommand:
         """One line: the target after a mark, so that an empty one is seen too."""
-        return script('test -e "$1" -o -L "$1" || exit 0; echo "=$(readlink "$1")"', path)
+        return script('if test -e "$1" -o -L "$1"; then echo "=$(readlink "$1")"; fi', path)
 
     def process(self, output: list[str]) -> str:
         """Drop the mark."""

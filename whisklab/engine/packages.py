@@ -54,9 +54,10 @@ class InstalledPackages(FactBase[set[str]]):
 
     def command(self, packages: list[str]) -> StringCommand:
         """Exit 0 also when dpkg does not know one of them."""
-        return StringCommand(
-            "dpkg-query", "-W", "-f", QuoteString("${db:Status-Status} ${Package}\\n"), "--",
-            *map(QuoteString, packages), "2>/dev/null", "||", "true")  # fmt: skip
+        return script(
+            'dpkg-query -W -f "\\${db:Status-Status} \\${Package}\\n" -- "$@" 2>/dev/null || true',
+            *packages,
+        )
 
     def process(self, output: list[str]) -> set[str]:
         """Parse `installed NAME` lines."""

@@ -77,9 +77,9 @@ class PlacedFile(FactBase[Placed]):
     def command(self, path: str) -> StringCommand:
         """Print the remembered digest when the file is the same, else compute it."""
         return script(
-            f'test -f "$1" || exit 0; {DIGEST} "$1"; echo "$about"; '
+            f'if test -f "$1"; then {DIGEST} "$1"; echo "$about"; '
             'if test -f "$2/$flat"; then read -r of archive < "$2/$flat"; '
-            'if test "$of" = "$sum"; then echo "$archive"; fi; fi',
+            'if test "$of" = "$sum"; then echo "$archive"; fi; fi; fi',
             path,
             UNPACKED,
         )
