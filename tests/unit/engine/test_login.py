@@ -109,6 +109,20 @@ def test_no_password_or_a_wrong_one(tmp_path: Path, given: str | None, sentence:
         login(Machine(tmp_path), password=given)
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "sentence"),
+    [(RIGHT, 0o644, "others can read"), ("", 0o600, "empty"), ("\n", 0o600, "empty")],
+)
+def test_a_password_file_that_is_none(tmp_path: Path, text: str, mode: int, sentence: str) -> None:
+    (tmp_path / "sudo.password").write_text(RIGHT)
+    file = tmp_path / "secrets" / SUDO_PASSWORD
+    file.parent.mkdir(mode=0o700)
+    file.write_text(text)
+    file.chmod(mode)
+    with pytest.raises(ConnectError, match=f"sudo on worker1 asks for a password: .*{sentence}"):
+        login(Machine(tmp_path))
+
+
 def test_a_login_shell_that_runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConnectError, match="worker1 lets lab in, but the login shell runs no"):
         login(Machine(tmp_path, login_shell="false"))
