@@ -48,7 +48,8 @@ class K3sSettings(Settings):
         agent_config: further keys of the agents' config.yaml.
         further_keys: keys of those two that a newer k3s has and deploys/k3s/keys.py does not know.
         registries: content of registries.yaml; None for no such file.
-        airgap_images: put the image bundle of the catalogue on each node, for closed networks.
+        airgap_images: put the image bundle of the catalogue on each node, for closed networks; what
+            is there stays when it is switched off.
         drain: move a node's pods to other nodes before its k3s is changed.
         foreign_files: what to do about files that k3s reads beside ours, and that no run has
             written: say so (warn), refuse to change anything, or accept them.
