@@ -71,6 +71,8 @@ class WhiskSSH(SSHConnector):
             user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
             self._login = login.Login(self.host.name, user, sudo, self.secrets)
             self._shell = self._login.shell(self.transport)
+        except alive.Lost as lost:
+            raise ConnectError(str(lost)) from lost
         except alive.FAILURES as error:
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
 
@@ -175,7 +177,7 @@ class WhiskSSH(SSHConnector):
         return ok, output
 
     def _shell_for(self, arguments: dict[str, Any]) -> Shell | None:
-        """Return the run's shell if it is free and has the rights that these arguments ask for."""
+        """Return the run's shell, unless it may be busy for long or has other rights than asked."""
         given = {key for key, value in arguments.items() if value and key not in SHELL_ARGUMENTS}
         wanted = {"_sudo"} if self._login.sudo else set()
         if given != wanted or arguments.get("_shell_executable", "sh") is None:

@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 
-from whisklab.engine import refusals
+from whisklab.engine import alive, refusals
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.shell import Ended, Shell
 from whisklab.errors import WhisklabError
@@ -48,11 +48,14 @@ class Login:
 
         Raises:
             ConnectError: one sentence with the remedy.
+            Lost: the connection is gone.
         """
         word = secrets.token_hex(8)
         try:
             shell, output = self._started(transport, word)
         except Ended as ended:
+            if ended.lost:
+                raise alive.Lost(self.host) from ended
             said = ended.output
             if not any(line.endswith(word) for line in said.stdout_lines):
                 lines = said.output_lines
@@ -60,7 +63,7 @@ class Login:
             if not self.sudo or self.password is not None:
                 raise ConnectError(refusals.no_sh(self.host, said.stderr_lines)) from ended
             self.password = self._known_password(transport, said.stderr_lines)
-            shell, output = self._started(transport, word)
+            return self.shell(transport)
         if output.stdout_lines != [word] or output.stderr_lines:
             self.mark = word
         return shell

@@ -103,7 +103,7 @@ class Shell:
             self.changing = changing
             try:
                 self.begin(line, len(data))
-                if data:
+                with suppress(OSError):  # it ended meanwhile; what it said is there
                     self._channel.sendall(data)
                 return self._read(within, shown)
             except TimeoutError:

@@ -10,6 +10,7 @@ import pytest
 from pyinfra.api.exceptions import ConnectError
 
 from tests.unit.engine.test_shell import Pipes
+from whisklab.engine.alive import Lost
 from whisklab.engine.login import SUDO_PASSWORD, Login
 from whisklab.engine.secrets import SecretStore
 
@@ -33,6 +34,7 @@ class Machine:
 
     def __init__(self, room: Path, login_shell: str = "sh", before: str = "") -> None:
         self.login_shell, self.before, self.room = login_shell, before, room
+        self.cut = False  # whether its connections die
         self.sudo = room / "sudo"
         self.sudo.write_text(SUDO)
         self.sudo.chmod(0o755)
@@ -55,6 +57,7 @@ class Channel(Pipes):
     def exec_command(self, text: str) -> None:
         path = f"export PATH={self.machine.room}:$PATH; "
         super().__init__(self.machine.login_shell, "-c", path + self.machine.before + text)
+        self.cut = self.machine.cut
 
     def shutdown_write(self) -> None:
         cast("IO[bytes]", self.process.stdin).close()
@@ -126,6 +129,22 @@ def test_a_password_file_that_is_none(tmp_path: Path, text: str, mode: int, sent
 def test_a_login_shell_that_runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConnectError, match="worker1 lets lab in, but the login shell runs no"):
         login(Machine(tmp_path, login_shell="false"))
+
+
+def test_a_right_password_and_no_shell_for_it(tmp_path: Path) -> None:
+    """As where sudo allows some programs only."""
+    machine = Machine(tmp_path)
+    machine.sudo.write_text(SUDO.replace('exec "$@"', 'test "$1" = true || exit 1'))
+    (tmp_path / "sudo.password").write_text(RIGHT)
+    with pytest.raises(ConnectError, match="worker1 starts no `sh` for its commands"):
+        login(machine, password=RIGHT)
+
+
+def test_a_connection_that_dies_in_the_login_is_said_to_be_lost(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, login_shell="false")
+    machine.cut = True
+    with pytest.raises(Lost, match="the SSH connection to worker1 is lost"):
+        login(machine)
 
 
 def test_no_sudo_there(tmp_path: Path) -> None:

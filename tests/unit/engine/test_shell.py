@@ -24,7 +24,11 @@ class Pipes:
 
     @property
     def eof_received(self) -> bool:
-        return not self.cut and self.process.poll() is not None
+        # The end of its streams is seen a moment before its own.
+        try:
+            return not self.cut and self.process.wait(timeout=0.5) is not None
+        except subprocess.TimeoutExpired:
+            return False
 
     def sendall(self, data: bytes) -> None:
         try:
@@ -115,6 +119,15 @@ def test_a_connection_that_dies_is_no_shell_that_ended() -> None:
     with pytest.raises(Ended) as ended:
         shell.run(sh("echo said; kill -9 $PPID"), b"")
     assert ended.value.lost
+
+
+def test_a_shell_that_ends_before_it_was_given_everything() -> None:
+    pipes = Pipes("sh")
+    shell = Shell(cast("paramiko.Channel", pipes))
+    shell.greet()
+    with pytest.raises(Ended) as ended:
+        shell.run(sh(f"echo said; kill -9 {pipes.process.pid}"), b"x" * 3_000_000)
+    assert (ended.value.begun, ended.value.lost) == (True, False)
 
 
 def test_one_that_never_was() -> None:
