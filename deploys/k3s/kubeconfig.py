@@ -22,9 +22,11 @@ from whisklab.errors import WhisklabError
 
 NAME = "kubeconfig"  # of its file in the secrets store
 KEYS = ("clusters", "users", "contexts")
-# By this extension of a context (kubeconfig(v1) has a place for them) we know what we have merged.
+# By this extension of a context (kubeconfig(v1) has a place for them) we know what we have merged,
+# and by the file's own that we have made it.
 MARKED = "whisklab.dev"
 MARK = {"name": MARKED, "extension": {"merged": True}}
+MADE = {"name": MARKED, "extension": {"created": True}}
 
 
 def named(text: str, server: str, name: str) -> str:
@@ -51,13 +53,18 @@ def named(text: str, server: str, name: str) -> str:
     )
 
 
-def merged(theirs: str, ours: str) -> str:
+def merged(theirs: str | None, ours: str) -> str:
     """Return the user's kubeconfig with our cluster, user and context in it. Pure.
 
     Entries of our names are replaced where they stand, all others stay; so does their current
-    context.
+    context. A file that was none (None) says that it is ours.
     """
-    base: dict[str, Any] = yaml.safe_load(theirs) or {"apiVersion": "v1", "kind": "Config"}
+    fresh = {} if theirs is not None else {"extensions": [MADE]}
+    base: dict[str, Any] = yaml.safe_load(theirs or "") or {
+        "apiVersion": "v1",
+        "kind": "Config",
+        **fresh,
+    }
     added: Mapping[str, Any] = yaml.safe_load(ours)
     for each in added["contexts"]:
         each["context"]["extensions"] = [MARK]
@@ -69,13 +76,13 @@ def merged(theirs: str, ours: str) -> str:
     return yaml.safe_dump(base, sort_keys=False)
 
 
-def unmerged(theirs: str, name: str) -> str:
+def unmerged(theirs: str | None, name: str) -> str | None:
     """Return the user's kubeconfig without what `merged` put there under `name`. Pure.
 
     As it is, when the context of that name is not ours; a cluster or user that another context
-    names stays.
+    names stays. None: there is to be no file, as we made it and nothing is left in it.
     """
-    if MARKED not in theirs:  # which may be no YAML at all
+    if theirs is None or MARKED not in theirs:  # which may be no YAML at all
         return theirs
     base: dict[str, Any] = yaml.safe_load(theirs) or {}
     contexts = {each["name"]: each["context"] for each in base.get("contexts") or []}
@@ -87,6 +94,9 @@ def unmerged(theirs: str, name: str) -> str:
     base["contexts"] = _without(base, "contexts", name)
     if base.get("current-context") == name:
         del base["current-context"]
+    said = {key for key, value in base.items() if value} - {"apiVersion", "kind"}
+    if said == {"extensions"} and base["extensions"] == [MADE]:
+        return None
     return yaml.safe_dump(base, sort_keys=False)
 
 
@@ -94,14 +104,11 @@ def _without(base: Mapping[str, Any], key: str, name: str) -> list[Any]:
     return [entry for entry in base.get(key) or [] if entry["name"] != name]
 
 
-def lacking(theirs: str, ours: str, name: str, *, merge: bool) -> str | None:
-    """Return what the user's kubeconfig should be, None when it says so already. Pure.
-
-    How kubectl has written it does not matter.
-    """
-    wanted = merged(theirs, ours) if merge else unmerged(theirs, name)
-    same = wanted == theirs or yaml.safe_load(wanted) == yaml.safe_load(theirs)
-    return None if same else wanted
+def same(one: str | None, other: str | None) -> bool:
+    """Return if two kubeconfigs say the same; how kubectl has written it does not matter. Pure."""
+    if one is None or other is None or one == other:
+        return one == other
+    return bool(yaml.safe_load(one) == yaml.safe_load(other))
 
 
 @operation()
@@ -121,9 +128,7 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
     def save(leader: Host) -> None:
         ours = wish(leader)
         environment.store.write(NAME, ours)
-        text = _lacking(ours, environment.name, merge=merge)
-        if text is not None:
-            _write(_own(), text)
+        _have(*_owns(ours, environment.name, merge=merge))
 
     try:
         wanted = wish(host)
@@ -134,25 +139,34 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
     if environment.store.read(NAME) != wanted.strip():
         because("it is missing, or another cluster's")
         yield call(save)
-    elif _lacking(wanted, environment.name, merge=merge) is not None:
+    elif not same(*_owns(wanted, environment.name, merge=merge)):
         because(f"{_own()} {'has not' if merge else 'still has'} its context {environment.name}")
         yield call(save)
 
 
-def _lacking(ours: str, name: str, *, merge: bool) -> str | None:
-    """Return what the user's kubeconfig should be, None when it is so."""
+def _owns(ours: str, name: str, *, merge: bool) -> tuple[str | None, str | None]:
+    """Return what the user's kubeconfig says, and what it should say; None: no file."""
     try:
-        theirs = _own().read_text() if _own().exists() else ""
+        theirs = _own().read_text() if _own().exists() else None
     except (OSError, UnicodeDecodeError) as error:
         if not merge:
-            return None  # nothing of ours can be in there
+            return None, None  # nothing of ours can be in there
         raise WhisklabError(f"{_own()} cannot be read: {error}: mend it") from error
-    return lacking(theirs, ours, name, merge=merge)
+    return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
 
 
 def _own() -> Path:
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Path(first) if first else Path.home() / ".kube" / "config"
+
+
+def _have(theirs: str | None, wanted: str | None) -> None:
+    if same(theirs, wanted):
+        return
+    if wanted is None:
+        _own().unlink()
+    else:
+        _write(_own(), wanted)
 
 
 def _write(path: Path, text: str) -> None:

@@ -145,7 +145,7 @@ def test_merging_keeps_what_is_theirs() -> None:
     assert [c["name"] for c in merged["clusters"]] == ["prod", "lab"]
     again = kubeconfig.merged(yaml.safe_dump(merged, sort_keys=False), ours)
     assert yaml.safe_load(again) == merged
-    assert yaml.safe_load(kubeconfig.merged("", ours))["current-context"] == "lab"
+    assert yaml.safe_load(kubeconfig.merged(None, ours))["current-context"] == "lab"
 
 
 def test_what_kubectl_has_written_anew_lacks_nothing() -> None:
@@ -156,10 +156,9 @@ def test_what_kubectl_has_written_anew_lacks_nothing() -> None:
         said[key].sort(key=lambda entry: str(entry["name"]))
     written = yaml.safe_dump(said, indent=4, sort_keys=True)
     assert written != theirs
-    assert kubeconfig.lacking(written, ours, "lab", merge=True) is None
-    other = kubeconfig.named(K3S_YAML, "c:3", "lab")
-    changed = kubeconfig.lacking(written, other, "lab", merge=True)
-    assert changed is not None
+    assert kubeconfig.same(written, kubeconfig.merged(written, ours))
+    changed = kubeconfig.merged(written, kubeconfig.named(K3S_YAML, "c:3", "lab"))
+    assert not kubeconfig.same(written, changed)
     servers = {c["name"]: c["cluster"]["server"] for c in yaml.safe_load(changed)["clusters"]}
     assert servers == {"lab": "https://c:3", "prod": "https://b:2"}
 
@@ -167,19 +166,30 @@ def test_what_kubectl_has_written_anew_lacks_nothing() -> None:
 def test_what_was_merged_goes_again_and_nothing_else() -> None:
     ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
     theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
-    assert yaml.safe_load(
-        kubeconfig.unmerged(kubeconfig.merged(theirs, ours), "lab")
-    ) == yaml.safe_load(theirs)
-    alone = yaml.safe_load(kubeconfig.unmerged(kubeconfig.merged("", ours), "lab"))
-    assert alone == {"apiVersion": "v1", "kind": "Config"} | {key: [] for key in kubeconfig.KEYS}
+    assert kubeconfig.same(kubeconfig.unmerged(kubeconfig.merged(theirs, ours), "lab"), theirs)
     shared = yaml.safe_load(kubeconfig.merged(theirs, ours))
     shared["contexts"].append({"name": "mine", "context": {"cluster": "lab", "user": "prod"}})
-    left = yaml.safe_load(kubeconfig.unmerged(yaml.safe_dump(shared), "lab"))
+    left = yaml.safe_load(kubeconfig.unmerged(yaml.safe_dump(shared), "lab") or "")
     assert [each["name"] for each in left["clusters"]] == ["prod", "lab"]
     assert [each["name"] for each in left["users"]] == ["prod"]
     assert [each["name"] for each in left["contexts"]] == ["prod", "mine"]
     for somebodys in ("", "no: [yaml", ours):  # one of the same name that we did not merge
         assert kubeconfig.unmerged(somebodys, "lab") == somebodys
+    assert kubeconfig.unmerged(None, "lab") is None
+
+
+def test_a_kubeconfig_that_we_made_goes_with_the_last_of_ours() -> None:
+    ours, other = (kubeconfig.named(K3S_YAML, "a:1", name) for name in ("lab", "second"))
+    made = kubeconfig.merged(None, ours)
+    assert kubeconfig.unmerged(made, "lab") is None
+    both = kubeconfig.unmerged(kubeconfig.merged(made, other), "lab")
+    assert kubeconfig.unmerged(both, "second") is None
+    for more in ({"preferences": {"colors": True}}, {"users": [{"name": "theirs", "user": {}}]}):
+        said = yaml.safe_load(made) | more
+        assert kubeconfig.unmerged(yaml.safe_dump(said), "lab") is not None, more
+    # One that was there stays, if only as an empty file.
+    empty = yaml.safe_load(kubeconfig.unmerged(kubeconfig.merged("", ours), "lab") or "")
+    assert empty == {"apiVersion": "v1", "kind": "Config"} | {key: [] for key in kubeconfig.KEYS}
 
 
 def node(name: str, ready: str) -> dict[str, Any]:
