@@ -9,7 +9,7 @@ from pyinfra.api.host import Host
 
 from deploys.fileserver import render
 from deploys.fileserver.settings import FileServerSettings
-from whisklab.engine import artifacts, files, packages, services
+from whisklab.engine import artifacts, files, packages, room, services
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.machine import Machine
@@ -50,6 +50,8 @@ def fetch(served: Mapping[str, Artifact]) -> None:
     Args:
         served: name below the URL to artifact.
     """
+    files = [(artifact, render.path(name)) for name, artifact in served.items()]
+    room.room(name="Room for what is served", files=files)
     for name, artifact in host.loop(list(served.items())):
         artifacts.fetched(name=f"{name} in the cache", artifact=artifact, path=render.path(name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra import host
 
 from deploys.helm.settings import HelmSettings
-from whisklab.engine import artifacts
+from whisklab.engine import artifacts, room
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.machine import Machine, architecture
@@ -27,6 +27,7 @@ def _program() -> Artifact:
 @capability("helm", "fetch")
 def fetch() -> None:
     """Have it on the laptop before any host is changed."""
+    room.room(name="Room for Helm", files=[(_program(), BINARY)])
     artifacts.fetched(name="Helm in the cache", artifact=_program(), path=BINARY)
 
 

@@ -12,7 +12,7 @@ from deploys.k3s import kubeconfig, operations, packed, render, rolling, token, 
 from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import artifacts, checks, services
+from whisklab.engine import artifacts, checks, room, services
 from whisklab.engine.capability import capability, selected
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.machine import Machine
@@ -92,7 +92,9 @@ def fetch() -> None:
     after = yaml.safe_load(render.config(node, K3sSettings.of(host)))
     refusals = [*([refusal] if refusal else []), *rolling.fixed(host.name, before, after)]
     possible(name="k3s can be changed", refusals=refusals)
-    for each in host.loop(wanted.artifacts(host)):
+    files = wanted.artifacts(host)
+    room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
+    for each in host.loop(files):
         artifacts.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
 
 

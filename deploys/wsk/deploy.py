@@ -9,7 +9,7 @@ from pyinfra import host
 from deploys.wsk import render
 from deploys.wsk.facts import Accounts
 from deploys.wsk.settings import WskSettings
-from whisklab.engine import artifacts, files
+from whisklab.engine import artifacts, files, room
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.machine import Machine, architecture
@@ -26,6 +26,7 @@ def _program() -> Artifact:
 @capability("wsk", "fetch")
 def fetch() -> None:
     """Have it on the laptop before any host is changed."""
+    room.room(name="Room for wsk", files=[(_program(), render.BINARY)])
     artifacts.fetched(name="wsk in the cache", artifact=_program(), path=render.BINARY)
 
 

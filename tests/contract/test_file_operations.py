@@ -25,6 +25,7 @@ from whisklab.engine import artifacts, files, packages
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.placed import UNPACKED, Placed, PlacedFile
+from whisklab.engine.room import FreeSpace, Space
 from whisklab.engine.services import Service
 
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
@@ -164,6 +165,16 @@ def test_a_file_from_an_archive_is_known_by_both_until_it_changes(
     path.write_text("edited")
     assert fact(PlacedFile, path=str(path)).digests == (sha256_of(path),)
     assert UNPACKED.startswith("/var/lib/")  # outlives a restart of the host
+
+
+def test_the_room_at_a_path_is_that_of_its_nearest_directory(tmp_path: Path) -> None:
+    here, kernels = tmp_path / "not yet/a file", "/proc/none"
+    found = fact(FreeSpace, paths=[str(here), kernels])
+    status = os.statvfs(tmp_path)
+    free = status.f_bfree * status.f_frsize
+    assert found[str(here)].device == str(tmp_path.stat().st_dev)
+    assert found[str(here)].free == pytest.approx(free, rel=0.2)  # others write here, too
+    assert found[kernels] == Space(str(Path("/proc").stat().st_dev), 0)
 
 
 def test_facts_of_what_is_not_there() -> None:

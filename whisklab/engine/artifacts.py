@@ -37,7 +37,11 @@ CHUNK = 1 << 20
 COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
 _PUT = """
-set -e; new="$1.whisklab-new"; mkdir -p "$(dirname "$1")"
+set -e; new="$1.whisklab-new" dir=$(dirname "$1"); mkdir -p "$dir"
+free=$(($(stat -f -c '%f * %S' "$dir")))
+if test "$7" -gt "$free"; then
+  echo "$(($7 >> 20)) MB are needed, and $((free >> 20)) MB are free there: make room" >&2; exit 1
+fi
 trap 'rm -f "$new"' EXIT
 if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi
 sum=$(sha256sum < "$new")
@@ -63,20 +67,32 @@ def fetch(artifact: Artifact) -> Path:
 
 def fetched_already(artifact: Artifact) -> bool:
     """Tell whether the artifact is on the laptop, so that `fetch` asks nobody."""
-    return urlparse(artifact.source.url).scheme == "file" or (
-        cached(artifact.source.sha256, artifact.file_name).is_file()
-    )
+    return _is_local(artifact) or _place(artifact).is_file()
+
+
+def size(artifact: Artifact) -> int | None:
+    """Return the bytes of the file, or member, as it is on a host; None before it was fetched."""
+    path = _member_place(artifact) if artifact.member else _place(artifact)
+    return path.stat().st_size if path.is_file() else None
+
+
+def _is_local(artifact: Artifact) -> bool:
+    return urlparse(artifact.source.url).scheme == "file"
+
+
+def _place(artifact: Artifact) -> Path:
+    if _is_local(artifact):
+        return Path(unquote(urlparse(artifact.source.url).path))
+    return cached(artifact.source.sha256, artifact.file_name)
 
 
 def _fetch(artifact: Artifact) -> Path:
-    url = urlparse(artifact.source.url)
-    if url.scheme == "file":
-        path = Path(unquote(url.path))
+    path = _place(artifact)
+    if _is_local(artifact):
         if not path.is_file():
             raise WhisklabError(f"{artifact}: {path} is not there: build or copy it again")
         _check(artifact, path)
         return path
-    path = cached(artifact.source.sha256, artifact.file_name)
     if not path.is_file():
         place = locate(str(artifact), artifact.source.url, artifact.version)
         wanted = artifact.source.sha256
@@ -157,6 +173,7 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
         "packed" if source.packed else "plain",
         artifact.source.sha256 if artifact.member else "",
         UNPACKED,
+        str(size(artifact)),
     )
     ok, stderr = connector.stream(command, source.path)
     if not ok:
@@ -198,9 +215,7 @@ def member(artifact: Artifact) -> Path:
     Raises:
         WhisklabError: the archive cannot be had (see `fetch`) or read, or has no such file.
     """
-    archive, name = fetch(artifact), str(artifact.member)
-    where = hashlib.sha256(f"{artifact.source.sha256} {name}".encode()).hexdigest()
-    path = cache_dir() / "members" / where / PurePosixPath(name).name
+    archive, name, path = fetch(artifact), str(artifact.member), _member_place(artifact)
     with _one_at_a_time, writing(path.parent):
         if not path.is_file():
             try:
@@ -216,6 +231,12 @@ def member(artifact: Artifact) -> Path:
                 f"{artifact.product} in the catalogue"
             )
     return path
+
+
+def _member_place(artifact: Artifact) -> Path:
+    name = str(artifact.member)
+    where = hashlib.sha256(f"{artifact.source.sha256} {name}".encode()).hexdigest()
+    return cache_dir() / "members" / where / PurePosixPath(name).name
 
 
 def _store(path: Path, write: Callable[[Path], None]) -> None:

@@ -21,6 +21,11 @@ def possible(refusals: Sequence[str]) -> Generator[FunctionCommand]:
     Args:
         refusals: object, cause and remedy of each change that cannot be made.
     """
+    yield from refused(refusals)
+
+
+def refused(refusals: Sequence[str]) -> Generator[FunctionCommand]:
+    """Yield what fails the current host with these sentences, if there are any; say them."""
     if not refusals:
         return
     for sentence in refusals:

@@ -78,14 +78,22 @@ def test_a_full_disk_leaves_the_old_file(site: Site) -> None:
     site.converge()
 
 
-def test_a_full_disk_in_the_middle_of_an_upload(site: Site) -> None:
+def test_a_disk_without_room_is_named_before_and_in_the_middle_of_an_upload(site: Site) -> None:
+    edit(site, "storage")
     with small(site, "worker2", "/usr/local/bin", "20m"):
         site.root("worker2", f"rm -f /usr/local/bin/filler; echo old > {BINARY}")
+        plan = site.whisklab("plan", site.name)
+        for done in (plan, apply(site)):
+            judge(done, 1, f"{BINARY} (k3s ", " MB are needed, and 20 MB are free there: make room")
+        assert edited(site, "storage")  # nothing has been changed anywhere
+        # It has room, and still nothing more can be made there.
+        site.root("worker2", "mount -o remount,size=1g,nr_inodes="
+                  "$(df --output=iused /run/small | tail -n 1 | tr -d ' ') /run/small")  # fmt: skip
         judge(apply(site), 1, "[worker2] worker2: k3s", f"could not be put at {BINARY}: ",
               "No space left on device")  # fmt: skip
         assert site.root("worker2", f"cat {BINARY}") == "old\n"
         assert leftovers(site, "worker2") == ""
-        site.root("worker2", "mount -o remount,size=1g /run/small")
+        site.root("worker2", "mount -o remount,nr_inodes=0 /run/small")
         assert ("k3s: files | k3s binary", "worker2") in site.converge()
     assert site.converge() == set()  # and what was under it is as it should be
 
