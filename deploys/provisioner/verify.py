@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.provisioner import health
+from deploys.provisioner.bound import VOLUMES
+from deploys.provisioner.render import RELEASE
 from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
+from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
 
 CORE = "/api/v1"
 CLAIMS = f"{CORE}/namespaces/default/persistentvolumeclaims"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-WITHIN = 60.0  # seconds; a claim is bound within a few
+PREFIX = "whisklab-verify-"
+STALE = 3600.0  # seconds; a verify that goes on does not take that long
+# Seconds; a claim is bound within a few. But when the API was away, kube-proxy and the provisioner
+# ask it again after up to 60 s each (the back-off of client-go's informers, 30 s and their jitter;
+# tools/cache/reflector.go), and a provisioner that was 10 s without it starts anew: 17 to 62 s were
+# measured on a lab whose first server was restarted again and again.
+WITHIN = 180.0
+TOLD_EVERY = 15.0
 POLL = 0.5
 NOT_FOUND = 404  # HTTP
 WHOLE = "volumes have their data"
@@ -40,23 +51,30 @@ def verify(server: str | None, api: kube.Endpoint, served: str, nodes: list[Host
     settings = ProvisionerSettings.of(host)
     if not settings.enabled or not (settings.server or server):
         return
-    name = f"whisklab-verify-{secrets.token_hex(4)}"
+    name = f"{PREFIX}{secrets.token_hex(4)}"
     volumes: list[str] = []
 
     def bind(leader: Host) -> str:
+        for each in _stale(leader, api):
+            _delete(leader, api, f"{CLASSES}/{each}")
         ours = kube.request(leader, api, "GET", f"{CLASSES}/{settings.storage_class}")
         kube.request(leader, api, "POST", CLASSES, leaving_nothing(ours, name))
         kube.request(leader, api, "POST", CLAIMS, claim(name))
-        volumes.append(_wait(lambda: _bound(leader, api, name), lambda: _event(leader, api, name)))
+        volumes.append(_wait(leader, lambda: _bound(leader, api, name), lambda: why(leader)))
         return f"{volumes[0]}, as of class {settings.storage_class}"
+
+    def why(leader: Host) -> str:
+        log = f"kubectl -n {settings.namespace} logs -l release={RELEASE}"
+        return f"{_event(leader, api, name)} (see `{log}`)"
 
     def release(leader: Host) -> str:
         _delete(leader, api, f"{CLAIMS}/{name}")
         gone = [f"{CLAIMS}/{name}", *(f"{CORE}/persistentvolumes/{each}" for each in volumes)]
-        try:
-            _wait(lambda: _gone(leader, api, gone), lambda: f"{gone[-1]} is still there")
-        finally:  # the provisioner looks into the class of what it deletes
-            _delete(leader, api, f"{CLASSES}/{name}")
+        _wait(leader, lambda: _gone(leader, api, gone), lambda: f"{gone[-1]} is still there")
+        if not volumes:
+            # The provisioner may make one yet, and looks into the class of what it deletes.
+            return f"the claim is gone; a later verify takes the class {name} away"
+        _delete(leader, api, f"{CLASSES}/{name}")
         return "claim and volume are gone"
 
     def whole(leader: Host) -> str:
@@ -101,6 +119,35 @@ def claim(name: str) -> dict[str, Any]:
     }
 
 
+def stale(
+    classes: Iterable[Mapping[str, Any]], volumes: Iterable[Mapping[str, Any]], now: float
+) -> list[str]:
+    """Return the classes of checks that ended long ago, and of which no volume is left. Pure.
+
+    Args:
+        classes: all of the cluster.
+        volumes: likewise.
+        now: in seconds since the epoch.
+    """
+    used = {each["spec"].get("storageClassName") for each in volumes}
+    made = {
+        each["metadata"]["name"]: datetime.fromisoformat(each["metadata"]["creationTimestamp"])
+        for each in classes
+    }
+    return [
+        name
+        for name, at in made.items()
+        if name.startswith(PREFIX) and name not in used and now - at.timestamp() > STALE
+    ]
+
+
+def _stale(leader: Host, api: kube.Endpoint) -> list[str]:
+    classes, volumes = (
+        kube.request(leader, api, "GET", path)["items"] for path in (CLASSES, VOLUMES)
+    )
+    return stale(classes, volumes, time.time())
+
+
 def _bound(leader: Host, api: kube.Endpoint, name: str) -> str | None:
     found = kube.request(leader, api, "GET", f"{CLAIMS}/{name}")
     bound = found["status"].get("phase") == "Bound"
@@ -134,10 +181,14 @@ def _gone(leader: Host, api: kube.Endpoint, paths: list[str]) -> str | None:
     return "gone"
 
 
-def _wait(answer: Callable[[], str | None], why: Callable[[], str]) -> str:
-    deadline = time.monotonic() + WITHIN
+def _wait(leader: Host, answer: Callable[[], str | None], why: Callable[[], str]) -> str:
+    began = told = time.monotonic()
     while (found := answer()) is None:
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now - began > WITHIN:
             raise WhisklabError(f"after {WITHIN:.0f} s {why()}")
+        if now - told > TOLD_EVERY:
+            told = now
+            tell(f"{leader.name}: {now - began:.0f} s: {why()}")
         time.sleep(POLL)
     return found

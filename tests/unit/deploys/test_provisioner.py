@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from deploys.provisioner.render import DEFAULT, TAKEN, default_patches, values
 from deploys.provisioner.settings import ProvisionerSettings
-from deploys.provisioner.verify import leaving_nothing
+from deploys.provisioner.verify import leaving_nothing, stale
 
 
 def test_values_of_the_chart() -> None:
@@ -25,6 +28,19 @@ def test_the_class_of_a_check_points_to_a_directory_of_its_own() -> None:
     found = leaving_nothing(ours, "check")
     assert found["parameters"] == {"archiveOnDelete": "false"}
     assert (found["provisioner"], found["reclaimPolicy"]) == ("p", "Delete")
+
+
+def test_classes_of_checks_that_gave_up_go_when_nothing_needs_them() -> None:
+    made = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    names = ("whisklab-verify-1", "whisklab-verify-2", "nfs-client")
+    at = made.isoformat().replace("+00:00", "Z")
+    classes = [{"metadata": {"name": name, "creationTimestamp": at}} for name in names]
+    volumes: list[dict[str, Any]] = [
+        {"spec": {"storageClassName": "whisklab-verify-2"}},
+        {"spec": {}},
+    ]
+    assert stale(classes, volumes, made.timestamp() + 3601) == ["whisklab-verify-1"]
+    assert stale(classes, volumes, made.timestamp() + 3599) == []
 
 
 def test_there_is_one_default_class() -> None:
