@@ -23,6 +23,7 @@ def values(settings: ProvisionerSettings, server: str, path: str) -> dict[str, A
         path: of the export.
     """
     repository, _, tag = settings.image.rpartition(":")
+    several = settings.values.get("replicaCount", 1) != 1
     ours = {
         "image": {"repository": repository, "tag": tag},
         "nfs": {"server": server, "path": path, "mountOptions": settings.mount_options},
@@ -32,6 +33,9 @@ def values(settings: ProvisionerSettings, server: str, path: str) -> dict[str, A
             "reclaimPolicy": settings.reclaim_policy,
             "archiveOnDelete": settings.archive_on_delete,
         },
+        # One that is alone needs no lease. With one it ends when it cannot renew it for 10 s, as
+        # while the only server's k3s restarts, and is not there some seconds after that run ended.
+        "leaderElection": {"enabled": several},
     }
     return merged(ours, settings.values)
 

@@ -19,6 +19,9 @@ def test_values_of_the_chart() -> None:
     assert found["nfs"] == {
         "server": "10.0.0.1", "path": "/export", "mountOptions": [], "volumeName": "x"}  # fmt: skip
     assert found["storageClass"]["defaultClass"] is True
+    assert found["leaderElection"] == {"enabled": False}
+    two = ProvisionerSettings(values={"replicaCount": 2})
+    assert values(two, "10.0.0.1", "/export")["leaderElection"] == {"enabled": True}
 
 
 def test_the_class_of_a_check_points_to_a_directory_of_its_own() -> None:
