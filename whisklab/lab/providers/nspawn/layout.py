@@ -18,6 +18,7 @@ STORE_FILE = TOP / "store.btrfs"
 SYSCTLS = TOP / "sysctls.json"
 MODULES = TOP / "modules.json"
 IMAGES = Path("/var/cache/whisklab/images")
+KERNELS = Path("/var/cache/whisklab/kernels")  # for hosts with their own, by their versions
 NETNS = Path("/run/netns")
 UML_RUN = Path("/run/whisklab/uml")  # of hosts with their own kernel: pid file, console's socket
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 _NEW_MOUNTS = 0x00020000  # sched.h: CLONE_NEWNS
+_BIND = 0x1000  # mount.h: MS_BIND
 _NETWORK = 0x40000000  # sched.h: CLONE_NEWNET
 
 
@@ -19,6 +20,17 @@ def own_mounts() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_MOUNTS):
         raise OSError(ctypes.get_errno(), "unshare")
+
+
+def bind(source: Path, target: Path) -> None:
+    """Have a file in place of another one; with system calls only, so also a C library.
+
+    Raises:
+        OSError: it is not allowed, or one of the two is not there.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(bytes(source), bytes(target), None, ctypes.c_ulong(_BIND), None):
+        raise OSError(ctypes.get_errno(), f"bind {source} to {target}")
 
 
 def enter_network(namespace: Path) -> None:

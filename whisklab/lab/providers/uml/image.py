@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from whisklab.errors import WhisklabError
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report, run
 from whisklab.lab.providers.nspawn import image
@@ -14,18 +14,27 @@ from whisklab.lab.providers.nspawn.image_files import (
     REPOSITORY_PACKAGES,
     WITHOUT_NFS_CLIENT,
 )
-from whisklab.lab.providers.uml import image_files
+from whisklab.lab.providers.uml import image_files, kernels
+from whisklab.lab.providers.uml.kernels import Kernel
 
-RECIPE = 1  # counts changes of how it is made that the recipe below does not show
+RECIPE = 2  # counts changes of how it is made that the recipe below does not show
 SIZE = 8 << 30  # bytes; sparse, so it takes what is in it
 ACCOUNTS = ("passwd", "group", "shadow", "gshadow")  # read when a host's user is added
-_MODULES = Path("/usr/lib/uml/modules")  # of Debian's package user-mode-linux
 _DISK = "disk.img"
+_KERNEL = "kernel"  # the directory with it and its libraries, unless it is installed
 
 
 def disk_of(name: str) -> Path:
     """The disk that hosts of this image begin with; it is never written to."""
     return root_of(name).parent / _DISK
+
+
+def kernel_of(name: str) -> tuple[str, list[Path]]:
+    """Return the kernel that boots hosts of this image, and the C library to run it with."""
+    directory = root_of(name).parent / _KERNEL
+    if not directory.is_dir():
+        return kernels.PROGRAM, []
+    return str(directory / kernels.PROGRAM), [directory / each for each in kernels.LIBRARIES]
 
 
 def recipe(base: str, kernel: str) -> dict[str, object]:
@@ -54,28 +63,29 @@ def ensure(base: str, report: Report) -> str:
     The caller holds the lock of images.
 
     Raises:
-        WhisklabError: User-mode Linux has no modules here, or the build failed.
+        WhisklabError: there is no kernel to be had, or the build failed.
     """
-    kernels = sorted(path.name for path in _MODULES.glob("*"))
-    if not kernels:
-        raise WhisklabError(f"{_MODULES} has no kernel modules: reinstall user-mode-linux")
-    wish = recipe(base, kernels[-1])
+    kernel = kernels.known()
+    if kernel is None or not disk_of(digest(recipe(base, kernel.version))).is_file():
+        kernel = kernels.best(report)
+    wish = recipe(base, kernel.version)
     name = digest(wish)
     if not disk_of(name).is_file():
         report("making the image of hosts with their own kernel, once")
         with image.building(name, wish, report) as directory:
-            _build(directory, base, kernels[-1])
+            _build(directory, base, kernel)
     return name
 
 
-def _build(directory: Path, base: str, kernel: str) -> None:
+def _build(directory: Path, base: str, kernel: Kernel) -> None:
     tree = directory / "tree"
     run(["cp", "--archive", str(root_of(base)), str(tree)])
     (tree / "usr/lib/modules").mkdir(exist_ok=True)
-    run(["cp", "--archive", str(_MODULES / kernel), str(tree / "usr/lib/modules")])
-    run(["chroot", str(tree), "depmod", kernel])
-    for name, program in image_files.ALTERNATIVES.items():
-        run(["chroot", str(tree), "update-alternatives", "--set", name, program])
+    run(["cp", "--archive", str(kernel.modules), str(tree / "usr/lib/modules")])
+    run(["chroot", str(tree), "depmod", kernel.version])
+    if any(kernel.modules.rglob(image_files.LEGACY)):
+        for name, program in image_files.ALTERNATIVES.items():
+            run(["chroot", str(tree), "update-alternatives", "--set", name, program])
     _install_dependencies(tree)
     for where in (*image_files.REMOVED, *WITHOUT_NFS_CLIENT):  # this kernel has one
         (tree / where).unlink(missing_ok=True)
@@ -84,13 +94,17 @@ def _build(directory: Path, base: str, kernel: str) -> None:
     image.place(tree, image_files.FILES, image_files.LINKS)
     accounts = directory / "root/etc"
     accounts.mkdir(mode=0o755, parents=True)
-    for file in ACCOUNTS:
-        run(["cp", "--archive", str(tree / "etc" / file), str(accounts)])
+    for account in ACCOUNTS:
+        run(["cp", "--archive", str(tree / "etc" / account), str(accounts)])
     disk = directory / _DISK
     with disk.open("wb") as sparse:
         sparse.truncate(SIZE)
     run(["mkfs.ext4", "-q", "-F", "-d", str(tree), str(disk)])
     remove_tree(tree, directory)
+    if kernel.libraries:
+        (directory / _KERNEL).mkdir()
+        for file in (kernel.program, *kernel.libraries):
+            shutil.copy2(file, directory / _KERNEL / file.name)
 
 
 def _install_dependencies(tree: Path) -> None:

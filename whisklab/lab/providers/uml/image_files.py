@@ -68,7 +68,8 @@ _NOT_STARTED = (
     )),
 )  # fmt: skip
 LINKS |= {f"etc/systemd/system/{unit}": "/dev/null" for unit in _NOT_STARTED}
-# Debian's User-mode Linux knows iptables' own tables, and of nftables next to nothing.
+# Where the kernel knows iptables' own tables, it knows of nftables next to nothing.
+LEGACY = "ip_tables.ko"
 ALTERNATIVES = {name: f"/usr/sbin/{name}-legacy" for name in ("iptables", "ip6tables")}
 # For hosts that share the machine's kernel.
 REMOVED = (

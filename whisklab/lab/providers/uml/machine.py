@@ -13,16 +13,15 @@ from typing import NoReturn
 
 from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.removal import remove_tree
-from whisklab.lab.common.run import Report, environment
+from whisklab.lab.common.run import Report, environment, run
 from whisklab.lab.providers.nspawn import network, seed
 from whisklab.lab.providers.nspawn.layout import UML_RUN, HostPaths, LabPaths
-from whisklab.lab.providers.nspawn.namespaces import enter_network
+from whisklab.lab.providers.nspawn.namespaces import bind, enter_network, own_mounts
 from whisklab.lab.providers.nspawn.plan import REBOOT, Plan
 from whisklab.lab.providers.nspawn.spec import LabSpec
 from whisklab.lab.providers.uml import image as images
 from whisklab.lab.providers.uml import image_files
 
-_PROGRAM = "linux.uml"  # of the package user-mode-linux
 # Its memory is a file of the machine's that only grows as it is used. apt with Debian's package
 # lists wants 512 MB; the rest keeps what is written until it is on the disk.
 _MEMORY = "768M"
@@ -32,7 +31,7 @@ _MAGIC, _VERSION = 0xCAFEBABE, 2
 _END = b"cad"  # ctrl-alt-del
 
 
-PROGRAMS = {_PROGRAM: "user-mode-linux", "mkfs.ext4": "e2fsprogs"}
+PROGRAMS = {"mkfs.ext4": "e2fsprogs"}
 
 
 def image(base: str, report: Report) -> str:
@@ -94,6 +93,8 @@ def command(plan: Plan) -> list[str]:
         "root=/dev/ubda", "rw", f"init={image_files.INIT}", "quiet",
         f"{image_files.ADDRESS}={address}/{wide.prefixlen}", f"{image_files.GATEWAY}={wide[1]}",
         "con0=null,fd:1", "con=null",
+        # Where it knows how: its processes could then write to all of its memory, which root can.
+        "seccomp=auto",
     ]  # fmt: skip
 
 
@@ -107,7 +108,23 @@ def become(plan: Plan) -> NoReturn:
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
     enter_network(network.path(plan.paths.netns))
-    os.execvpe(_PROGRAM, command(plan), environment())  # noqa: S606
+    program, libraries = images.kernel_of(plan.image)
+    if libraries:
+        _run_with(libraries)
+    os.execvpe(program, command(plan), environment())  # noqa: S606
+
+
+def _run_with(libraries: list[Path]) -> None:
+    """Have these in place of this machine's own, for what this process starts from here on.
+
+    Told to the loader instead (LD_LIBRARY_PATH), they would break the shell that a reboot starts.
+    """
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+    ours = {Path(line.split()[-1]).name: line.split()[-1] for line in maps.splitlines()}
+    own_mounts()
+    run(["mount", "--make-rslave", "/"])
+    for path in libraries:
+        bind(path, Path(ours[path.name]))
 
 
 def power_off(_child: int, plan: Plan) -> None:
