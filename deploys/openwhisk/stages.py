@@ -34,6 +34,7 @@ class Stage:
 
 CLAIMS = "claims"
 NOT_THERE, FAILED = "it is not there", "it has failed"
+ENDING = "more than wanted still end"
 _LOGS = "its log above says more, the older lines are in `kubectl logs`"
 _STAGES = (
     Stage(
@@ -191,7 +192,10 @@ def _workload(found: Object) -> str:
     ready, updated = status.get("readyReplicas") or 0, status.get("updatedReplicas") or 0
     if updated < wanted:
         return f"{updated} of {wanted} are changed"
-    return "" if ready >= wanted else f"{ready} of {wanted} are ready"
+    if ready < wanted:
+        return f"{ready} of {wanted} are ready"
+    surplus = (status.get("replicas") or 0) - wanted
+    return f"{surplus} {ENDING}" if surplus > 0 else ""
 
 
 def failed_jobs(found: Sequence[Progress], release: str) -> list[str]:

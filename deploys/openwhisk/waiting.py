@@ -26,7 +26,10 @@ PACKAGES = "install-packages"
 # What the Job controller writes into a Job; a new one must not have it.
 OF_THE_CONTROLLER = ("controller-uid", "job-name")
 POLL, TOLD_EVERY, PODS_TOLD = 1.0, 10.0, 2
-STEADY = 5  # looks: a controller that is ready has yet to hear of its invokers, each second
+# Looks, one a second, for which all must stay well: a controller that is ready has yet to hear of
+# its invokers, and one whose invoker has ended sends calls to it until it was silent for 10 s
+# (InvokerSupervision.scala, healthyTimeout).
+STEADY, FORGOTTEN = 5, 12
 
 
 def look(cluster: Cluster, settings: OpenWhiskSettings) -> list[Progress]:
@@ -61,13 +64,15 @@ def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
     wanted, namespace = stages.stages(settings), settings.namespace
     _again(cluster, settings, wanted)
     start = told = time.monotonic()
-    patience, well = Patience(), 0
+    patience, well, enough = Patience(), 0, STEADY
     while True:
         seen = _seen(cluster, namespace)
         found = stages.progress(wanted, settings.release, seen)
         at = stages.blocking(found)
         well = well + 1 if at is None else 0
-        if well == STEADY:
+        if any(each.why.endswith(stages.ENDING) for each in found):
+            enough = FORGOTTEN
+        if well >= enough:
             return
         if at is None:
             time.sleep(POLL)

@@ -20,7 +20,9 @@ def _release(server: str | None, path: str | None) -> helm.Release | None:
     """Return the release; None where there is no NFS server to use."""
     settings, machine = ProvisionerSettings.of(host), Machine.of(host)
     if not settings.enabled:
-        return helm.Release(render.RELEASE, None, settings.namespace, present=False)
+        return helm.Release(
+            render.RELEASE, None, settings.namespace, present=False, keep_claims=False
+        )
     server, path = settings.server or server, settings.path or path
     if not server or not path:
         return None
@@ -31,6 +33,7 @@ def _release(server: str | None, path: str | None) -> helm.Release | None:
         namespace=settings.namespace,
         values=render.values(settings, server, path),
         timeout=settings.timeout,
+        keep_claims=False,  # with mount options it has one: of the whole export, which stays
     )
 
 

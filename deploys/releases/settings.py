@@ -22,7 +22,8 @@ class UserRelease(BaseModel):
         wait: whether its pods must be ready before the run goes on.
         timeout: seconds for that.
         present: False uninstalls it.
-        keep_claims: whether its claims, and so its data, stay when it is uninstalled.
+        keep_claims: whether its claims, and so its data, stay when it is uninstalled or
+            has them no more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

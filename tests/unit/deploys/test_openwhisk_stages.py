@@ -113,6 +113,10 @@ def test_a_claim_comes_first() -> None:
         (None, "it is not there"),
         (_workload("x", generation=2), "it has just been changed"),
         ({**_workload("x"), "status": {"observedGeneration": 1}}, "0 of 1 are changed"),
+        (
+            {**_workload("x"), "status": {**_workload("x")["status"], "replicas": 2}},
+            "1 more than wanted still end",
+        ),
     ],
 )
 def test_why_a_workload_is_not_ready(changed: dict[str, Any] | None, expected: str) -> None:

@@ -17,11 +17,12 @@ from whisklab.engine.drift.compare import (
     differences,
     enlarged,
     ignored,
+    normal,
     quantity,
     same,
 )
 from whisklab.engine.drift.look import not_ready
-from whisklab.engine.drift.patches import patch, patch_kind, widened
+from whisklab.engine.drift.patches import between, patch, patch_kind, widened
 from whisklab.engine.kube import MERGE, STRATEGIC
 from whisklab.engine.objects import Id, objects
 
@@ -126,17 +127,19 @@ def merged(live: Any, body: Any, *, keyed: bool, field: str = "") -> Any:
     """What the API makes of a patch, strategic or (not `keyed`) plain."""
     if isinstance(body, dict) and isinstance(live, dict):
         inner = {k: merged(live.get(k), v, keyed=keyed, field=k) for k, v in body.items()}
-        return {**live, **inner}
+        return {k: v for k, v in {**live, **inner}.items() if body.get(k, v) is not None}
     if not (keyed and field in KEYS and isinstance(body, list) and isinstance(live, list)):
         return body
-    entries = [each for each in body if "$patch" not in each]
+    entries = [each for each in body if each.get("$patch") != "replace"]
     key = next((k for k in KEYS[field] if all(k in each for each in entries)), "")
     if len(entries) != len(body):
         return entries
     result = list(live)
     for each in entries:
         places = [i for i, x in enumerate(result) if x.get(key) == each[key]]
-        if places:
+        if each.get("$patch") == "delete":
+            result = [x for x in result if x.get(key) != each[key]]
+        elif places:
             result[places[0]] = merged(result[places[0]], each, keyed=True)
         else:
             result.append(each)
@@ -168,6 +171,39 @@ def test_each_field_that_is_set_is_seen_and_put_back(name: Id) -> None:
             assert after["metadata"]["labels"]["theirs"] == "yes"
             if found["kind"] == "Deployment" and "containers" not in map(str, path):
                 assert after["spec"]["template"]["spec"]["containers"][-1]["name"] == "sidecar"
+
+
+@pytest.mark.parametrize("name", LISTED, ids=map(str, LISTED))
+def test_one_manifest_is_made_into_another(name: Id) -> None:
+    """Each field removed, added, and replaced by one of another name, as a kind of volume is."""
+    full = normal(WANTED[name]) | {key: WANTED[name][key] for key in ("apiVersion", "kind")}
+    for path in compared(name):
+        if isinstance(path[-1], int):
+            continue
+        lacking, renamed = copy.deepcopy(full), copy.deepcopy(full)
+        del at(lacking, path[:-1])[path[-1]]
+        holder = at(renamed, path[:-1])
+        holder[f"{path[-1]}Else"] = holder.pop(path[-1])
+        for before, after in ((full, lacking), (lacking, full), (full, renamed), (renamed, full)):
+            body = patch(after, between(before, after))
+            found = merged(before, body, keyed=patch_kind(after) == STRATEGIC)
+            assert between(found, after) == [], (path, body)
+
+
+def test_another_kind_of_volume_takes_the_place_of_the_first() -> None:
+    def pod(**volume: Any) -> Any:
+        volumes = [{"name": "root", **volume}]
+        return {"kind": "Pod", "apiVersion": "v1", "spec": {"volumes": volumes}}
+
+    nfs, claim = pod(nfs={"path": "/x"}), pod(persistentVolumeClaim={"claimName": "x"})
+    assert patch(claim, between(nfs, claim)) == {
+        "spec": {"volumes": [
+            {"name": "root", "persistentVolumeClaim": {"claimName": "x"}, "nfs": None}
+        ]}
+    }  # fmt: skip
+    assert patch(nfs, widened(nfs, differences(nfs, claim))) == {
+        "spec": {"volumes": [{"name": "root", "nfs": {"path": "/x"}}, {"$patch": "replace"}]}
+    }
 
 
 def test_how_it_is_told() -> None:

@@ -357,6 +357,9 @@ def test_a_comparison_never_deletes_a_claim() -> None:
         "leaves, although the chart has it no more, PersistentVolumeClaim/data",
     ]
     assert manifests.describe(manifests.compare(before, before)) == []
+    taken = manifests.compare(before, after, keep_claims=False)
+    assert (list(map(str, taken.gone)), taken.kept) == (
+        ["ConfigMap/c", "PersistentVolumeClaim/data"], [])  # fmt: skip
 
 
 def merge(target: Any, patch: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from whisklab.engine import kube
-from whisklab.engine.drift.compare import KEYS, Entry, Field, Path, custom, normal
+from whisklab.engine.drift.compare import KEYS, Entry, Field, Path, custom, differences, normal
 from whisklab.engine.objects import Object
 
 
@@ -23,15 +23,27 @@ def patch(wanted: Object, fields: Iterable[Field]) -> dict[str, Any]:
     return body
 
 
-def widened(wanted: Object, fields: Iterable[Field]) -> list[Field]:
-    """Return the fields with whole lists in the place of entries that are missing in them.
+def between(before: Object, after: Object) -> list[Field]:
+    """Return what makes one manifest of an object into the next; `wanted` None is taken away."""
+    gone = [each for each in differences(before, after) if each.is_ is None]
+    return [*differences(after, before), *(Field(each.path, each.wanted, None) for each in gone)]
 
-    For a list in which an entry was given another key: beside it the wished one cannot be.
+
+def widened(wanted: Object, fields: Iterable[Field]) -> list[Field]:
+    """Return the fields with whole lists in the place of what is missing in them.
+
+    For a list in which an entry was given another key, or an entry another kind of value: beside it
+    the wished one cannot be.
     """
     known = list(fields)
-    lists = {each.path[:-1] for each in known if isinstance(each.path[-1], Entry)}
+    lists = {at for each in known if each.is_ is None and (at := _list(each.path))}
     within = [each for each in known if not any(each.path[: len(at)] == at for at in lists)]
     return [*within, *(Field(at, None, _at(normal(wanted), at)) for at in sorted(lists, key=str))]
+
+
+def _list(path: Path) -> Path:
+    """Return the path of the innermost list with keys that a path leads through, () for none."""
+    return next((path[:n] for n in reversed(range(len(path))) if isinstance(path[n], Entry)), ())
 
 
 def _at(value: Any, path: Path) -> Any:  # noqa: ANN401
@@ -49,7 +61,8 @@ def _put(body: dict[str, Any], field: Field, *, keyed: bool) -> None:
     for step, following in zip(before, field.path[1:], strict=True):
         at = _step(at, step, [] if isinstance(following, Entry) else {})
     if isinstance(last, Entry):
-        _step(at, last, {}).update(field.wanted)
+        gone = {"$patch": "delete"}
+        _step(at, last, {}).update(gone if field.wanted is None else field.wanted)
         return
     value = field.wanted
     if keyed and last in KEYS and isinstance(value, list):

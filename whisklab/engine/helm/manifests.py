@@ -26,7 +26,7 @@ KEPT = (CLAIM, NAMESPACE)  # a namespace takes its claims with it
 
 @dataclass(frozen=True)
 class Comparison:
-    """What an upgrade does to objects; claims, and what they are in, are never deleted."""
+    """What an upgrade does to objects; `kept` are gone from the chart, and stay."""
 
     new: list[Id]
     changed: list[Id]
@@ -34,14 +34,17 @@ class Comparison:
     kept: list[Id]
 
 
-def compare(before: Mapping[Id, Object], after: Mapping[Id, Object]) -> Comparison:
-    """Return how two sets of objects differ. Pure."""
+def compare(
+    before: Mapping[Id, Object], after: Mapping[Id, Object], *, keep_claims: bool = True
+) -> Comparison:
+    """Return how two sets of objects differ; namespaces stay, and claims if they are to. Pure."""
     left = sorted(before.keys() - after.keys())
+    stay = KEPT if keep_claims else (NAMESPACE,)
     return Comparison(
         new=sorted(after.keys() - before.keys()),
         changed=sorted(i for i in before.keys() & after.keys() if before[i] != after[i]),
-        gone=[i for i in left if i.kind not in KEPT],
-        kept=[i for i in left if i.kind in KEPT],
+        gone=[i for i in left if i.kind not in stay],
+        kept=[i for i in left if i.kind in stay],
     )
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import yaml
 
 from whisklab.engine import kube
-from whisklab.engine.drift.compare import differences
 from whisklab.engine.drift.kinds import Kinds
-from whisklab.engine.drift.patches import patch, patch_kind
+from whisklab.engine.drift.patches import between, patch, patch_kind
 from whisklab.engine.helm import manifests
 from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.manifests import Comparison
@@ -67,7 +66,7 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
         return Preview(manifests.compare({}, after))
     base = _base(cluster, release, latest)
     before = _objects(release, base.manifest)
-    comparison = manifests.compare(before, after)
+    comparison = manifests.compare(before, after, keep_claims=release.keep_claims)
     recreated = _immutable(cluster, release, [base, latest], after)
     refused = _refused(cluster, release, before, after, comparison)
     if refused:
@@ -92,9 +91,8 @@ def _refused(
     kinds = Kinds(cluster)
     found = []
     for name in changed:
-        fields = differences(after[name], before[name])
         path = f"{kinds.path(after[name], release.namespace)}/{name.name}?dryRun=All"
-        body = patch(after[name], fields)
+        body = patch(after[name], between(before[name], after[name]))
         try:
             cluster.call("PATCH", path, body, content_type=patch_kind(after[name]))
         except kube.Refused as error:

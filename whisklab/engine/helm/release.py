@@ -39,7 +39,8 @@ class Release:
         wait: whether its pods must be ready and its Jobs done before it counts as installed.
         timeout: seconds for that.
         present: whether it should be there at all.
-        keep_claims: leave PersistentVolumeClaims when it goes, and with them the data.
+        keep_claims: leave PersistentVolumeClaims that it has no more, or when it goes, and with
+            them the data.
         hints: what helm may say, and a sentence on what to do then.
     """
 
