@@ -68,7 +68,7 @@ class Server:
             path: with its query.
             body: sent as JSON, None for none.
             headers: further ones; may be secret.
-            timeout: seconds to wait for the answer.
+            timeout: seconds to wait for the answer, once it was asked.
 
         Raises:
             Unreachable: there is no answer; the sentence says why.
@@ -82,7 +82,7 @@ class Server:
                 self.url + path,
                 body=data,
                 headers={**kind, **(headers or {})},
-                timeout=urllib3.Timeout(CONNECT_WITHIN, timeout),
+                timeout=urllib3.Timeout(connect=CONNECT_WITHIN, read=timeout),
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -14,8 +15,11 @@ import urllib3
 
 from tests.unit.engine.certificates import self_signed
 from tests.unit.engine.http_server import listening
+from whisklab.engine import kube
 from whisklab.engine.http import Server, Unreachable, trusting_only, tunnelled
 from whisklab.errors import WhisklabError
+
+SLOW = 1.0  # seconds that an answer takes
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,8 @@ def pair() -> tuple[str, str]:
 def url(pair: tuple[str, str], tmp_path: Path) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/slow":
+                time.sleep(SLOW)
             self.send_response(302)
             self.send_header("X-Some-Header", "there")
             self.send_header("Location", "https://127.0.0.1:1/")
@@ -90,6 +96,30 @@ def test_who_accepts_and_says_nothing_is_not_waited_for_ever(
         server = through_a_tunnel(monkeypatch, pair[0], silent.getsockname()[1])
         with pytest.raises(Unreachable, match="the API does not answer: it takes too long"):
             server.request("GET", "/")
+
+
+def test_an_answer_may_take_longer_than_a_connection(
+    url: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two limits are two; the first as the sum of both cut every answer off."""
+    monkeypatch.setattr("whisklab.engine.http.CONNECT_WITHIN", SLOW / 2)
+    for server in (
+        at(url, pair[0]),
+        through_a_tunnel(monkeypatch, pair[0], int(url.rpartition(":")[2])),
+    ):
+        assert server.request("GET", "/slow", timeout=60).text == "ok"
+        with pytest.raises(Unreachable, match="it takes too long"):
+            server.request("GET", "/slow", timeout=SLOW / 2)
+
+
+def test_an_answer_of_kubernetes_may_take_longer_than_a_connection(
+    url: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kube, "CONNECT_WITHIN", SLOW / 2)
+    host: Any = None  # it is not asked
+    pool = urllib3.PoolManager(retries=False, **trusting_only(pair[0]))
+    answer = kube._exchange(host, pool, "GET", f"{url}/slow", redirect=False)
+    assert answer.data == b"ok"
 
 
 def test_what_no_tunnel_leads_to_is_told(
