@@ -112,7 +112,7 @@ openwhisk_invokers = 1  # each on a node of its own that has the label openwhisk
 openwhisk_user_memory_mb = 2048  # of an invoker for actions: 2048 / 256 = 8 actions at once
 openwhisk_action_memory_mb = 256  # of an action that does not say
 openwhisk_action_memory_max_mb = 512
-openwhisk_invocations_per_minute = 60  # of one namespace; load tests want 100000
+openwhisk_invocations_per_minute = 60  # of one namespace; load tests want 100000; 999999 at most
 openwhisk_invocations_concurrent = 30
 openwhisk_triggers_per_minute = 60
 openwhisk_alarms = True  # the provider of timed triggers

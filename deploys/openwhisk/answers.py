@@ -9,7 +9,7 @@ from whisklab.engine.http import Answer
 from whisklab.errors import WhisklabError
 
 UNAUTHORIZED, NOT_FOUND, CONFLICT = 401, 404, 409  # HTTP
-THROTTLED, BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT = 429, 502, 503, 504
+THROTTLED, INTERNAL, BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT = 429, 500, 502, 503, 504
 SHOWN = 300  # characters of what somebody else wrote
 
 
@@ -54,7 +54,8 @@ def require_ready(name: str, answer: Answer) -> None:
 
     Raises:
         Throttled: there were too many calls.
-        ActionFailed: OpenWhisk answers 502 for an action that failed, with a JSON object.
+        ActionFailed: OpenWhisk answers 502 for an action that failed, 500 for one that it could
+            not start, with its record or an object with the error.
         NotReady: the API, or what stands before it, cannot do its work now.
     """
     if answer.status == THROTTLED:
@@ -62,11 +63,13 @@ def require_ready(name: str, answer: Answer) -> None:
             f"{name} refuses further calls for more than a minute (429, {message(answer)}): "
             "raise openwhisk_invocations_per_minute or openwhisk_invocations_concurrent"
         )
-    if answer.status not in {BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT}:
+    if answer.status not in {INTERNAL, BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT}:
         return
     found = _object(answer.text)
     if "response" in found:
         raise ActionFailed(failure(str(found.get("name", "?")), found))
+    if answer.status == INTERNAL:
+        return  # of the request, or it says which
     if answer.status == BAD_GATEWAY and "error" in found:
         raise ActionFailed(f"the action ended with an error: {_short(found['error'])}")
     raise NotReady(f"{name} is not ready ({answer.status}, {message(answer)}): wait, then again")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pyinfra.api.host import Host
 
 from deploys.openwhisk import functions
-from deploys.openwhisk.answers import THROTTLED, Throttled
+from deploys.openwhisk.answers import THROTTLED, ActionFailed, Throttled, message
 from deploys.openwhisk.pace import Pace
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.files import script
@@ -148,7 +148,18 @@ def documents(text: str) -> tuple[object, object]:
 def _failure(server: str, code: int, err: str) -> WhisklabError:
     if code == NOT_THERE:
         return WhisklabError(f"there is no wsk on {server}: deploy without --only")
+    if why := _error_of_action(err):
+        return ActionFailed(f"wsk on {server}: the action ended with an error: {why}")
     lines = [line.strip() for line in err.splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")
     sentence = f"wsk on {server}: {said.removeprefix('error: ') or f'exit code {code}'}"
     return (Throttled if code == THROTTLED - EXIT_CODES else WhisklabError)(sentence)
+
+
+def _error_of_action(err: str) -> str | None:
+    """Return the error of an action that failed, which wsk prints as JSON. Pure."""
+    try:
+        found = json.loads(err)
+    except ValueError:
+        return None
+    return message(Answer(0, {}, err)) if isinstance(found, dict) and "error" in found else None

@@ -18,6 +18,8 @@ REASONS = {
 UNSCHEDULABLE = "no node will take it"
 CRASHES = 4  # restarts of a container in CrashLoopBackOff; components do restart while they wait
 GIVE_UP_AFTER = 45.0  # seconds that a pod must be seen so; the kubelet pulls again at 10 and 30
+AGAIN_WITHIN = 20.0  # seconds from the end of an action's pod to the next one's trouble
+_IMAGE = "image "
 IMAGES = (
     "each node must be able to pull the image: see openwhisk_image_prefix and k3s_registries, or "
     "k3s_airgap_images for a network without a way out"
@@ -53,10 +55,15 @@ def advice(reason: str) -> str | None:
 
 
 class Patience:
-    """Tells which pods have been hopeless for too long."""
+    """Tells which pods have been hopeless for too long.
+
+    Pods that nobody owns are the invoker's, for actions. It deletes one that cannot start within
+    seconds and makes another (KubernetesContainerFactory.scala), so those of one image are counted
+    as one, also over a look in which there is none.
+    """
 
     def __init__(self) -> None:
-        self._since: dict[str, float] = {}
+        self._since: dict[str, tuple[float, float]] = {}  # when it was seen first and last
 
     def lost(self, pods: Iterable[Object], now: float) -> dict[str, str]:
         """Return pod to reason, of those that were hopeless in each look for `GIVE_UP_AFTER`.
@@ -65,10 +72,31 @@ class Patience:
             pods: all that are there now.
             now: a time in seconds.
         """
-        reasons = {
-            each["metadata"]["name"]: why for each in pods if (why := hopeless(each)) is not None
+        there = list(pods)
+        bad = {_known_by(each): each for each in there if hopeless(each) is not None}
+        run = {_known_by(each) for each in there if _phase(each) == "Running"}
+        kept = {
+            key: times
+            for key, times in self._since.items()
+            if key in bad
+            or (key.startswith(_IMAGE) and key not in run and now - times[1] < AGAIN_WITHIN)
         }
-        self._since = {name: self._since.get(name, now) for name in reasons}
+        self._since = kept | {key: (kept.get(key, (now, now))[0], now) for key in bad}
         return {
-            name: why for name, why in reasons.items() if now - self._since[name] >= GIVE_UP_AFTER
+            each["metadata"]["name"]: hopeless(each) or ""
+            for key, each in bad.items()
+            if now - self._since[key][0] >= GIVE_UP_AFTER
         }
+
+
+def _phase(pod: Object) -> str:
+    return str((pod.get("status") or {}).get("phase"))
+
+
+def _known_by(pod: Object) -> str:
+    if pod["metadata"].get("ownerReferences"):
+        return str(pod["metadata"]["name"])
+    images = [
+        str(each.get("image", "")) for each in (pod.get("spec") or {}).get("containers") or []
+    ]
+    return _IMAGE + ", ".join(images)

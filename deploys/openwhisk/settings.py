@@ -12,6 +12,8 @@ from whisklab.engine.names import Name, ReachableHost, ReleaseName
 from whisklab.engine.settings import Settings
 
 Positive = Annotated[int, Field(ge=1)]
+# Helm writes a larger number as 1e+06, which the controller cannot read.
+Rate = Annotated[int, Field(ge=1, le=999_999)]
 Image = Annotated[str, Field(pattern=r"^.+:[^/:]+$")]
 Key = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}:\w{64}$")]  # as wsk knows it: UUID:letters
 PASSWORD = re.compile(r"[A-Za-z0-9._~-]+")
@@ -94,9 +96,9 @@ class OpenWhiskSettings(Settings):
     user_memory_mb: Positive = 2048
     action_memory_mb: Positive = 256
     action_memory_max_mb: Positive = 512
-    invocations_per_minute: Positive = 60
-    invocations_concurrent: Positive = 30
-    triggers_per_minute: Positive = 60
+    invocations_per_minute: Rate = 60
+    invocations_concurrent: Rate = 30
+    triggers_per_minute: Rate = 60
     alarms: bool = True
     kafka_provider: bool = True
     scheduler: bool = False

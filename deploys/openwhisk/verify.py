@@ -14,6 +14,7 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.openwhisk import functions
+from deploys.openwhisk.answers import ActionFailed, failure
 from deploys.openwhisk.api import OpenWhisk
 from deploys.openwhisk.cli import Cli
 from deploys.openwhisk.deploy import api_host
@@ -23,10 +24,13 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.helm.tests import HELM_TEST, tested
+from whisklab.engine.http import Answer
 from whisklab.errors import WhisklabError
 
 PREFIX = "whisklab-verify-"
 ACTIONS = "actions"
+ACTIVATION = "x-openwhisk-activation-id"  # a header
+BAD_REQUEST = 400  # HTTP
 STALE = 3600.0  # seconds; what is older was left by a verify that was killed
 WARM = 5  # calls, of which the median counts
 RECORD_WITHIN = 10.0  # seconds until the record of a call is stored
@@ -134,9 +138,10 @@ class Trial:
             client.put(ACTIONS, name, functions.PYTHON.action(web=True), overwrite=False)
             answer = client.web(namespace, name, name="Python")
             cold = client.took_ms
+            require_ran(client, answer)
             functions.echoes(answer)
             warm = _median(client, lambda: client.web(namespace, name, name="Python"))
-            identity = answer.headers.get("x-openwhisk-activation-id")
+            identity = answer.headers.get(ACTIVATION)
             record = client.activation(identity, RECORD_WITHIN) if identity else {}
         return latencies(cold, init_ms(record), warm)
 
@@ -172,6 +177,21 @@ class Trial:
             except WhisklabError:
                 if done:  # else the first error is the one to tell
                     raise
+
+
+def require_ran(client: OpenWhisk, answer: Answer) -> None:
+    """Do nothing unless a web action's answer stands for a call that failed; its record says why.
+
+    Raises:
+        ActionFailed: with what the record says.
+        WhisklabError: it cannot be had.
+    """
+    identity = answer.headers.get(ACTIVATION)
+    if answer.status < BAD_REQUEST or not identity:
+        return
+    record = client.activation(identity, RECORD_WITHIN)
+    if not record["response"].get("success"):
+        raise ActionFailed(failure(str(record.get("name", "?")), record))
 
 
 def what_answers(about: dict[str, Any]) -> str:

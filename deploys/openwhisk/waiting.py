@@ -83,7 +83,7 @@ def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
         failed = stages.failed_jobs(found, settings.release)
         if lost or failed or now - start > settings.timeout:
             over = f"after {now - start:.0f} s " if not (lost or failed) else ""
-            stage = first_of(lost, pods, settings.release, found) or at
+            stage = first_of(lost, pods, settings.release, found) or first_failed(found) or at
             raise WhisklabError("\n".join(_explained(cluster, settings, stage, pods, over)))
         if now - told > TOLD_EVERY:
             told = now
@@ -175,6 +175,11 @@ def first_of(
     names = {_labels(each).get("name") for each in pods if each["metadata"]["name"] in lost}
     at = stages.frontier(found)
     return next((each for each in at if f"{release}-{each.stage.name}" in names), None)
+
+
+def first_failed(found: Sequence[Progress]) -> Progress | None:
+    """Return the first stage whose Job has failed for good, whatever else still starts. Pure."""
+    return next((each for each in found if each.why == stages.FAILED), None)
 
 
 def blocking_pods(pods: Sequence[Any], name: str, stage: str) -> list[Any]:

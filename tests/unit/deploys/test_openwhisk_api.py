@@ -20,6 +20,15 @@ FAILED = {
     "activationId": "a1", "name": "hello",
     "response": {"success": False, "status": "application error", "result": {"error": "no luck."}},
 }  # fmt: skip
+NOT_STARTED = {  # recorded of the real controller
+    "activationId": "0123456789abcdef0123456789abcdef",
+    "name": "hello",
+    "response": {
+        "result": {"error": "Failed to provision resources to run the action."},
+        "status": "whisk internal error",
+        "success": False,
+    },
+}
 
 
 @pytest.fixture
@@ -90,6 +99,8 @@ def test_a_call_that_takes_longer_is_asked_for_again(
         (401, {"error": "invalid"}, Unauthorized, "does not know the key of a test"),
         (403, {"error": "not authorized"}, Refused, "not authorized"),
         (429, {"error": "Too many requests in the last minute"}, Throttled, "Too many requests"),
+        (500, NOT_STARTED, ActionFailed, "with whisk internal error: Failed to provision resource"),
+        (500, {"error": "Failed to provision resources"}, Refused, "Failed to provision resources"),
         (502, "<html>Bad Gateway</html>", NotReady, "is not ready"),
         (502, FAILED, ActionFailed, "the action hello ended with application error: no luck$"),
         (502, {"error": "it broke", "code": "x"}, ActionFailed, "it broke"),

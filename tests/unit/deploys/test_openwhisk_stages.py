@@ -200,13 +200,59 @@ def test_hopeless(pod: dict[str, Any], expected: str | None) -> None:
 
 
 def test_patience_ends_only_for_a_pod_that_was_hopeless_all_the_time() -> None:
+    owned = {"ownerReferences": [{"kind": "ReplicaSet"}]}
     bad, good = _pod("p", "ErrImagePull"), _pod("p")
+    for each in (bad, good):
+        each["metadata"] |= owned
     patience = Patience()
     assert patience.lost([bad], 0) == {}
     assert patience.lost([good], 1) == {}
     assert patience.lost([bad], 2) == {}
     assert patience.lost([bad], GIVE_UP_AFTER + 1) == {}
     assert set(patience.lost([bad], GIVE_UP_AFTER + 2)) == {"p"}
+
+
+def _action(number: int, reason: str, image: str = "nodejs:9.9.9") -> dict[str, Any]:
+    """The pod of an action, as the invoker makes them: nobody owns it."""
+    made = _pod(f"wsk-{number}", reason, label="user-action-pod")
+    made["spec"] = {"containers": [{"image": image}]}
+    made["status"]["phase"] = "Running" if not reason else "Pending"
+    return made
+
+
+def test_pods_of_actions_that_are_made_again_and_again_are_one() -> None:
+    """The invoker deletes one within seconds: 78 in 110 s, each under another name."""
+    patience, lost = Patience(), {}
+    for second in range(int(GIVE_UP_AFTER) + 10):
+        reason = ("ContainerCreating", "ErrImagePull", "ImagePullBackOff", "")[second % 4]
+        pods = [_action(second // 4, reason)] if reason else []  # none is there for a moment
+        lost = patience.lost(pods, second)
+        if second < GIVE_UP_AFTER:
+            assert lost == {}
+        if lost:
+            break
+    assert lost == {"wsk-11": "container c: ImagePullBackOff: m"}
+
+
+def test_an_action_that_runs_at_last_is_not_lost() -> None:
+    patience = Patience()
+    assert patience.lost([_action(1, "ErrImagePull")], 0) == {}
+    assert patience.lost([_action(2, "")], 10) == {}
+    assert patience.lost([_action(3, "ErrImagePull")], 15) == {}
+    assert patience.lost([_action(4, "ErrImagePull")], GIVE_UP_AFTER + 1) == {}
+    other = _action(5, "ErrImagePull", image="python:9")
+    assert patience.lost([other], GIVE_UP_AFTER + 2) == {}
+
+
+def test_a_job_that_failed_is_told_as_itself() -> None:
+    objects = _complete()
+    objects[STATEFUL]["owdev-zookeeper"] = _workload("owdev-zookeeper", ready=0)
+    objects[JOB]["owdev-init-couchdb"] = _job("owdev-init-couchdb", "Failed")
+    found = stages.progress(stages.stages(SETTINGS), "owdev", Seen(objects))
+    assert stages.frontier(found)[0].stage.name == "zookeeper"
+    first = waiting.first_failed(found)
+    assert first is not None
+    assert first.stage.name == "init-couchdb"
 
 
 def test_the_pod_of_an_action_that_cannot_start_tells_why_packages_wait() -> None:

@@ -284,3 +284,12 @@ def test_off_line_without_a_cache_of_npm_is_refused(tmp_path: Path) -> None:
         check_npm_cache(Catalogue(path), None)
     path.write_text(product.replace("NAME", "npm-cache"))
     check_npm_cache(Catalogue(path), None)
+
+
+@pytest.mark.parametrize(
+    "name", ["invocations_per_minute", "invocations_concurrent", "triggers_per_minute"]
+)
+def test_a_rate_that_helm_would_write_as_a_float_is_refused(name: str) -> None:
+    assert OpenWhiskSettings.model_validate({name: 999_999})
+    with pytest.raises(ValidationError, match="less than or equal to 999999"):
+        OpenWhiskSettings.model_validate({name: 1_000_000})

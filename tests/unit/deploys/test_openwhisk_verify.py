@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from deploys.openwhisk import cli, functions, reach
-from deploys.openwhisk.answers import NotReady, Throttled
+from deploys.openwhisk.answers import ActionFailed, NotReady, Throttled
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.verify import (
+    ACTIVATION,
     Trial,
     expected_packages,
     init_ms,
     is_stale,
     latencies,
+    require_ran,
     what_answers,
 )
 from tests.unit.deploys.openwhisk_server import Platform, serving
@@ -212,3 +214,40 @@ def test_what_wsk_reads_is_for_root_alone(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(cli.bundle({"wskprops": "AUTH=x\n"}))) as archive:
         entry = archive.getmember("wskprops")
         assert (entry.mode, entry.size) == (0o600, 7)
+
+
+UNABLE = (
+    "Unable to invoke action 'hello': The connection failed, or timed out. (HTTP status code 500)"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "err", "kind", "sentence"),
+    [  # as the real wsk prints them
+        (246, '{\n    "error": "An error has occurred: Error: x"\n}\n', ActionFailed,
+         "wsk on master: the action ended with an error: An error has occurred: Error: x"),
+        (244, f"error: {UNABLE}\nRun 'wsk --help' for usage.\n", WhisklabError,
+         f"wsk on master: {UNABLE}"),
+        (173, "error: too many\n", Throttled, "wsk on master: too many"),
+        (3, "", WhisklabError, "wsk on master: exit code 3"),
+    ],
+)  # fmt: skip
+def test_why_wsk_failed(code: int, err: str, kind: type[WhisklabError], sentence: str) -> None:
+    found = cli._failure("master", code, err)
+    assert (type(found), str(found)) == (kind, sentence)
+
+
+def test_a_url_whose_action_failed_is_told_by_its_record() -> None:
+    response = {"result": {"error": "no image"}, "status": "whisk internal error"}
+    records = {
+        "a1": {"name": "a1", "response": {**response, "success": False}},
+        "a2": {"name": "a2", "response": {"status": "success", "success": True}},
+    }
+    refused = {"code": "x", "error": "There was an error processing your request."}
+    with serving(Platform(kept={"activations": records})) as platform:
+        client = platform.client()
+        for status, identity in ((200, "a1"), (400, "a2"), (400, "")):  # its own 400, or no call
+            require_ran(client, Answer(status, {ACTIVATION: identity}, json.dumps(refused)))
+        failed = Answer(400, {ACTIVATION: "a1"}, json.dumps(refused))
+        with pytest.raises(ActionFailed, match="a1 ended with whisk internal error: no image"):
+            require_ran(client, failed)
