@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from whisklab.engine import kube
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm import charts, manifests, preview, program, release, values
-from whisklab.engine.helm.blocked import WIDEST, pod_lines, ready, state
+from whisklab.engine.helm.blocked import WIDEST, pod_lines, ready, state, telling
 from whisklab.engine.helm.charts import Chart, chart
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release, Revision, why
@@ -275,6 +275,50 @@ def test_a_key_in_a_log_is_hidden_before_the_line_is_cut() -> None:
     lines = pod_lines(Saying(), "/api/v1/namespaces/x", found)  # type: ignore[arg-type]
     assert lines[1].endswith("x --auth ***")
     assert lines[2] == "log of main: http://***@h/"
+
+
+KAFKA = [  # a broker whose volume is another cluster's, in the manner of its log
+    "[2026-11-28 10:00:00,1] INFO Cluster ID = k9 (kafka.server.KafkaServer)",
+    "[2026-11-28 10:00:00,2] ERROR Fatal error during startup. (kafka.server.KafkaServer)",
+    "kafka.common.InconsistentClusterIdException: ours is k9, meta.properties has p1",
+    *(f"\tat kafka.server.KafkaServer.startup(KafkaServer.scala:{n})" for n in range(230, 236)),
+    *(f"[2026-11-28 10:00:00,{n}] INFO shutting down part {n}" for n in range(3, 12)),
+    "[2026-11-28 10:00:01,0] INFO shut down completed (kafka.server.KafkaServer)",
+]
+
+
+def test_of_a_log_the_cause_is_told_and_the_end() -> None:
+    assert telling(KAFKA) == [*KAFKA[1:3], KAFKA[-1]]
+    assert telling(KAFKA[-8:]) == KAFKA[-5:]  # nothing sounds like a cause
+    assert telling([]) == []
+    loop = [f"error {n}" for n in range(100)]
+    assert telling(loop) == loop[-5:]
+    erlang = ["[emergency] could not create /opt/couchdb/data: eacces", *["[info] stopping"] * 9]
+    assert telling(erlang)[0] == erlang[0]
+    assert not [line for line in telling(KAFKA) if line.startswith("\tat ")]
+
+
+def test_how_a_container_ended_before_is_told_when_that_says_more() -> None:
+    for reason, told in (("OOMKilled", True), ("Error", False), ("Completed", False)):
+        found = container("main", running={})
+        found["lastState"] = {"terminated": {"reason": reason, "exitCode": 137}}
+        lines = pod_lines(Saying(), "/x", pod("Running", containerStatuses=[found]))  # type: ignore[arg-type]
+        assert ("container main ended before: OOMKilled, code 137" in lines) == told
+
+
+def test_events_of_an_earlier_pod_of_the_same_name_are_not_told() -> None:
+    asked: list[str] = []
+
+    class Asked(Saying):
+        def call(self, _: str, path: str, **how: str) -> Any:
+            asked.append(path)
+            return super().call(_, path, **how)
+
+    found = pod("Running", containerStatuses=[])
+    found["metadata"]["uid"] = "u-1"
+    pod_lines(Asked(), "/x", found)  # type: ignore[arg-type]
+    selector = "involvedObject.name%3Dp,involvedObject.uid%3Du-1"
+    assert asked == [f"/x/events?fieldSelector={selector}"]
 
 
 def test_a_log_that_cannot_be_read_hides_nothing_else() -> None:
