@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from deploys.openwhisk.answers import Refused
+from deploys.openwhisk.answers import CONFLICT, Refused
 from deploys.openwhisk.api import OpenWhisk
 from deploys.openwhisk.portable import (
     COLLECTIONS,
@@ -150,6 +150,12 @@ def _have(here: _Here, collection: str, given: Entity, *, overwrite: bool) -> Ou
         return Outcome.EQUAL
     if there is not None and not overwrite:
         return Outcome.LEFT
+    if there is not None and "binding" in there and "binding" not in wanted:
+        raise Refused(
+            CONFLICT,
+            "it is a binding there, and stays one whatever it is replaced by: delete it "
+            f"(`wsk package delete {name}`), then again",
+        )
     body = {key: value for key, value in wanted.items() if key not in {"name", "status"}}
     if collection == "actions" and there is not None:
         body["delAnnotations"] = _surplus(wanted, there)

@@ -18,6 +18,7 @@ FORMAT: Literal["whisklab-actions"] = "whisklab-actions"
 VERSION: Literal[1] = 1
 COLLECTIONS = ("packages", "actions", "triggers", "rules")  # each needs those before it
 SEQUENCE = "sequence"
+HERE = "_"  # the namespace of the key
 FEED = "feed"  # the annotation of a trigger that some provider fires
 _CODE = ("kind", "code", "main", "image", "components")  # of an action's exec; the rest is derived
 _DERIVED = {"actions": ("exec",), "packages": ("binding",)}  # annotations of the controller's own
@@ -59,7 +60,7 @@ class Document(BaseModel):
         found: list[Entity] = getattr(self, collection)
         if collection == "packages":  # one may stand for another one
             return sorted(found, key=lambda each: "binding" in each)
-        return in_order(found) if collection == "actions" else found
+        return in_order(found, self.packages) if collection == "actions" else found
 
 
 def read(text: str) -> Document:
@@ -101,7 +102,10 @@ def portable(collection: str, entity: Mapping[str, Any], namespace: str) -> Enti
     """
     if collection == "rules":
         ends = {end: _reference(entity[end], namespace) for end in ("trigger", "action")}
-        return {"name": entity["name"], **ends, "status": entity.get("status", "active")}
+        notes = _pairs(entity.get("annotations") or [], ())
+        status = entity.get("status", "active")
+        rule = {"name": entity["name"], **ends, "status": status}
+        return rule | ({"annotations": notes} if notes else {})
     found: Entity = {
         "name": full_name(entity),
         "annotations": _pairs(entity.get("annotations") or [], _DERIVED.get(collection, ())),
@@ -138,7 +142,7 @@ def package_of(collection: str, entity: Entity) -> tuple[str, str] | None:
     if collection == "packages" and isinstance(bound, dict):
         return str(bound.get("namespace")), str(bound.get("name"))
     package, _, _ = str(entity["name"]).rpartition("/")
-    return ("_", package) if collection == "actions" and package else None
+    return (HERE, package) if collection == "actions" and package else None
 
 
 def without_inherited(entity: Entity, inherited: Sequence[Any]) -> Entity:
@@ -170,14 +174,23 @@ def is_same(wanted: Entity, there: Entity) -> bool:
     return wanted == there
 
 
-def in_order(actions: Sequence[Entity]) -> list[Entity]:
+def in_order(actions: Sequence[Entity], packages: Sequence[Entity] = ()) -> list[Entity]:
     """Return the actions, a sequence after its components, the rest as it comes. Pure.
+
+    Args:
+        actions: in any order.
+        packages: through whose bindings a sequence may name what it consists of.
 
     Raises:
         BadInput: a sequence is part of itself.
     """
     known = {str(each["name"]): each for each in actions}
-    needs = {name: _components(each) & known.keys() for name, each in known.items()}
+    bound = {
+        str(each["name"]): str(each["binding"]["name"])
+        for each in packages
+        if (each.get("binding") or {}).get("namespace") == HERE
+    }
+    needs = {name: _components(each, bound) & known.keys() for name, each in known.items()}
     try:
         order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
@@ -185,9 +198,13 @@ def in_order(actions: Sequence[Entity]) -> list[Entity]:
     return [known[name] for name in order]
 
 
-def _components(action: Entity) -> set[str]:
+def _components(action: Entity, bound: Mapping[str, str]) -> set[str]:
     components: Iterable[str] = action.get("exec", {}).get("components", ())
-    return {each.removeprefix("/_/") for each in components}
+    found = set()
+    for each in components:
+        package, slash, name = each.removeprefix(f"/{HERE}/").rpartition("/")
+        found.add(f"{bound.get(package, package)}{slash}{name}")
+    return found
 
 
 def _pairs(pairs: Iterable[Mapping[str, Any]], without: Sequence[Any]) -> list[dict[str, Any]]:
@@ -206,4 +223,4 @@ def _path(path: str, namespace: str) -> str:
 
 
 def _own(space: str, namespace: str) -> str:
-    return "_" if space == namespace else space
+    return HERE if space == namespace else space

@@ -64,7 +64,7 @@ def full() -> Platform:
         "packages": {portable.full_name(each): each for each in packages},
         "actions": {portable.full_name(each): each for each in actions},
         "triggers": {"tick": entity("tick", annotations=feed)},
-        "rules": {"r": entity("r", **ends, status="inactive")},
+        "rules": {"r": entity("r", **ends, status="inactive", annotations=[note])},
     }
     return Platform(kept=kept)
 
@@ -105,7 +105,13 @@ def test_the_export_has_nothing_of_the_platform(there: Platform) -> None:
     assert say["limits"] == LIMITS
     assert say["parameters"] == [{"key": "token", "value": "s3cret"}]  # none of the package's
     assert found.rules == [
-        {"name": "r", "trigger": "/_/tick", "action": "/_/tools/say", "status": "inactive"}
+        {
+            "name": "r",
+            "trigger": "/_/tick",
+            "action": "/_/tools/say",
+            "status": "inactive",
+            "annotations": [{"key": "description", "value": "for all"}],
+        }
     ]
     # What a bound package shows of the other one is not its own.
     bound = next(each for each in found.packages if each["name"] == "bound")
@@ -200,6 +206,35 @@ def test_what_is_refused_is_named_and_the_rest_goes_on(there: Platform, empty: P
     assert result.names[Outcome.REFUSED] == ["action jar"]
     assert len(result.names[Outcome.CREATED]) == 8
     assert told(result)[-1] == "8 created, 1 refused"
+
+
+def test_a_binding_that_is_to_be_a_package_is_refused_by_name(there: Platform) -> None:
+    """The server answers 200 and keeps the binding, at each run."""
+    document = export(there.client(), lambda _: None)
+    bound = next(each for each in document.packages if each["name"] == "bound")
+    del bound["binding"]
+    result = restore(there.client(), document, lambda _: None, overwrite=True)
+    assert result.names[Outcome.REFUSED] == ["package bound"]
+    assert "package bound: it is a binding there" in result.refusals[0]
+    assert result.names[Outcome.REPLACED] == []
+    assert there.kept["packages"]["bound"]["binding"]["name"] == "tools"
+
+
+def test_a_sequence_goes_in_after_what_it_names_through_a_binding() -> None:
+    parts = {
+        "aseq": sequence("aseq", "/_/bnd/echo"),
+        "zshared/echo": action("zshared/echo"),
+    }
+    actions = [{**each, "name": name} for name, each in parts.items()]
+    packages = [
+        entity("bnd", binding={"namespace": "_", "name": "zshared"}),
+        entity("far", binding={"namespace": "whisk.system", "name": "utils"}),
+        entity("zshared"),
+    ]
+    order = [each["name"] for each in portable.in_order(actions, packages)]
+    assert order == ["zshared/echo", "aseq"]
+    document = portable.Document(namespace="guest", packages=packages, actions=actions)
+    assert [each["name"] for each in document.of("actions")] == order
 
 
 def test_a_sequence_of_itself() -> None:
