@@ -52,7 +52,7 @@ go_check = go vet $(GO_FLAGS) $(1) && go test $(GO_FLAGS) -vet=off $(1)
 
 unit: export CGO_ENABLED := 0
 unit: .venv/ready
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) tests/unit $(ARGS)
 	cd standins/k3s && $(call go_check,$(GO_LIGHT))
 	cd standins/mount-nfs && $(call go_check,./...)
 	cd standins/provisioner && $(call go_check,.)
