@@ -27,8 +27,8 @@ PREFIX = "whisklab-verify-"
 STALE = 3600.0  # seconds; a verify that goes on does not take that long
 # Seconds; a claim is bound within a few. But when the API was away, kube-proxy and the provisioner
 # ask it again after up to 60 s each (the back-off of client-go's informers, 30 s and their jitter;
-# tools/cache/reflector.go), and a provisioner that was 10 s without it starts anew: 17 to 62 s were
-# measured on a lab whose first server was restarted again and again.
+# tools/cache/reflector.go): 12 to 114 s were measured after restarts of the only server's k3s
+# within minutes.
 WITHIN = 180.0
 TOLD_EVERY = 15.0
 POLL = 0.5
