@@ -111,8 +111,10 @@ def serving(site: Site) -> Iterator[None]:
 def manifest(site: Site, text: str) -> Iterator[None]:
     """Have the objects of a manifest for a while."""
     kubectl(site, "apply", text)
-    yield
-    kubectl(site, "delete", text)
+    try:
+        yield
+    finally:
+        kubectl(site, "delete", text)
 
 
 def kubectl(site: Site, verb: str, text: str) -> None:
@@ -122,8 +124,12 @@ def kubectl(site: Site, verb: str, text: str) -> None:
 
 
 def ready(site: Site, selector: str = "") -> bool:
-    """Tell whether there are such pods in the default namespace, all of them ready."""
-    pods = site.objects("pods", "-l", selector)
+    """Tell whether there are such pods in the default namespace, all of them ready.
+
+    Those of the test before may still be ending, and are ready until they have.
+    """
+    there = site.objects("pods", "-l", selector)
+    pods = [pod for pod in there if "deletionTimestamp" not in pod["metadata"]]
     return bool(pods) and all(
         any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"]["conditions"])
         for pod in pods
