@@ -91,7 +91,7 @@ class Service(FactBase[ServiceState]):
     def command(self, service: str) -> StringCommand:
         """Print the properties, then the record."""
         return script(
-            'systemctl show -p ActiveState,UnitFileState,NeedDaemonReload -- "$1"; '
+            'systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- "$1"; '
             'if test -f "$2"; then cat "$2"; fi',
             service,
             f"{RECORDS}/{service}.started",
@@ -106,9 +106,18 @@ class Service(FactBase[ServiceState]):
         return ServiceState(
             properties["ActiveState"],
             enabled=properties.get("UnitFileState") == "enabled",
-            needs_reload=properties.get("NeedDaemonReload") == "yes",
+            needs_reload=_needs_reload(properties),
             started_from={path: sha for sha, path in pairs},
         )
+
+
+def _needs_reload(properties: Mapping[str, str]) -> bool:
+    # NeedDaemonReload compares with the file that was loaded. Where none was, because systemd was
+    # reloaded while it was away, it stays "no" (systemd 252), and each restart is refused.
+    return (
+        properties.get("NeedDaemonReload") == "yes"
+        or properties.get("LoadState", "loaded") != "loaded"
+    )
 
 
 def why_restart(state: ServiceState, wish: Mapping[str, str]) -> list[str]:
@@ -168,6 +177,8 @@ def running(
     if stale and before:
         yield call(before)
     if stale or state.needs_reload:
+        if not stale:
+            because("systemd knows another unit file")
         yield StringCommand("systemctl", "daemon-reload")
     if not state.enabled:
         because("it is not enabled")

@@ -110,6 +110,10 @@ def _node(host: str) -> Iterator[Mutation]:
         ("/etc/rancher/k3s/cluster-token", "k3s: files | Cluster token"),
     ):
         yield from _file(_Thing(host, path, operation, runs))
+    path = f"/etc/systemd/system/{runs}"
+    for what, script in (("deleted", f"rm {path}"), ("masked", f"ln -sf /dev/null {path}")):
+        yield Mutation(host, path, f"{what}, as systemd knows", "k3s: files | systemd unit",
+                       f"{script} && systemctl daemon-reload", frozenset({runs}))  # fmt: skip
     images = "/var/lib/rancher/k3s/agent/images"
     for name, operation in (
         ("k3s-airgap-images", "k3s: files | Images for a closed network"),
@@ -202,6 +206,7 @@ for path; do stat -c '%n %F %a %U:%G' "$path" 2>&1; done
 for path; do if test -f "$path"; then sha256sum "$path"; fi; done
 sysctl net.ipv4.ip_forward; cat /etc/hosts /var/lib/whisklab/node_address; exportfs -s
 systemctl is-enabled k3s k3s-agent nfs-server
+systemctl show -p Id,LoadState,NeedDaemonReload k3s k3s-agent nfs-server
 dpkg-query -W -f '${Package} ${db:Status-Status}\n' jq nfs-common nfs-kernel-server
 """
 

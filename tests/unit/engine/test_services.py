@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from whisklab.engine.services import Service, recorder, why_restart
 
-SHOWN = ["ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"]
+SHOWN = ["LoadState=loaded", "ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"]
 
 
 def test_the_fact() -> None:
@@ -13,6 +15,12 @@ def test_the_fact() -> None:
     assert state.enabled
     assert not state.needs_reload
     assert state.started_from == {"/usr/bin/x": "aa", "/etc/with space": "bb"}
+
+
+@pytest.mark.parametrize("load", ["not-found", "error", "masked", "bad-setting"])
+def test_a_unit_that_systemd_did_not_read_is_read_again(load: str) -> None:
+    """Each of these says that nothing needs to be reloaded when the file is back (systemd 252)."""
+    assert Service().process([f"LoadState={load}", *SHOWN[1:]]).needs_reload
 
 
 def test_the_reasons() -> None:
