@@ -29,6 +29,10 @@ class ActionFailed(WhisklabError):
     """The action was called, and ended with an error."""
 
 
+class NotEnded(WhisklabError):
+    """There is no record of a call yet."""
+
+
 class Refused(WhisklabError):
     """The API refuses something: HTTP's `status`, and what it says."""
 

@@ -15,6 +15,7 @@ from deploys.openwhisk.answers import (
     NOT_FOUND,
     UNAUTHORIZED,
     ActionFailed,
+    NotEnded,
     Refused,
     Unauthorized,
     failure,
@@ -25,7 +26,6 @@ from deploys.openwhisk.answers import (
 )
 from deploys.openwhisk.pace import Pace
 from whisklab.engine.http import Answer, Server
-from whisklab.errors import WhisklabError
 
 T = TypeVar("T")
 API = "/api/v1"
@@ -138,12 +138,13 @@ class OpenWhisk:
         """Return the record of a call as soon as it is there.
 
         Raises:
-            WhisklabError: it is not within so many seconds; or as `ask` does.
+            NotEnded: it is not within so many seconds.
+            WhisklabError: as `ask` does.
         """
         end = time.monotonic() + within
         while (found := self.get("activations", identity)) is None:
             if time.monotonic() > end:
-                raise WhisklabError(
+                raise NotEnded(
                     f"the call {identity} has not ended after {within:.0f} s: see the pods of "
                     "OpenWhisk's invoker"
                 )

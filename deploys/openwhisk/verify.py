@@ -13,8 +13,8 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.openwhisk import functions
-from deploys.openwhisk.answers import ActionFailed, failure
+from deploys.openwhisk import causes, functions
+from deploys.openwhisk.answers import ActionFailed, NotEnded, failure, message
 from deploys.openwhisk.api import OpenWhisk
 from deploys.openwhisk.cli import Cli
 from deploys.openwhisk.deploy import api_host
@@ -23,6 +23,7 @@ from deploys.openwhisk.reach import connect
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
+from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.tests import HELM_TEST, tested
 from whisklab.engine.http import Answer
 from whisklab.errors import WhisklabError
@@ -159,6 +160,12 @@ class Trial:
         names = tested(leader, self.api, self.settings.release, self.settings.namespace)
         return ", ".join(names)
 
+    def _why_not_started(self, leader: Host, action: str) -> str | None:
+        try:
+            return causes.of_pods(Cluster(leader, self.api), self.settings.namespace, action)
+        except WhisklabError:  # the first error is the one to tell
+            return None
+
     def _cli(self, leader: Host) -> Cli:
         pace = self.client(leader).pace
         return Cli(leader, api_host(leader), keys_of(leader, self.api).guest, pace)
@@ -171,6 +178,11 @@ class Trial:
         try:
             yield name
             done = True
+        except WhisklabError as error:
+            why = self._why_not_started(leader, name)
+            if why is None:
+                raise
+            raise WhisklabError(f"{error}; {why}") from error
         finally:
             try:
                 self.client(leader).delete(ACTIONS, name)
@@ -183,13 +195,19 @@ def require_ran(client: OpenWhisk, answer: Answer) -> None:
     """Do nothing unless a web action's answer stands for a call that failed; its record says why.
 
     Raises:
-        ActionFailed: with what the record says.
-        WhisklabError: it cannot be had.
+        ActionFailed: with what the record says; with the answer where it is not stored in time.
+        WhisklabError: it cannot be asked for.
     """
     identity = answer.headers.get(ACTIVATION)
     if answer.status < BAD_REQUEST or not identity:
         return
-    record = client.activation(identity, RECORD_WITHIN)
+    try:
+        record = client.activation(identity, RECORD_WITHIN)
+    except NotEnded:
+        raise ActionFailed(
+            f"its URL answers {answer.status}, {message(answer)}; there is no record of the call "
+            f"{identity} after {RECORD_WITHIN:.0f} s: `wsk -i activation get {identity}`"
+        ) from None
     if not record["response"].get("success"):
         raise ActionFailed(failure(str(record.get("name", "?")), record))
 

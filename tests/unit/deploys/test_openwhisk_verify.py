@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploys.openwhisk import cli, functions, reach
-from deploys.openwhisk.answers import ActionFailed, NotReady, Throttled
+from deploys.openwhisk.answers import ActionFailed, NotEnded, NotReady, Throttled
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.verify import (
     ACTIVATION,
@@ -138,11 +138,14 @@ def test_what_a_killed_verify_left_is_deleted_and_nothing_else() -> None:
 
 def test_a_function_is_deleted_when_it_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda _: "1")
+    event = {"involvedObject": {"name": "wsk0-1-guest-whisklabverify1"}, "message": "no image"}
+    monkeypatch.setattr(kube, "request", lambda *_: {"items": [event]})
     record = {"response": {"success": True, "result": {"payload": "Hi!"}}}
     with serving(Platform()) as platform:
         platform.faults["POST", "/namespaces/_/actions/whisklab-verify-1"] = [(200, record)]
         trial = Trial(BARE, kube.Endpoint("", 0), platform.client())
-        with pytest.raises(WhisklabError, match=r'hello.js answers {"payload": "Hi!"}'):
+        told = r'hello.js answers {"payload": "Hi!"}.*; its pod wsk0-1-guest-.*: no image'
+        with pytest.raises(WhisklabError, match=told):
             trial.by_rest(HOST)
         assert platform.kept["actions"] == {}
         assert platform.requests[-1][0] == "DELETE"
@@ -251,3 +254,18 @@ def test_a_url_whose_action_failed_is_told_by_its_record() -> None:
         failed = Answer(400, {ACTIVATION: "a1"}, json.dumps(refused))
         with pytest.raises(ActionFailed, match="a1 ended with whisk internal error: no image"):
             require_ran(client, failed)
+
+
+def test_a_url_whose_call_has_no_record_in_time_is_told_as_it_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def has_none(*_: Any) -> Any:
+        raise NotEnded("the call a9 has not ended")
+
+    refused = Answer(400, {ACTIVATION: "a9"}, '{"error": "There was an error."}')
+    told = r"URL answers 400, There was an error; .* call a9 after"
+    with serving(Platform()) as platform:
+        client = platform.client()
+        monkeypatch.setattr(client, "activation", has_none)
+        with pytest.raises(ActionFailed, match=told):
+            require_ran(client, refused)

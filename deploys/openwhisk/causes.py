@@ -1,0 +1,79 @@
+"""Why the container of an action did not start, by what Kubernetes says of its pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deploys.openwhisk.hopeless import IMAGES, PLACES
+from whisklab.engine.helm.records import Cluster
+
+Object = Mapping[str, Any]
+EVENTS = "/api/v1/namespaces/{}/events?fieldSelector=involvedObject.kind%3DPod,type%3DWarning"
+QUOTAS = "/api/v1/namespaces/{}/resourcequotas"
+UNSCHEDULABLE, AGAIN = "FailedScheduling", "BackOff"
+WIDEST = 300  # characters of an event
+
+
+def of_pods(cluster: Cluster, namespace: str, action: str) -> str | None:
+    """Return why pods of an action did not start, as half a sentence; None if that is not known.
+
+    The invoker deletes such a pod within seconds; its events stay for an hour.
+
+    Args:
+        cluster: it is in.
+        namespace: of OpenWhisk's pods.
+        action: its name, which nothing else has.
+
+    Raises:
+        WhisklabError: the API does not answer.
+    """
+    events = cluster.call("GET", EVENTS.format(namespace))["items"]
+    found = last(events, action)
+    if found is not None:
+        return told(found)
+    quotas = cluster.call("GET", QUOTAS.format(namespace))["items"]
+    return "; ".join(map(used, quotas)) or None
+
+
+def last(events: Iterable[Object], action: str) -> Object | None:
+    """Return the last event of a pod of an action, one with a cause if there is one. Pure."""
+    ours = [each for each in events if is_of(each["involvedObject"]["name"], action)]
+    causes = [each for each in ours if each.get("reason") != AGAIN] or ours
+    return max(causes, key=_when, default=None)
+
+
+def is_of(pod: str, action: str) -> bool:
+    """Tell whether a pod is one of an action: its name ends with letters and digits of that. Pure.
+
+    Source: ContainerProxy.containerName and KubernetesContainer.create of apache/openwhisk.
+    """
+    return _plain(pod).endswith(_plain(action))
+
+
+def told(event: Object) -> str:
+    """Return what an event says: pod, node, cause and what helps. Pure."""
+    node = (event.get("source") or {}).get("host") or event.get("reportingInstance")
+    reason, said = event.get("reason", "?"), " ".join(str(event.get("message")).split())[:WIDEST]
+    on = f" on {node}" if node and reason != UNSCHEDULABLE else ""
+    helps = PLACES if reason == UNSCHEDULABLE else IMAGES if "image" in said.lower() else ""
+    sentence = f"its pod {event['involvedObject']['name']}{on}: {reason}: {said.rstrip('.')}"
+    return f"{sentence}: {helps}" if helps else sentence
+
+
+def used(quota: Object) -> str:
+    """Return how much of a ResourceQuota is used. Pure."""
+    status = quota.get("status") or {}
+    there = status.get("used") or {}
+    parts = (
+        f"{key} {there.get(key, '?')} of {hard}" for key, hard in (status.get("hard") or {}).items()
+    )
+    return f"no pod was made; ResourceQuota {quota['metadata']['name']}: {', '.join(parts)}"
+
+
+def _when(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+def _plain(name: str) -> str:
+    return "".join(each for each in name.lower() if each.isalnum())
