@@ -59,6 +59,7 @@ site = openwhisk.Site(
     single_node=len(k3s.nodes()) == 1,
     storage_class=provisioner.storage_class(k3s.leader()),
     files_url=fileserver.url(),
+    domain=k3s.domain(),
 )
 if host.name == k3s.leader().name:
     provisioner.fetch(server=server, path=path, api=k3s.api())

@@ -18,7 +18,7 @@ from deploys.k3s.deploy import (
     verify,
 )
 from deploys.k3s.status import status
-from deploys.k3s.wanted import addresses, api, leader, nodes
+from deploys.k3s.wanted import addresses, api, domain, leader, nodes
 
 __all__ = [
     "READY",
@@ -27,6 +27,7 @@ __all__ = [
     "api",
     "change",
     "check",
+    "domain",
     "fetch",
     "install",
     "is_node",

@@ -26,7 +26,7 @@ DEFAULTS = "/etc/default"  # what units read their environment from
 DATA = "/var/lib/rancher/k3s"  # k3s's own default
 PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; what a node is known by
 IMAGES = f"{DATA}/agent/images"
-NEVER_PROXIED = (".svc", ".cluster.local", "localhost", "127.0.0.0/8")
+NEVER_PROXIED = ("localhost", "127.0.0.0/8")
 KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on servers and agents
 SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
@@ -180,7 +180,8 @@ def environment(machine: Machine, settings: K3sSettings, addresses: Iterable[str
     given = {name: value for name, value in proxies.items() if value is not None}
     if not given:
         return None
-    networks = [*machine.no_proxy, settings.cluster_cidr, settings.service_cidr, *NEVER_PROXIED]
+    names = (".svc", f".{settings.cluster_domain}", *NEVER_PROXIED)
+    networks = [*machine.no_proxy, settings.cluster_cidr, settings.service_cidr, *names]
     single = sorted(each for each in addresses if not _covered(each, networks))
     values = {**given, "NO_PROXY": ",".join(dict.fromkeys([*networks, *single]))}
     return "\n".join([HEADER, *(f"{name}={value}" for name, value in values.items())]) + "\n"

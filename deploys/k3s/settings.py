@@ -77,6 +77,11 @@ class K3sSettings(Settings):
     ready_within: Annotated[int, Field(ge=1)] = 300
     merge_kubeconfig: bool = False
 
+    @property
+    def cluster_domain(self) -> str:
+        """Domain of the cluster's names; k3s's default unless the servers' keys say another."""
+        return str(self.server_config.get("cluster-domain", "cluster.local"))
+
     @model_validator(mode="after")
     def _keys_known(self) -> Self:
         for name, given, known in (

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyinfra import host, logger
 from pyinfra.api.host import Host
 
-from deploys.openwhisk import fits, operations, render, runtimes
+from deploys.openwhisk import fits, operations, render
 from deploys.openwhisk.keys import installed, keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
@@ -163,7 +163,8 @@ def _place(site: render.Site) -> render.Place:
     ours = f"{site.files_url}/{DIRECTORY}" if site.files_url else None
     sources = settings.sources_url or (ours if settings.offline else None)
     return render.Place(
-        api_name=_api_name(host),
+        api_name=_bracketed(_api_name(host)),
+        domain=site.domain,
         storage_class=settings.storage_class or site.storage_class,
         single_node=site.single_node,
         sources=sources.rstrip("/") if sources else None,
@@ -241,9 +242,6 @@ def fetch(site: render.Site, api: Endpoint, earlier: Callable[[str], list[str]])
     if settings.enabled:
         possible(name="OpenWhisk keeps its keys", refusals=_other_keys(api))
         _begins(release, api, earlier)
-        kinds = runtimes.lacking(settings.runtimes, kafka_provider=settings.kafka_provider)
-        for sentence in kinds:
-            logger.warning("%sOpenWhisk: %s", host.print_prefix, sentence)
     helm.chart_fetched(name="Chart of OpenWhisk in the cache", release=release, api=api)
 
 

@@ -57,6 +57,20 @@ NEW_PASSWORD = tuple(
         ("provider-kafka-pod.yaml", "DB_PREFIX"),
     )
 )
+# With a registry the chart gives each pod a pull secret, without an account an empty one. The
+# kubelet passes that on, and containerd does not look into registries.yaml where a pull brings its
+# own (containerd 2.1, internal/cri/server/images/image_pull.go).
+NODES_PULL = (
+    Edit(
+        "templates/_helpers.tpl",
+        """\
+{{- if ne .Values.docker.registry.name "" }}
+imagePullSecrets:""",
+        """\
+{{- if .Values.docker.registry.username }}
+imagePullSecrets:""",
+    ),
+)
 # The packages of alarms name a kind of their own, which openwhisk_runtimes need not have.
 RUNTIME = (Edit(PACKAGES, PACKAGES_BEGIN, "export ACTION_RUNTIME_VERSION=nodejs:default", "after"),)
 

@@ -14,13 +14,13 @@ from whisklab.engine.helm.values import merged
 
 PRODUCT = "openwhisk"  # in the catalogue
 NPM_CACHE = "npm-cache"  # its artifact that only an off-line cluster needs, and nobody publishes
-RUNTIMES_FILE = "runtimes.json"  # in the chart; it takes a file's name, no content
 CERTIFICATE, CERTIFICATE_KEY = "whisklab-tls.crt", "whisklab-tls.key"  # in the chart
 DB_USER = "whisk_admin"
 # The chart's `latest` has no pull policy in one place (redis-init): it would be pulled each time,
 # and where there is nothing to pull from, Redis would never start.
 BUSYBOX = "1.36.1"
 MEMORY_MIN_MB = 128  # the chart's; no controller starts whose usual memory is below its least
+CHART_DOMAIN = "cluster.local"
 # On one node there are no labels to go by (facts: "One node only").
 ANYWHERE = "-Dwhisk.kubernetes.user-pod-node-affinity.enabled=false"
 
@@ -33,11 +33,13 @@ class Site:
         single_node: whether the cluster is one machine.
         storage_class: of claims, unless the data say another.
         files_url: of the file server; None for none.
+        domain: of the cluster's names.
     """
 
     single_node: bool
     storage_class: str
     files_url: str | None
+    domain: str
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,16 @@ class Place:
     """Where OpenWhisk is to run.
 
     Attributes:
-        api_name: name or address of the API.
+        api_name: name or address of the API, as it stands in a URL.
         storage_class: of the claims.
+        domain: of the cluster's names.
         single_node: there is no node but one, so that components may stand anywhere.
         sources: URL below which the archives of what the jobs clone are; None: they clone.
     """
 
     api_name: str
     storage_class: str
+    domain: str = CHART_DOMAIN
     single_node: bool = False
     sources: str | None = None
 
@@ -75,7 +79,7 @@ def values(settings: OpenWhiskSettings, keys: Keys, place: Place) -> dict[str, A
             "auth": {"system": keys.system, "guest": keys.guest},
             "limits": _limits(settings),
             "containerPool": {"userMemory": f"{settings.user_memory_mb}m"},
-            "runtimes": RUNTIMES_FILE,
+            "runtimes": runtimes.RUNTIMES_FILE,
             "versions": {value: {"gitTag": tag} for _, value, tag in edits.SOURCES},
         },
         "k8s": {
@@ -107,7 +111,9 @@ def values(settings: OpenWhiskSettings, keys: Keys, place: Place) -> dict[str, A
             "userMetricsEnabled": settings.metrics,
         },
     }
-    return merged(merged(ours, _single_node() if place.single_node else {}), settings.values)
+    for further in (_single_node() if place.single_node else {}, _domain(place), settings.values):
+        ours = merged(ours, further)
+    return ours
 
 
 def _limits(settings: OpenWhiskSettings) -> dict[str, Any]:
@@ -139,6 +145,10 @@ def _certificate(settings: OpenWhiskSettings) -> dict[str, Any]:
         return {}
     given = {"external": True, "cert_file": CERTIFICATE, "key_file": CERTIFICATE_KEY}
     return {"certificate": given}
+
+
+def _domain(place: Place) -> dict[str, Any]:
+    return {} if place.domain == CHART_DOMAIN else {"k8s": {"domain": place.domain}}
 
 
 def _single_node() -> dict[str, Any]:
@@ -174,10 +184,12 @@ def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
     if place.sources is not None:
         known["SOURCES"] = place.sources
     wanted = [*edits.DATA_SAFETY, *edits.NEW_PASSWORD, *edits.RUNTIME]
+    if settings.image_prefix:
+        wanted += edits.NODES_PULL
     if place.sources is not None:
         wanted += [*edits.OFFLINE, *(edits.NPM_OFFLINE if settings.offline else ())]
     wanted += [Edit(each.file, each.anchor, each.text, each.where) for each in settings.chart_edits]
-    files = {RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode()}
+    files = {runtimes.RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode()}
     if given.certificate is not None and given.certificate_key is not None:
         files |= {CERTIFICATE: given.certificate, CERTIFICATE_KEY: given.certificate_key}
     return Overlay(

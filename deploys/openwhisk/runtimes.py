@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 ARCHIVES = {"java": ("jarfile", "application/java-archive")}
 MAIN_NEEDED = {"java", "dotnet"}
 CODE = ("codefile", "text/plain")
+RUNTIMES_FILE = "runtimes.json"  # in the chart; it takes a file's name, no content
 NODEJS, SWIFT, PYTHON = "nodejs", "swift", "python:3"  # what the chart's own packages are of
 BLACKBOX = "openwhisk/dockerskeleton:1.14.0"
 
@@ -75,11 +76,14 @@ def lacking(runtimes: Mapping[str, Sequence[Runtime]], *, kafka_provider: bool) 
     kinds = {each.kind for found in runtimes.values() for each in found}
     lines = []
     if SWIFT not in runtimes:
-        lines.append(f"no {SWIFT}, in which samples of its catalogue are written: put it back")
+        advice = "put a kind of it back, whose image need not exist until one is called"
+        lines.append(f"no {SWIFT}, in which samples of its catalogue are written: {advice}")
     if kafka_provider and PYTHON not in kinds:
-        advice = "put it back, or say openwhisk_kafka_provider = False"
+        advice = (
+            "put the kind back (on any image of Python), or say openwhisk_kafka_provider = False"
+        )
         lines.append(f"no {PYTHON}, which the packages of the Kafka provider need: {advice}")
-    return [f"openwhisk_runtimes has {each}, or install-packages may fail" for each in lines]
+    return [f"openwhisk_runtimes has {each}, or install-packages fails" for each in lines]
 
 
 def manifest(runtimes: Mapping[str, Sequence[Runtime]]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, Runtime
+from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, RUNTIMES_FILE, Runtime, lacking
 from whisklab.engine.names import Name, ReachableHost, ReleaseName
 from whisklab.engine.settings import Settings
 
@@ -151,6 +151,14 @@ class OpenWhiskSettings(Settings):
                     f"openwhisk_runtimes: {language}: expected one default kind, "
                     f"there are {', '.join(defaults) or 'none'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _packages_install(self) -> Self:
+        theirs = not self.enabled or RUNTIMES_FILE in self.chart_files
+        wrong = [] if theirs else lacking(self.runtimes, kafka_provider=self.kafka_provider)
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @model_validator(mode="after")

@@ -208,6 +208,26 @@ def test_a_new_password_restarts_all_that_use_it(
     assert "another" not in str(after)
 
 
+@pytest.mark.parametrize("account", [True, False])
+def test_nodes_pull_with_their_own_account_unless_the_chart_is_given_one(
+    helm: str, tmp_path: Path, openwhisk_catalogue: Path, account: bool
+) -> None:
+    """An empty pull secret would keep containerd from the account of registries.yaml."""
+    given = {"image_prefix": "10.0.0.14:5000/"}
+    for name, data in edited(openwhisk_catalogue, LAB, given).items():
+        path = tmp_path / "chart" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    theirs = {"docker": {"registry": {"username": "me", "password": "x"}}} if account else {}
+    wish = merged(values(LAB, **given), theirs)
+    found = dict(pods(rendered(helm, tmp_path, tmp_path / "chart", wish, "owdev")))
+    assert found.keys() >= WORKLOADS
+    expected = [{"name": "owdev-private-registry.auth"}] if account else None
+    for name, pod in found.items():
+        assert pod.get("imagePullSecrets") == expected, name
+        assert all(each["image"].startswith("10.0.0.14:5000/") for each in containers(pod)), name
+
+
 def test_budgets_have_the_version_that_kubernetes_removed(helm: str, tmp_path: Path) -> None:
     wish = {"pdb": {"enable": True}, "controller": {"replicaCount": 2}}
     found = template(helm, tmp_path, CHART, merged(values(), wish), "owdev")

@@ -23,11 +23,14 @@ APPLY = (".venv/bin/whisklab", "apply", TRIAL, "--only", "openwhisk")
 NODE = {
     "kind": "nodejs:14", "image": "openwhisk/action-nodejs-v14:1.20.0", "default": True,
 }  # fmt: skip
+PYTHON = {"kind": "python:3", "image": "openwhisk/action-python-v3.7:1.17.0", "default": True}
+SWIFT = {"kind": "swift:5.4", "image": "openwhisk/action-swift-v5.4:1.17.0", "default": True}
 
 
 def test_a_default_image_that_is_not_there(faulty: Site) -> None:
     missing = {**NODE, "image": "openwhisk/action-nodejs-v14:gone", "prewarm": 1}
-    say(faulty, f"openwhisk_runtimes = {{'nodejs': [{missing!r}]}}\n")
+    kinds = {"nodejs": [missing], "python": [PYTHON], "swift": [SWIFT]}
+    say(faulty, f"openwhisk_runtimes = {kinds!r}\n")
     judge(deploy(faulty), 1, "stage install-packages blocks", "action-nodejs-v14:gone",
           "default Node.js kind")  # fmt: skip
 

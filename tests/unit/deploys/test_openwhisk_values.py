@@ -225,11 +225,18 @@ def test_kinds_that_upstreams_packages_need_are_missed() -> None:
     assert swift.startswith("openwhisk_runtimes has no swift, in which samples")
     assert python.startswith("openwhisk_runtimes has no python:3, which the packages of the Kafka")
     assert runtimes.lacking(few, kafka_provider=False) == [swift]
+    with pytest.raises(
+        ValidationError, match=r"has no swift.*; openwhisk_runtimes has no python:3"
+    ):
+        _settings(runtimes=few)
+    assert _settings(runtimes=few, enabled=False)
+    assert _settings(runtimes=few, chart_files={"runtimes.json": "mine.json"})  # who knows better
 
 
 def test_an_image_of_a_registry_of_ones_own() -> None:
     own = {"kind": "nodejs:20", "image": "registry.lab/team/node:20.1", "default": True}
-    manifest = json.loads(runtimes.manifest(_settings(runtimes={"nodejs": [own]}).runtimes))
+    kinds = {**runtimes.RUNTIMES, "nodejs": [own]}
+    manifest = json.loads(runtimes.manifest(_settings(runtimes=kinds).runtimes))
     found = manifest["runtimes"]["nodejs"][0]["image"]
     assert found == {"prefix": "registry.lab/team", "name": "node", "tag": "20.1"}
 
@@ -293,3 +300,10 @@ def test_a_rate_that_helm_would_write_as_a_float_is_refused(name: str) -> None:
     assert OpenWhiskSettings.model_validate({name: 999_999})
     with pytest.raises(ValidationError, match="less than or equal to 999999"):
         OpenWhiskSettings.model_validate({name: 1_000_000})
+
+
+def test_another_domain_of_the_cluster_reaches_the_chart() -> None:
+    found = render.values(_settings(), KEYS, Place("10.0.0.1", "nfs-client", domain="lab.test"))
+    assert found["k8s"]["domain"] == "lab.test"
+    assert found["k8s"]["persistence"]["explicitStorageClass"] == "nfs-client"
+    assert "domain" not in render.values(_settings(), KEYS, LAB)["k8s"]

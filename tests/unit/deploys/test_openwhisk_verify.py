@@ -73,9 +73,9 @@ def test_too_many_calls_of_a_url() -> None:
 
 def test_a_kind_that_is_not_there_is_told() -> None:
     kinds = {name: each for name, each in OpenWhiskSettings().runtimes.items() if name != "python"}
-    functions.JAVASCRIPT.require_kind(OpenWhiskSettings(runtimes=kinds))
+    functions.JAVASCRIPT.require_kind(OpenWhiskSettings(runtimes=kinds, kafka_provider=False))
     with pytest.raises(WhisklabError, match="openwhisk_runtimes has no python, which hello.py"):
-        functions.PYTHON.require_kind(OpenWhiskSettings(runtimes=kinds))
+        functions.PYTHON.require_kind(OpenWhiskSettings(runtimes=kinds, kafka_provider=False))
 
 
 def test_the_functions_are_actions() -> None:

@@ -53,13 +53,6 @@ http://{{ include "openwhisk.host" (dict "root" . "name" "controller") }}:{{ .Va
 "{{ .root.Values.docker.registry.name }}{{ .of.imageName }}:{{ .of.imageTag }}"
 {{- end }}
 
-{{- define "openwhisk.pull_secrets" -}}
-{{- if .Values.docker.registry.name }}
-imagePullSecrets:
-  - name: {{ .Release.Name }}-private-registry.auth
-{{- end }}
-{{- end }}
-
 {{- define "openwhisk.monitored" -}}
 {{- if or .Values.metrics.prometheusEnabled .Values.metrics.userMetricsEnabled }}yes{{ end }}
 {{- end }}
