@@ -17,6 +17,7 @@ from deploys.openwhisk.portable import (
     Entity,
     full_name,
     is_same,
+    needs,
     package_of,
     portable,
     without_derived,
@@ -100,9 +101,15 @@ def restore(client: OpenWhisk, document: Document, report: Report, *, overwrite:
                 became = _have(here, collection, each, overwrite=overwrite)
             except Refused as error:
                 became = Outcome.REFUSED
-                result.refusals.append(f"{name}: {error}")
+                result.refusals.append(f"{name}: {error}{_because(result, collection, each)}")
             result.names[became].append(name)
     return result
+
+
+def _because(result: Imported, collection: str, entity: Entity) -> str:
+    """Return what of the refused ones an entity needs, as the end of a sentence."""
+    lost = [n for n in needs(collection, entity) if n in result.names[Outcome.REFUSED]]
+    return f" (it needs {lost[0]}, which was refused)" if lost else ""
 
 
 @dataclass
@@ -155,6 +162,13 @@ def _have(here: _Here, collection: str, given: Entity, *, overwrite: bool) -> Ou
             CONFLICT,
             "it is a binding there, and stays one whatever it is replaced by: delete it "
             f"(`wsk package delete {name}`), then again",
+        )
+    if there is not None and "binding" in wanted and "binding" not in there:
+        bound = wanted["binding"]["name"]
+        raise Refused(
+            CONFLICT,
+            f"it is a package there, and cannot become a binding of {bound}: delete what is in it "
+            f"and the package (`wsk package delete {name}`), then again",
         )
     body = {key: value for key, value in wanted.items() if key not in {"name", "status"}}
     if collection == "actions" and there is not None:

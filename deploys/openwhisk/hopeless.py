@@ -18,6 +18,10 @@ REASONS = {
 UNSCHEDULABLE = "no node will take it"
 CRASHES = 4  # restarts of a container in CrashLoopBackOff; components do restart while they wait
 GIVE_UP_AFTER = 45.0  # seconds that a pod must be seen so; the kubelet pulls again at 10 and 30
+UNBOUND = "unbound immediate PersistentVolumeClaims"  # the scheduler's words
+# Seconds for claims to be bound: a provisioner that lost its server or storage for a while asks
+# again after up to a minute, as do those that it needs (measured: 12 to 114 s).
+BOUND_WITHIN = 180.0
 AGAIN_WITHIN = 20.0  # seconds from the end of an action's pod to the next one's trouble
 _IMAGE = "image "
 IMAGES = (
@@ -66,7 +70,7 @@ class Patience:
         self._since: dict[str, tuple[float, float]] = {}  # when it was seen first and last
 
     def lost(self, pods: Iterable[Object], now: float) -> dict[str, str]:
-        """Return pod to reason, of those that were hopeless in each look for `GIVE_UP_AFTER`.
+        """Return pod to reason, of those that were hopeless in each look for too long.
 
         Args:
             pods: all that are there now.
@@ -85,8 +89,12 @@ class Patience:
         return {
             each["metadata"]["name"]: hopeless(each) or ""
             for key, each in bad.items()
-            if now - self._since[key][0] >= GIVE_UP_AFTER
+            if now - self._since[key][0] >= _enough(hopeless(each) or "")
         }
+
+
+def _enough(reason: str) -> float:
+    return BOUND_WITHIN if UNBOUND in reason else GIVE_UP_AFTER
 
 
 def _phase(pod: Object) -> str:

@@ -163,6 +163,55 @@ def without_derived(collection: str, entity: Entity) -> Entity:
     return {**entity, "parameters": []}
 
 
+def needs(collection: str, entity: Entity) -> list[str]:
+    """Return what of the key's namespace an entity needs, such as `package tools`. Pure.
+
+    Args:
+        collection: one of COLLECTIONS.
+        entity: as a file holds it.
+    """
+    paths: list[str] = []
+    if collection == "packages" and (bound := entity.get("binding")):
+        return [f"package {bound['name']}"] if bound["namespace"] == HERE else []
+    if collection == "actions":
+        paths = [f"/{HERE}/{entity['name']}", *entity["exec"].get("components", ())]
+    found: list[str] = []
+    if collection == "rules":
+        found, paths = (
+            [f"trigger {entity['trigger'].removeprefix(f'/{HERE}/')}"],
+            [entity["action"]],
+        )
+    for path in paths:
+        name = path.removeprefix(f"/{HERE}/")
+        package, _, _ = name.rpartition("/")
+        if path != name:
+            found += [*([f"package {package}"] if package else []), f"action {name}"]
+    return found
+
+
+def of_kinds(document: Document, kinds: Mapping[str, str]) -> Document:
+    """Return a document whose actions have other kinds. Pure.
+
+    Args:
+        document: as it was exported, with the kinds of that platform.
+        kinds: the kind in the document to the one that is wanted.
+
+    Raises:
+        BadInput: no action is of such a kind.
+    """
+    there = {str(each["exec"].get("kind")) for each in document.actions}
+    if unknown := sorted(kinds.keys() - there):
+        raise BadInput(
+            f"no action is of kind {', '.join(unknown)}; there are {', '.join(sorted(there))}"
+        )
+
+    def changed(action: Entity) -> Entity:
+        kind = action["exec"].get("kind")
+        return {**action, "exec": {**action["exec"], "kind": kinds.get(kind, kind)}}
+
+    return document.model_copy(update={"actions": [changed(each) for each in document.actions]})
+
+
 def is_same(wanted: Entity, there: Entity) -> bool:
     """Tell whether what is there is what is wanted. Pure.
 

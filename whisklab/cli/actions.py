@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deploys.openwhisk.backup import Imported
     from deploys.openwhisk.portable import Document
 
+UNKNOWN_KIND = "The specified runtime"  # so the controller's sentence on it begins
 DIFFERENT = 3  # as of a plan that found something
 
 _environment = click.argument("environment")
@@ -62,7 +63,16 @@ def export_(environment: str, file: Path | None, auth_file: Path | None) -> None
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_auth
 @click.option("--overwrite", is_flag=True, help="Replace what is there and differs.")
-def import_(environment: str, file: Path, auth_file: Path | None, overwrite: bool) -> int:
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Have actions of a kind in the file as another one, such as nodejs:14=nodejs:20.",
+)
+def import_(
+    environment: str, file: Path, auth_file: Path | None, overwrite: bool, kinds: tuple[str, ...]
+) -> int:
     """Have what FILE holds in OpenWhisk of ENVIRONMENT; nothing is deleted.
 
     Exit code 0: all is as in the file; 1: something was refused; 2: bad input; 3: something that
@@ -71,7 +81,7 @@ def import_(environment: str, file: Path, auth_file: Path | None, overwrite: boo
     from whisklab.engine import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
     from deploys.openwhisk import backup  # noqa: PLC0415
 
-    document = _read(file)
+    document = _of_kinds(file, _read(file), kinds)
     with _opened(environment, auth_file) as client, Progress() as progress:
         result = backup.restore(client, document, progress.report, overwrite=overwrite)
     for line in told(result):
@@ -90,6 +100,8 @@ def told(result: Imported) -> list[str]:
         f"left, it differs from the file (--overwrite replaces it): {name}"
         for name in result.names[Outcome.LEFT]
     ]
+    if any(UNKNOWN_KIND in each for each in result.refusals):
+        lines.append("what usually helps: --kind OLD=NEW, such as --kind nodejs:14=nodejs:20")
     counts = (f"{len(names)} {outcome}" for outcome, names in result.names.items() if names)
     return [*lines, ", ".join(counts) or "the file is empty"]
 
@@ -130,6 +142,21 @@ def _read(path: Path) -> Document:
         raise BadInput(f"{path}: cannot be read: {error}") from error
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
+
+
+def _of_kinds(path: Path, document: Document, pairs: tuple[str, ...]) -> Document:
+    from deploys.openwhisk.portable import of_kinds  # noqa: PLC0415
+
+    kinds = {}
+    for pair in pairs:
+        old, _, new = pair.partition("=")
+        if not (old and new):
+            raise BadInput(f"--kind {pair}: expected OLD=NEW, such as nodejs:14=nodejs:20")
+        kinds[old] = new
+    try:
+        return of_kinds(document, kinds)
+    except BadInput as error:
+        raise BadInput(f"--kind: {path}: {error}") from error
 
 
 def _require_export(path: Path) -> None:

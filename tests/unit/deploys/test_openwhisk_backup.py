@@ -220,6 +220,67 @@ def test_a_binding_that_is_to_be_a_package_is_refused_by_name(there: Platform) -
     assert there.kept["packages"]["bound"]["binding"]["name"] == "tools"
 
 
+def test_a_package_that_is_to_be_a_binding_is_refused_by_name_as_is_what_needs_it(
+    there: Platform,
+) -> None:
+    document = export(there.client(), quiet)
+    document.actions.append(
+        {**portable.portable("actions", sequence("through", "/guest/bound/say"), "guest")}
+    )
+    document.rules.append(
+        {"name": "late", "trigger": "/_/tick", "action": "/_/bound/say", "status": "active"}
+    )
+    del there.kept["packages"]["bound"]["binding"]
+    why = {"error": "The requested resource does not exist.", "code": "x"}
+    there.faults["PUT", "/namespaces/_/actions/through"] = [(404, why)]
+    there.faults["PUT", "/namespaces/_/rules/late"] = [(404, why)]
+    result = restore(there.client(), document, quiet, overwrite=True)
+    assert result.names[Outcome.REFUSED] == ["package bound", "action through", "rule late"]
+    package, action_, rule = result.refusals
+    assert package.startswith("package bound: it is a package there, and cannot become a binding")
+    for each in (action_, rule):
+        assert each.endswith("does not exist (it needs package bound, which was refused)")
+    assert "binding" not in there.kept["packages"]["bound"]
+
+
+def test_each_need_of_what_is_refused_is_named() -> None:
+    rule = {"trigger": "/_/tick", "action": "/_/tools/say"}
+    assert portable.needs("rules", rule) == ["trigger tick", "package tools", "action tools/say"]
+    assert portable.needs("rules", {"trigger": "/_/t", "action": "/other/x"}) == ["trigger t"]
+    bound = {"binding": {"namespace": "_", "name": "tools"}}
+    assert portable.needs("packages", bound) == ["package tools"]
+    assert portable.needs("packages", {"binding": {"namespace": "other", "name": "x"}}) == []
+    assert portable.needs("triggers", {"name": "t"}) == []
+    one = {"name": "b/s", "exec": {"components": ["/_/a", "/whisk.system/utils/echo"]}}
+    assert portable.needs("actions", one) == ["package b", "action b/s", "action a"]
+
+
+def test_kinds_are_mapped_and_only_those(there: Platform, empty: Platform) -> None:
+    document = portable.of_kinds(exported(there), {"nodejs:14": "nodejs:20"})
+    restore(empty.client(), document, quiet, overwrite=False)
+    kinds = {name: each["exec"]["kind"] for name, each in empty.kept["actions"].items()}
+    assert kinds == {"tools/say": "nodejs:20", "jar": "java:8", "own": "blackbox",
+                     "all": "sequence", "chain": "sequence"}  # fmt: skip
+    again = restore(empty.client(), document, quiet, overwrite=False)
+    assert len(again.names[Outcome.EQUAL]) == 9
+
+
+def test_bad_mappings_of_kinds(there: Platform) -> None:
+    file, document = Path("f.json"), exported(there)
+    assert actions._of_kinds(file, document, ()) == document
+    for pair in ("nodejs:14", "=nodejs:20", "nodejs:14="):
+        with pytest.raises(BadInput, match=f"--kind {pair}: expected OLD=NEW"):
+            actions._of_kinds(file, document, (pair,))
+    told = r"--kind: f.json: no action is of kind go:1; there are blackbox, java:8, nodejs:14"
+    with pytest.raises(BadInput, match=told):
+        actions._of_kinds(file, document, ("go:1=go:2",))
+
+
+def test_a_kind_that_the_platform_lacks_is_told_with_what_helps() -> None:
+    result = Imported(refusals=["action a: The specified runtime 'nodejs:14' is not supported"])
+    assert told(result)[1].startswith("what usually helps: --kind OLD=NEW")
+
+
 def test_a_sequence_goes_in_after_what_it_names_through_a_binding() -> None:
     parts = {
         "aseq": sequence("aseq", "/_/bnd/echo"),

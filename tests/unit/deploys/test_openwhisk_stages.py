@@ -212,6 +212,23 @@ def test_patience_ends_only_for_a_pod_that_was_hopeless_all_the_time() -> None:
     assert set(patience.lost([bad], GIVE_UP_AFTER + 2)) == {"p"}
 
 
+@pytest.mark.parametrize(
+    ("message", "within"),
+    [
+        ("0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.", 180),
+        ("0/3 nodes are available: 3 Insufficient memory.", 45),
+    ],
+)
+def test_claims_are_given_the_time_that_a_provisioner_may_need(message: str, within: int) -> None:
+    pod = _pod("p")
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    pod["status"]["conditions"] = [{**condition, "message": message}]
+    patience = Patience()
+    for second in range(within):
+        assert patience.lost([pod], second) == {}
+    assert patience.lost([pod], within) == {"p": f"no node will take it: {message}"}
+
+
 def _action(number: int, reason: str, image: str = "nodejs:9.9.9") -> dict[str, Any]:
     """The pod of an action, as the invoker makes them: nobody owns it."""
     made = _pod(f"wsk-{number}", reason, label="user-action-pod")
