@@ -32,6 +32,7 @@ class Api:
         self.log: list[str] = []
         self.keys: set[str] = set()
         self.selectors: list[str] = []
+        self.looks = 0  # at one pod
 
     def answer(self, request: Request) -> Response:
         self.keys.add(request.headers.get("authorization", ""))
@@ -47,6 +48,7 @@ class Api:
             return as_text("".join(f"{line}\n" for line in self.log))
         if request.method == "DELETE":
             return as_json(self.pods.pop(name))
+        self.looks += 1
         return as_json({**self.pods[name], "status": self.status})
 
 
@@ -110,6 +112,17 @@ def test_names_are_those_of_pods(cluster: Cluster) -> None:
     made = Pods(cluster, place()).create("n" * 100 + "_/@", "image", 128, {})
     assert len(made.name) <= 63
     assert made.name[-1].isalnum()
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_a_pod_whose_image_is_not_there_is_not_waited_for(
+    api: Api, cluster: Cluster, reason: str
+) -> None:
+    api.status = {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}
+    with pytest.raises(NoContainer, match=reason):
+        Pods(cluster, place(), within=5).create("x", "image", 256, {})
+    assert api.looks == 1
+    assert not api.pods
 
 
 @pytest.mark.parametrize(

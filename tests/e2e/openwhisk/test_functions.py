@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.cluster.background import background
-from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.waiting import until
 from tests.e2e.openwhisk.asking import (
     ECHO,
     HELLO,
@@ -28,6 +30,43 @@ from tests.e2e.openwhisk.asking import (
 )
 
 pytestmark = pytest.mark.e2e
+
+Lasting = tuple[Future[Run], Future[tuple[str, str, str]]]
+SECONDS, LETTERS = 90, 1_000_000
+SLOW = f"""
+function main() {{
+  return new Promise(done => setTimeout(() => done({{waited: {SECONDS}}}), {SECONDS * 1000}));
+}}
+"""
+BIG = f"function main() {{ return {{body: 'x'.repeat({LETTERS})}}; }}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lasting(site: Site) -> Iterator[Lasting]:
+    """What the client and the URL say of an action that runs for long, beside all other tests."""
+    for name, code in (("slow", SLOW), ("big", BIG)):
+        rest(site, "PUT", f"actions/{name}", {
+            "exec": {"kind": "nodejs:default", "code": code}, "limits": {"timeout": 120_000},
+            "annotations": [{"key": "web-export", "value": True}],
+        })  # fmt: skip
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(called, site, "slow"), pool.submit(by_url, site, "slow")
+    for name in ("slow", "big"):
+        rest(site, "DELETE", f"actions/{name}")
+
+
+def called(site: Site, action: str) -> Run:
+    """Call an action by the client that verify uses."""
+    return site.run(".venv/bin/python", "-m", "tests.e2e.openwhisk.calling", site.name, action)
+
+
+def by_url(site: Site, action: str) -> tuple[str, str, str]:
+    """Ask the URL of a web action: its answer, the status, and which call it was."""
+    there = url(site, f"/api/v1/web/guest/default/{action}")
+    told = "\n%{http_code} %header{x-openwhisk-activation-id}"
+    body, _, last = site.ssh("master", "curl", "-ksS", "-w", told, there).rpartition("\n")
+    status, _, activation = last.partition(" ")
+    return body, status, activation
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +179,13 @@ def test_actions_come_back_from_their_export(site: Site, hello: str, tmp_path: P
     assert export.code == 0, export.output
     assert file.stat().st_mode & 0o777 == 0o600
     things = ("rules/ring", "triggers/bell", "actions/tools/echo", "packages/tools")
-    for thing in (*things, f"actions/{hello}"):
+    for thing in (*things, f"actions/{hello}", "actions/big"):
         rest(site, "DELETE", thing)
     assert hello not in wsk(site, "action", "list")
     back = site.whisklab("actions", "import", site.name, str(file))
     assert back.code == 0, back.output
     assert invoke(site, hello) == {"payload": "Hello, World!"}
+    assert rest(site, "GET", "actions/big")["limits"]["timeout"] == 120_000
     given = rest(site, "GET", f"actions/{hello}")["parameters"]
     assert [(each["key"], each["value"]) for each in given] == [("since", "the-first-day")]
     assert invoke(site, "tools/echo", "--param", "a", "b")["body"]["a"] == "b"
@@ -154,3 +194,25 @@ def test_actions_come_back_from_their_export(site: Site, hello: str, tmp_path: P
     assert again.code == 0, again.output
     for thing in things:
         rest(site, "DELETE", thing)
+
+
+def test_an_answer_of_a_megabyte_by_all_ways(site: Site) -> None:
+    done = called(site, "big")
+    assert done.code == 0, done.output[-2000:]
+    assert len(json.loads(done.stdout)["response"]["result"]["body"]) == LETTERS
+    assert len(invoke(site, "big")["body"]) == LETTERS
+    body, status, _ = by_url(site, "big")
+    assert (len(body), status) == (LETTERS, "200")
+
+
+def test_an_action_that_runs_longer_than_a_call_may_wait(site: Site, lasting: Lasting) -> None:
+    """OpenWhisk answers after 60 s that it goes on (202); its record comes when it ends."""
+    done, (_, status, activation) = lasting[0].result(), lasting[1].result()
+    assert done.code == 0, done.output
+    record = json.loads(done.stdout)
+    assert record["response"]["result"] == {"waited": SECONDS}
+    assert record["duration"] >= SECONDS * 1000
+    assert status == "202"
+    until("the record", lambda: activation in wsk(site, "activation", "list"))
+    by_its_url = rest(site, "GET", f"activations/{activation}")
+    assert by_its_url["response"]["result"] == {"waited": SECONDS}
