@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -26,6 +27,7 @@ from whisklab.lab.standins.wsk import wsk as wsk_standin
 
 HERE = Path(__file__).parent
 ROOM = Path(__file__).parents[3] / ".lab" / "npm"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture(scope="session")
@@ -229,3 +231,12 @@ def test_go_lists_shared_packages(wsk_program: Path, front: Role, tmp_path: Path
     host = f"https://127.0.0.1:{front.ports[1]}"
     wsk = Wsk(wsk_program, tmp_path, host, SYSTEM)
     assert wsk.ok("package", "list", "/whisk.system").startswith("packages\n")
+
+
+def test_go_knows_each_command_that_the_readme_tells(wsk: Wsk) -> None:
+    """A lab's wsk has few commands: what a new user is told to type must be among them."""
+    told = re.findall(r"\bwsk -i ((?:[a-z]+ )*[a-z]+)", README.read_text())
+    assert {"action list", "action create hello hello"} <= set(told)
+    for command in told:  # without a file that is there, a creation is refused for another reason
+        assert "unknown command" not in wsk(*command.split()).stderr, command
+    assert "unknown command" in wsk("list").stderr  # it would be seen
