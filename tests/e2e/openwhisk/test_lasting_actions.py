@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster.site import Site
+from tests.e2e.openwhisk import registry
 from tests.e2e.openwhisk.asking import (
     HELLO,
     READY,
@@ -109,3 +111,36 @@ def test_an_action_survives_a_repair(site: Site, hello: str) -> None:
     assert invoke(site, hello) == {"payload": "Hello, World!"}
     restarted = {name for name, was in components(site).items() if before.get(name) != was}
     assert restarted == {"owdev-controller-0"}
+
+
+def test_an_action_survives_a_move_to_a_registry_that_wants_a_password(
+    site: Site, hello: str, tmp_path: Path
+) -> None:
+    """Components and actions pull with the account of k3s_registries; this lab stays so."""
+    there = registry.started(site, tmp_path / "registry")
+    pushed = registry.filled(site, there, "worker1")
+    assert any("/openwhisk/action-nodejs" in name for name in pushed)
+    account = {"username": registry.USER, "password": there.password}
+    registries = {
+        "mirrors": {there.address: {"endpoint": [f"http://{there.address}"]}},
+        "configs": {there.address: {"auth": account}},
+    }
+    data = site.directory / f"group_data/{site.name}.py"
+    wish = f"k3s_registries = {registries!r}\nopenwhisk_image_prefix = '{there.address}/'\n"
+    data.write_text(f"{data.read_text()}\n{wish}")
+    done = site.whisklab("apply", site.name)
+    assert done.code == 0, done.output
+    assert there.password not in done.output
+    assert invoke(site, hello) == {"payload": "Hello, World!"}
+    pods = site.objects("pods", "-n", SPACE)
+    assert components(site)
+    assert any("user-action-pod" in each["metadata"]["labels"] for each in pods)
+    for pod in pods:
+        used = [each["image"] for each in pod["spec"]["containers"]]
+        assert all(name.startswith(f"{there.address}/") for name in used), used
+    addresses = {each["name"]: each["address"] for each in site.lab["hosts"]}
+    pulled = there.pulls(site)
+    for node in ("worker1", "worker2"):
+        assert f"auth.user.name={registry.USER}" in pulled
+        assert addresses[node] in pulled, node
+    assert site.converge() == set()
