@@ -1,4 +1,4 @@
-"""How the end-to-end tests run: by file, two at a time, the longest first, each on a lab cloned."""
+"""How the end-to-end tests run: by file, three at a time, longest first, each on a lab cloned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _testing: dict[str, float] = defaultdict(float)
 
 
 class ByFile(LoadScopeScheduling):
-    """Gives all tests of a file to one process (`pytest -n 2`), in the order of their collection.
+    """Gives all tests of a file to one process (`pytest -n 3`), in the order of their collection.
 
     (Its own way to do so, the mark `xdist_group`, has no effect with pytest 9.2.)
     """

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.openwhisk.rig import put
+from tests.contract.openwhisk.rig import put, record
 from tests.contract.openwhisk.test_actions import refusal
 
 # What every user tries: the arguments as the body.
@@ -109,7 +109,9 @@ def test_results_that_are_no_responses(guest: httpx.Client, nobody: httpx.Client
     assert "text/html" in refusal(nobody.get(f"{WEB}/media.html"), 400)
     assert refusal(nobody.get(f"{WEB}/media.text"), 404)
     web(guest, "media", "function main() { throw 1 }")
-    assert "error processing your request" in refusal(nobody.get(f"{WEB}/media"), 400)
+    failed = nobody.get(f"{WEB}/media")
+    assert "error processing your request" in refusal(failed, 400)
+    assert record(guest, failed.headers["x-openwhisk-activation-id"])["name"] == "media"
 
 
 def test_what_is_no_web_action(guest: httpx.Client, nobody: httpx.Client) -> None:

@@ -132,7 +132,8 @@ def test_an_action_survives_a_move_to_a_registry_that_wants_a_password(
     assert done.code == 0, done.output
     assert there.password not in done.output
     assert invoke(site, hello) == {"payload": "Hello, World!"}
-    pods = site.objects("pods", "-n", SPACE)
+    there_now = site.objects("pods", "-n", SPACE)
+    pods = [each for each in there_now if "deletionTimestamp" not in each["metadata"]]
     assert components(site)
     assert any("user-action-pod" in each["metadata"]["labels"] for each in pods)
     for pod in pods:

@@ -13,7 +13,7 @@ from openwhisk_standin.controller import media
 from openwhisk_standin.controller.actions import Actions, invocable
 from openwhisk_standin.controller.entities import as_object
 from openwhisk_standin.controller.invoking import LONGEST_WAIT, Invocations, Outcome
-from openwhisk_standin.controller.refusals import Refusal, bad, malformed, missing
+from openwhisk_standin.controller.refusals import Refusal, bad, malformed, missing, refused
 from openwhisk_standin.controller.subjects import Subjects, User
 from openwhisk_standin.values import Doc, Value
 from openwhisk_standin.web import JSON, Request, Response
@@ -138,11 +138,11 @@ def _body(request: Request, *, raw: bool) -> Value:
 def _response(outcome: Outcome, kind: str) -> Response:
     record = outcome.record
     if record is None:
-        raise Refusal(HTTPStatus.ACCEPTED, "Response not yet ready.")
+        return refused(HTTPStatus.ACCEPTED, "Response not yet ready.")
     code = record["response"]["statusCode"]
     result = record["response"].get("result")
     if code not in (codes.SUCCESS, codes.APPLICATION_ERROR):
-        raise bad("There was an error processing your request.")
+        return refused(HTTPStatus.BAD_REQUEST, "There was an error processing your request.")
     if code == codes.APPLICATION_ERROR:
         # An error of the function's own says in its `error` what the response is to be.
         result = result.get("error")
