@@ -54,11 +54,12 @@ class Pool:
         """Remove containers that were idle for long, in the background."""
         in_background(self._expire, "idle containers")
 
-    def prewarm(self, runtimes: list[Runtime]) -> None:
+    def prewarm(self, runtimes: list[Runtime], registry: str = "") -> None:
         """Start the containers that the manifest wants before anyone asks, in the background."""
         for runtime in runtimes:
             for cell in runtime.prewarmed:
-                wanted = Wanted("", f"prewarm-{runtime.kind}", runtime.image, cell.memory)
+                image = f"{registry}{runtime.image}"
+                wanted = Wanted("", f"prewarm-{runtime.kind}", image, cell.memory)
                 for _ in range(cell.count):
                     in_background(lambda wanted=wanted: self._prewarm(wanted), "prewarm")  # type: ignore[misc]
 
@@ -96,13 +97,10 @@ class Pool:
         return self._create(wanted)
 
     def _fitting(self, wanted: Wanted) -> Member | None:
-        for each in self._idle:
-            if each.key == wanted.key:
-                return each
-        for each in self._idle:
-            if not each.key and (each.image, each.memory) == (wanted.image, wanted.memory):
-                return each
-        return None
+        fits = ("", wanted.image, wanted.memory)
+        warm = [each for each in self._idle if each.key == wanted.key]
+        fresh = [each for each in self._idle if (each.key, each.image, each.memory) == fits]
+        return next(iter([*warm, *fresh]), None)
 
     def _evict(self) -> bool:
         """Remove the container that was idle longest, within the lock; False when none is."""

@@ -46,7 +46,7 @@ class Invoker:
         """
         self._containers.clean()
         self._pool.begin()
-        self._pool.prewarm(list(self._manifest.runtimes.values()))
+        self._pool.prewarm(list(self._manifest.runtimes.values()), self._registry)
         topic = f"invoker{self.number}"
         in_background(lambda: follow(self._broker, topic, self._take), topic)
         in_background(self._ping, "ping")
