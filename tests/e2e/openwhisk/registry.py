@@ -5,6 +5,7 @@ It is the CNCF distribution, 2.8.2. Over plain HTTP: trust is not what it is the
 
 from __future__ import annotations
 
+import re
 import secrets
 import subprocess
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ storage: {{filesystem: {{rootdirectory: {ROOM}/data}}}}
 http: {{addr: ":{PORT}"}}
 auth: {{htpasswd: {{realm: lab, path: {ROOM}/htpasswd}}}}
 """
+_WORD = re.compile(r'(\S+?)=("[^"]*"|\S+)')
+_MANIFEST = re.compile(r"/v2/(.+)/manifests/[^/]+")
 # All of a node's images but k3s's own, each under the name that it has behind a prefix.
 _PUSH = """
 set -e; ctr() { k3s ctr -n k8s.io images "$@"; }
@@ -50,10 +53,20 @@ class Registry:
     address: str
     password: str = field(repr=False)
 
-    def pulls(self, site: Site) -> str:
-        """Return what it says of requests for parts of images that it has answered."""
+    def pulled(self, site: Site) -> set[tuple[str, str]]:
+        """Return who was given the manifest of which image: address, and name behind the prefix.
+
+        Layers that a node has already are not asked for.
+        """
         said = site.root(HOST, f"journalctl -o cat -u {UNIT}")
-        return "\n".join(line for line in said.splitlines() if "/blobs/" in line)
+        found = set()
+        for line in said.splitlines():
+            words = dict(_WORD.findall(line))
+            name = _MANIFEST.fullmatch(words.get("http.request.uri", "").strip('"'))
+            if name and words.get("http.response.status") == "200":
+                address, _, _ = words["http.request.remoteaddr"].strip('"').rpartition(":")
+                found.add((address, name[1]))
+        return found
 
 
 def started(site: Site, work: Path) -> Registry:
