@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
 
@@ -186,6 +186,13 @@ def drawn(seed: int, count: int) -> list[Mutation]:
     everything = sorted(mutations(), key=_of_one)
     things = [list(of_one) for _, of_one in groupby(everything, key=_of_one)]
     return [generator.choice(of_one) for of_one in generator.sample(things, count)]
+
+
+def alone() -> list[list[Mutation]]:
+    """All changes, in rounds in which each host has one at most."""
+    everything = mutations()
+    hosts = [[each for each in everything if each.host == host] for host in (*NODES, STORAGE)]
+    return [list(filter(None, each)) for each in zip_longest(*hosts)]
 
 
 def _of_one(mutation: Mutation) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.e2e import bases
-from tests.e2e.cluster.mutations import Mutation, drawn, left_out, make, mutations, state
+from tests.e2e.cluster.mutations import Mutation, alone, drawn, left_out, make, state
 from tests.e2e.cluster.site import Site
 from tests.e2e.killed.points import noted
 
@@ -85,9 +85,9 @@ def test_what_is_drawn_of_the_hosts_is_named_and_put_back_at_once(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("mutation", mutations(), ids=str)
-def test_each_change_of_a_host_alone(site: Site, mutation: Mutation) -> None:
-    mended(site, [mutation])
+@pytest.mark.parametrize("chosen", alone(), ids=lambda chosen: ", ".join(map(str, chosen)))
+def test_each_change_alone_on_its_host(site: Site, chosen: list[Mutation]) -> None:
+    mended(site, chosen)
 
 
 def test_a_restart_that_never_came_is_made_up_for(site: Site) -> None:
