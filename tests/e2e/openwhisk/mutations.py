@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -142,11 +143,6 @@ def _by_object(site: Site) -> dict[tuple[str, str], list[Mutation]]:
     return by_object
 
 
-def all_of_them(site: Site) -> list[Mutation]:
-    """All changes that are tried, of each object."""
-    return [each for of_one in _by_object(site).values() for each in of_one]
-
-
 def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
     """Changes that the API takes, one for an object, drawn by a seed."""
     generator = random.Random(seed)  # noqa: S311  no secret
@@ -154,15 +150,24 @@ def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
     chosen: list[Mutation] = []
     for key in generator.sample(sorted(by_object), len(by_object)):
         tries = generator.sample(by_object[key], min(4, len(by_object[key])))
-        if len(chosen) < count and (taken := next((m for m in tries if is_taken(site, m)), None)):
-            chosen.append(taken)
+        if len(chosen) < count:
+            chosen += taken(site, tries)[:1]
     return chosen
 
 
-def is_taken(site: Site, mutation: Mutation) -> bool:
-    """Whether the API would do it, and whether it would change something."""
-    tried = site.kubectl(*mutation.command, "--dry-run=server", "-o", "name", check=False)
-    return bool(tried.strip())
+def alone(site: Site) -> Iterator[list[Mutation]]:
+    """All changes that the API takes, in rounds in which each object has one at most."""
+    left = list(_by_object(site).values())
+    while left := [of_one for of_one in left if of_one]:
+        yield taken(site, [of_one.pop(0) for of_one in left])
+
+
+def taken(site: Site, some: list[Mutation]) -> list[Mutation]:
+    """Those that the API would do, and that would change something."""
+    tries = [_shell(each, "--dry-run=server", "-o", "name") for each in some]
+    script = [f"{tried} 2>/dev/null | grep -q . && echo {n}" for n, tried in enumerate(tries)]
+    found = site.root("master", "\n".join([*script, "true"]))
+    return [some[int(number)] for number in found.split()]
 
 
 def _live(
@@ -178,5 +183,8 @@ def _live(
 
 def make(site: Site, chosen: list[Mutation]) -> None:
     """Make all changes, one after the other, as fast as it goes."""
-    for each in chosen:
-        site.kubectl(*each.command)
+    site.root("master", "\n".join(["set -e", *map(_shell, chosen)]))
+
+
+def _shell(mutation: Mutation, *options: str) -> str:
+    return shlex.join(["k3s", "kubectl", *mutation.command, *options])

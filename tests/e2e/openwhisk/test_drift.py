@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.cluster.site import Site
 from tests.e2e.openwhisk.asking import components
-from tests.e2e.openwhisk.mutations import Mutation, all_of_them, drawn, is_taken, make
+from tests.e2e.openwhisk.mutations import Mutation, alone, drawn, make
 
 pytestmark = pytest.mark.e2e
 
@@ -50,6 +50,22 @@ def test_what_is_drawn_is_named_and_put_back_at_once(
     record_property("said", said)
     print(said)
     before = components(site)
+    mended(site, chosen)
+    after = components(site)
+    kept = {name for name in before if not name.startswith(tuple(touched(chosen)))}
+    assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
+
+
+@pytest.mark.soak
+def test_each_change_alone_on_its_object(site: Site, subtests: pytest.Subtests) -> None:
+    for number, chosen in enumerate(alone(site)):
+        with subtests.test(f"round {number}"):
+            print("\n".join(map(str, chosen)))
+            mended(site, chosen)
+
+
+def mended(site: Site, chosen: list[Mutation]) -> None:
+    """Make these changes: a plan names each, one run puts all back."""
     make(site, chosen)
     plan = planned(site)
     assert set(plan) <= MENDING
@@ -59,22 +75,6 @@ def test_what_is_drawn_is_named_and_put_back_at_once(
     assert done.code == 0, done.output
     again = site.whisklab("plan", site.name)
     assert again.code == 0, again.output
-    after = components(site)
-    kept = {name for name in before if not name.startswith(tuple(touched(chosen)))}
-    assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
-
-
-@pytest.mark.soak
-def test_each_change_alone(site: Site, subtests: pytest.Subtests) -> None:
-    for each in all_of_them(site):
-        if not is_taken(site, each):
-            continue
-        with subtests.test(str(each)):
-            make(site, [each])
-            assert each.object in str(planned(site))
-            done = site.whisklab("apply", site.name)
-            assert done.code == 0, done.output
-            assert site.whisklab("plan", site.name).code == 0
 
 
 def test_what_people_add_is_theirs(site: Site) -> None:
