@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deploys.openwhisk.hopeless import IMAGES, PLACES
+from deploys.openwhisk.hints import IMAGES, PLACES
 from whisklab.engine.helm.records import Cluster
 
 Object = Mapping[str, Any]

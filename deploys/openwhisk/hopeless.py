@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deploys.openwhisk.hints import UNBOUND
+
 Object = Mapping[str, Any]
 # What the kubelet says of a container that it cannot start; it tries again for ever.
 REASONS = {
@@ -18,17 +20,11 @@ REASONS = {
 UNSCHEDULABLE = "no node will take it"
 CRASHES = 4  # restarts of a container in CrashLoopBackOff; components do restart while they wait
 GIVE_UP_AFTER = 45.0  # seconds that a pod must be seen so; the kubelet pulls again at 10 and 30
-UNBOUND = "unbound immediate PersistentVolumeClaims"  # the scheduler's words
 # Seconds for claims to be bound: a provisioner that lost its server or storage for a while asks
 # again after up to a minute, as do those that it needs (measured: 12 to 114 s).
 BOUND_WITHIN = 180.0
 AGAIN_WITHIN = 20.0  # seconds from the end of an action's pod to the next one's trouble
 _IMAGE = "image "
-IMAGES = (
-    "each node must be able to pull the image: see openwhisk_image_prefix and k3s_registries, or "
-    "k3s_airgap_images for a network without a way out"
-)
-PLACES = "a node must have the labels, the memory and the room that the pod asks for"
 
 
 def hopeless(pod: Object) -> str | None:
@@ -49,13 +45,6 @@ def hopeless(pod: Object) -> str | None:
         if reason == "CrashLoopBackOff" and each["restartCount"] >= CRASHES:
             return f"container {each['name']} has ended {each['restartCount']} times"
     return None
-
-
-def advice(reason: str) -> str | None:
-    """Return what usually helps against what `hopeless` says; None if that is no rule."""
-    if "Image" in reason:
-        return IMAGES
-    return PLACES if reason.startswith(UNSCHEDULABLE) else None
 
 
 class Patience:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deploys.openwhisk.hints import IMAGE, PLACE, PORT
 from deploys.openwhisk.settings import OpenWhiskSettings
 
 Object = Mapping[str, Any]
@@ -24,18 +25,19 @@ class Stage:
         kind: of its object; claims are one stage together.
         after: the stages that it waits for.
         helps: what usually helps when it is the first one that blocks.
+        on: what must be told of its pods for that, a pattern; "" for nothing.
     """
 
     name: str
     kind: str
     after: tuple[str, ...] = ()
     helps: str = ""
+    on: str = ""
 
 
 CLAIMS = "claims"
 NOT_THERE, FAILED = "it is not there", "it has failed"
 ENDING = "more than wanted still end"
-_LOGS = "its log above says more, the older lines are in `kubectl logs`"
 _STAGES = (
     Stage(
         CLAIMS,
@@ -43,49 +45,47 @@ _STAGES = (
         (),
         "look at the storage host (whisklab verify) and at the class openwhisk_storage_class",
     ),
-    Stage("zookeeper", STATEFUL, (CLAIMS,), _LOGS),
+    Stage("zookeeper", STATEFUL, (CLAIMS,)),
     Stage(
         "kafka",
         STATEFUL,
         ("zookeeper",),
         "the chart's own image of Kafka is gone from Docker Hub, see openwhisk_kafka_image",
+        IMAGE,
     ),
-    Stage("couchdb", DEPLOYMENT, (CLAIMS,), _LOGS),
-    Stage(
-        "init-couchdb",
-        JOB,
-        ("couchdb",),
-        "it clones from GitHub; a cluster without a way out needs openwhisk_offline = True",
-    ),
-    Stage("redis", DEPLOYMENT, (CLAIMS,), _LOGS),
-    Stage("apigateway", DEPLOYMENT, ("redis",), _LOGS),
-    Stage("etcd", DEPLOYMENT, (CLAIMS,), _LOGS),
-    Stage("scheduler", STATEFUL, ("etcd", "kafka", "init-couchdb"), _LOGS),
-    Stage("controller", STATEFUL, ("kafka", "init-couchdb", "etcd"), _LOGS),
+    Stage("couchdb", DEPLOYMENT, (CLAIMS,)),
+    Stage("init-couchdb", JOB, ("couchdb",)),
+    Stage("redis", DEPLOYMENT, (CLAIMS,)),
+    Stage("apigateway", DEPLOYMENT, ("redis",)),
+    Stage("etcd", DEPLOYMENT, (CLAIMS,)),
+    Stage("scheduler", STATEFUL, ("etcd", "kafka", "init-couchdb")),
+    Stage("controller", STATEFUL, ("kafka", "init-couchdb", "etcd")),
     Stage(
         "invoker",
         STATEFUL,
         ("controller",),
         "it runs only on nodes with the label openwhisk-role=invoker, see node_labels",
+        PLACE,
     ),
-    Stage("gen-certs", JOB, (), _LOGS),
+    Stage("gen-certs", JOB, ()),
     Stage(
         "nginx",
         DEPLOYMENT,
         ("controller", "gen-certs"),
         "its port must be free on all nodes, see openwhisk_api_port",
+        PORT,
     ),
-    Stage("alarmprovider", DEPLOYMENT, ("init-couchdb", "controller"), _LOGS),
-    Stage("kafkaprovider", DEPLOYMENT, ("init-couchdb", "controller"), _LOGS),
-    Stage("prometheus-server", STATEFUL, (CLAIMS,), _LOGS),
-    Stage("user-events", DEPLOYMENT, ("kafka",), _LOGS),
-    Stage("grafana", DEPLOYMENT, ("prometheus-server",), _LOGS),
+    Stage("alarmprovider", DEPLOYMENT, ("init-couchdb", "controller")),
+    Stage("kafkaprovider", DEPLOYMENT, ("init-couchdb", "controller")),
+    Stage("prometheus-server", STATEFUL, (CLAIMS,)),
+    Stage("user-events", DEPLOYMENT, ("kafka",)),
+    Stage("grafana", DEPLOYMENT, ("prometheus-server",)),
     Stage(
         "install-packages",
         JOB,
         ("invoker", "nginx", "scheduler"),
         "it waits for an invoker that has run an action of the default Node.js kind, so that "
-        "image must be there (openwhisk_runtimes); and it clones from GitHub (openwhisk_offline)",
+        "image must be there (openwhisk_runtimes)",
     ),
 )
 
@@ -100,7 +100,13 @@ def stages(settings: OpenWhiskSettings) -> list[Stage]:
         *(() if settings.certificate is None else ("gen-certs",)),
     }
     return [
-        Stage(each.name, each.kind, tuple(x for x in each.after if x not in absent), each.helps)
+        Stage(
+            each.name,
+            each.kind,
+            tuple(x for x in each.after if x not in absent),
+            each.helps,
+            each.on,
+        )
         for each in _STAGES
         if each.name not in absent
     ]

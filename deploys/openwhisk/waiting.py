@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from deploys.openwhisk import stages
-from deploys.openwhisk.hopeless import Patience, advice, hopeless
+from deploys.openwhisk.hints import hints
+from deploys.openwhisk.hopeless import Patience, hopeless
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import CLAIM, DEPLOYMENT, JOB, STATEFUL, Progress, Seen
 from whisklab.engine.helm import blocked
@@ -133,11 +134,10 @@ def _explained(
     lines = [f"OpenWhisk: {over}stage {at.stage.name} blocks: {at.why}"]
     if at.stage.kind == CLAIM:
         lines += blocked.event_lines(cluster, space, at.why.split()[0])
-    helps = [at.stage.helps]
     for pod in blocking_pods(pods, f"{settings.release}-{at.stage.name}", at.stage.name):
         lines += blocked.pod_lines(cluster, space, pod)
-        helps.append(advice(hopeless(pod) or "") or "")
-    return [*lines, *(f"what usually helps: {each}" for each in dict.fromkeys(helps) if each)]
+    helps = hints(lines, at.stage.helps, at.stage.on)
+    return [*lines, *(f"what usually helps: {each}" for each in helps)]
 
 
 def _labels(pod: Any) -> dict[str, str]:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploys.openwhisk import causes
-from deploys.openwhisk.hopeless import IMAGES, PLACES
+from deploys.openwhisk.hints import IMAGES, PLACES
 from whisklab.engine import kube
 from whisklab.engine.helm.records import Cluster
 
