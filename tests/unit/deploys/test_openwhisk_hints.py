@@ -26,7 +26,7 @@ STAGES = {each.name: each for each in stages.stages(OpenWhiskSettings())}
         ("invoker", "pod i is not ready: not scheduled: 0/3 nodes are available",
          [STAGES["invoker"].helps, PLACES]),
         ("invoker", "log of invoker: Error: no Kafka", [LOGS]),
-        ("zookeeper", f"pod z is not ready: not scheduled: pod has {UNBOUND}", ["its claims are not bound"]),
+        ("zookeeper", f"pod z is not ready: not scheduled: {UNBOUND}", ["its claims are not"]),
         ("couchdb", "container couchdb ended before: OOMKilled, code 137",
          ["it has less memory than it needs"]),
         ("couchdb", "log of couchdb: eacces: No space left on device", ["a file system is full"]),
