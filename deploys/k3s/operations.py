@@ -115,9 +115,9 @@ def nodes_ready(
     try:
         found = _nodes(host, api)
         absent, old = not_ready(found, names), unreported(host, api, started)
-    except kube.Unreachable:
+    except kube.Unreachable as error:
         absent, old = names, []
-        unknown_until("the API answers")
+        unknown_until(error.until)
     else:
         for name in absent:
             because(f"{name} is not Ready")

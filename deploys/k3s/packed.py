@@ -68,8 +68,8 @@ def kept(
     """
     try:
         reasons = told(look(host, api, directory, ignored))
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
         reasons = None
     if reasons == []:
         return

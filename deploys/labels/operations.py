@@ -56,8 +56,8 @@ def node(
     try:
         wanted = patch(_read(host, node, api), labels, taints)
         why = describe(wanted)
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
         wanted, why = {}, []
     for reason in why:
         because(reason)

@@ -69,8 +69,8 @@ def ready(settings: OpenWhiskSettings, api: kube.Endpoint) -> Generator[Function
     """
     try:
         found = waiting.look(Cluster(host, api), settings)
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
     except WhisklabError as error:
         yield fail(str(error))
         return

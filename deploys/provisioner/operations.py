@@ -28,8 +28,8 @@ def default_class(ours: str, api: kube.Endpoint, *, wanted: bool) -> Generator[F
     """
     try:
         patches = _patches(host, api, ours, wanted=wanted)
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
         patches = None
     if patches == {}:
         return

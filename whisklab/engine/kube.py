@@ -34,6 +34,20 @@ ANSWER_WITHIN = 30.0  # seconds
 class Unreachable(WhisklabError):
     """The API does not answer (now)."""
 
+    @property
+    def until(self) -> str:
+        """What would have to be, in a plan's `unknown until ...`."""
+        return "the API answers"
+
+
+class Faulted(Unreachable):
+    """The API answers that it failed (500): it is in trouble, or was asked for what cannot be."""
+
+    @property
+    def until(self) -> str:
+        """The API's own words with it."""
+        return f"the API answers otherwise ({self})"
+
 
 class NoCluster(Unreachable):
     """There is no API: the server has never run, it has no kubeconfig."""
@@ -112,6 +126,7 @@ def request(
     Raises:
         NoCluster: there is no kubeconfig yet.
         Unreachable: it does not answer, or not as ready at the first request of a run.
+        Faulted: it answers that it failed.
         Refused: it answers with an error.
         Lost: there is no SSH connection to the host any more.
     """
@@ -155,7 +170,10 @@ def _exchange(
     except (urllib3.exceptions.HTTPError, OSError) as error:
         require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error
-    if answer.status >= HTTP_SERVER_ERROR:
+    if answer.status == HTTP_SERVER_ERROR:
+        said = _message(answer.data.decode(errors="replace"), answer.status)
+        raise Faulted(f"the Kubernetes API of {host.name} fails: {said}")
+    if answer.status > HTTP_SERVER_ERROR:
         raise Unreachable(f"the Kubernetes API of {host.name} cannot answer now")
     return answer
 

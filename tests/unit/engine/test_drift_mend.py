@@ -43,6 +43,8 @@ class Api:
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.refused: set[str] = set()
+        self.clashing: set[str] = set()  # where only a whole list is taken
+        self.broken = False
         self.asked: list[tuple[str, str]] = []
         self.served = {self.path(name).rpartition("/")[0] for name in WANTED}
         for name, each in WANTED.items():
@@ -80,6 +82,9 @@ class Api:
             return body
         if at in self.refused:
             raise kube.Refused(422, "field is immutable")
+        whole = {"$patch": "replace"} in body.get("spec", {}).get("ports", [])
+        if self.broken or (at in self.clashing and not whole):
+            raise kube.Faulted("duplicate nodePort")
         kind = "merge" if "/example.org/" in at else "strategic-merge"
         assert how["content_type"] == f"application/{kind}-patch+json"
         after = _merged(self.objects[at], body)
@@ -93,6 +98,8 @@ class Api:
 def _merged(live: Any, body: Any) -> Any:
     if isinstance(live, dict) and isinstance(body, dict):
         return {**live, **{key: _merged(live.get(key), value) for key, value in body.items()}}
+    if isinstance(body, list):
+        return [each for each in copy.deepcopy(body) if each != {"$patch": "replace"}]
     return copy.deepcopy(body)
 
 
@@ -198,3 +205,33 @@ def test_a_kind_that_the_cluster_does_not_have(api: Api) -> None:
 def test_a_version_that_the_api_does_not_have_any_more_is_left(api: Api) -> None:
     text = "{apiVersion: policy/v1beta1, kind: PodDisruptionBudget, metadata: {name: x}}"
     assert drift.look(api, Wanted(objects(text), "r")).drift == ()
+
+
+def test_a_list_is_put_back_whole_where_the_api_fails_on_an_entry(api: Api) -> None:
+    """A port that was given another number has the nodePort of the one that is to come back."""
+    service = api.path(Id("Service", "", "web"))
+    api.objects[service]["spec"]["ports"] = [{"port": 81}]
+    api.clashing.add(service)
+    assert list(look(api)) == ["Service/web"]
+    mend(api)
+    assert api.objects[service]["spec"]["ports"] == [{"port": 80}]
+    assert look(api) == {}
+
+
+def test_an_api_that_fails_is_told_in_its_own_words(api: Api) -> None:
+    api.objects[api.path(Id("ConfigMap", "", "one"))]["data"] = {"a": "2"}
+    found = drift.look(api, Wanted(WANTED, "r")).drift
+    api.broken = True
+    with pytest.raises(kube.Unreachable, match="duplicate nodePort") as raised:
+        look(api)
+    assert raised.value.until == "the API answers otherwise (duplicate nodePort)"
+    with pytest.raises(WhisklabError, match="ConfigMap/one cannot be put back: duplicate"):
+        drift.mend(api, found, "r", marked=MARKS)
+
+
+def test_what_the_api_leaves_out_is_not_told_beside_what_differs(api: Api) -> None:
+    web = api.objects[api.path(Id("Deployment", "", "web"))]
+    web["spec"] = {"replicas": 3}
+    assert look(api) == {"Deployment/web": "Deployment/web: spec.replicas is 3, not 1"}
+    mend(api)
+    assert look(api) == {}

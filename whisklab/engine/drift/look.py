@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from whisklab.engine import kube
 from whisklab.engine.drift.compare import Drift, Field, differences, enlarged, ignored
 from whisklab.engine.drift.kinds import Api, Kinds
-from whisklab.engine.drift.patches import patch, patch_kind
+from whisklab.engine.drift.patches import patch, patch_kind, widened
 from whisklab.engine.objects import JOB, POD, SECRET, Id, Object
 
 # Helm's own records are large, and none of the objects of a release.
@@ -65,8 +65,8 @@ def look(api: Api, wanted: Wanted) -> Found:
             continue
         fields = ignored(name, differences(each, seen), wanted.ignored)
         fields = [x for x in fields if not enlarged(each, x) and not _scaled(api, wanted, name, x)]
-        if fields and _would_change(api, f"{paths[name]}/{name.name}", each, seen, fields):
-            found.append(Drift(name, tuple(fields), each))
+        if fields and (left := _effective(api, f"{paths[name]}/{name.name}", each, seen, fields)):
+            found.append(Drift(name, tuple(left), each))
     return Found(tuple(found), tuple(not_ready(live[name] for name in live)))
 
 
@@ -114,20 +114,29 @@ def _scaled(api: Api, wanted: Wanted, name: Id, each: Field) -> bool:
     return (name.kind, name.name) in targets
 
 
-def _would_change(
-    api: Api, path: str, wanted: Object, live: Object, fields: Iterable[Field]
-) -> bool:
-    body = patch(wanted, fields)
-    how = {"content_type": patch_kind(wanted)}
+def _effective(
+    api: Api, path: str, wanted: Object, live: Object, fields: Sequence[Field]
+) -> Sequence[Field]:
+    """Return the fields that the API would change, by a dry run; all where it refuses that."""
     try:
-        after = api.call("PATCH", f"{path}?dryRun=All&fieldManager=whisklab", body, **how)
+        after = _tried(api, path, wanted, fields)
     except kube.Refused as error:
-        if error.status == _NOT_FOUND:
-            return True
-        if error.status not in {_FORBIDDEN, _CONFLICT, _INVALID}:
+        if error.status not in {_NOT_FOUND, _FORBIDDEN, _CONFLICT, _INVALID}:
             raise
-        return True  # it differs, and must be made anew, or cannot be put back
-    return _bare(after) != _bare(live)
+        return fields  # it differs, and must be made anew, or cannot be put back
+    except kube.Faulted:
+        # A service's port beside the one that has its nodePort, for one: "duplicate nodePort".
+        after = _tried(api, path, wanted, widened(wanted, fields))
+    if _bare(after) == _bare(live):
+        return ()
+    stay = {each.path for each in differences(wanted, after)}
+    return [each for each in fields if each.path not in stay] or fields
+
+
+def _tried(api: Api, path: str, wanted: Object, fields: Iterable[Field]) -> Object:
+    query, how = "?dryRun=All&fieldManager=whisklab", {"content_type": patch_kind(wanted)}
+    found: Object = api.call("PATCH", path + query, patch(wanted, fields), **how)
+    return found
 
 
 def _bare(found: Object) -> Object:

@@ -53,7 +53,7 @@ def mend(
                 _create(api, path, each.wanted, marked)
             else:
                 _put_back(api, path, each, marked, remove if each.name.kind in fixed else None)
-        except kube.Refused as error:
+        except (kube.Refused, kube.Faulted) as error:
             raise WhisklabError(f"{each.name} cannot be put back: {error}") from error
 
 
@@ -73,13 +73,15 @@ def _put_back(
         body = patch(each.wanted, fields)
         try:
             api.call("PATCH", at, body, content_type=patch_kind(each.wanted))
+        except kube.Faulted as error:
+            refused: WhisklabError = error
         except kube.Refused as error:
             if error.status != _INVALID:
                 raise
             refused = error
         else:
             return
-    if remove is None:
+    if remove is None or isinstance(refused, kube.Faulted):
         raise refused
     remove(each.name)
     _create(api, path, each.wanted, marked)

@@ -40,8 +40,8 @@ def chart_fetched(release: Release, api: kube.Endpoint) -> Generator[FunctionCom
     try:
         if not why(release, Cluster(host, api).latest(release)):
             return
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
     except WhisklabError as error:
         yield fail(str(error))
         return
@@ -71,8 +71,8 @@ def released(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]
         latest = Cluster(host, api).latest(release)
         reasons = why(release, latest)
         differs_in = [] if reasons else _drift(release, latest, api, ignored)
-    except kube.Unreachable:
-        unknown_until("the API answers")
+    except kube.Unreachable as error:
+        unknown_until(error.until)
         latest, reasons, differs_in = None, [], []
     except WhisklabError as error:
         yield fail(str(error))
