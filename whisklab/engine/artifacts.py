@@ -24,12 +24,11 @@ from whisklab.engine import looks
 from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.downloads import download, wrong_checksum
 from whisklab.engine.files import script
 from whisklab.engine.placed import UNPACKED, PlacedFile
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call
-from whisklab.engine.sources import locate
+from whisklab.engine.urls import wrong_checksum
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
@@ -94,6 +93,9 @@ def _fetch(artifact: Artifact) -> Path:
         _check(artifact, path)
         return path
     if not path.is_file():
+        from whisklab.engine.downloads import download  # noqa: PLC0415  see urls.py
+        from whisklab.engine.sources import locate  # noqa: PLC0415
+
         place = locate(str(artifact), artifact.source.url, artifact.version)
         wanted = artifact.source.sha256
         if place.sha256 not in (None, wanted):

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from whisklab.engine.sources import file_name
+from whisklab.engine.urls import file_name
 from whisklab.errors import BadInput
 
 Url = Annotated[str, Field(pattern=r"^(https?|file|oci|oci\+http)://")]

@@ -20,6 +20,7 @@ from typing import BinaryIO
 import httpx
 
 from whisklab.engine.cache import sha256_of, writing
+from whisklab.engine.urls import wrong_checksum
 from whisklab.errors import WhisklabError
 
 Report = Callable[[str], None]
@@ -30,14 +31,6 @@ _POLL = 0.2
 # A packed transfer could not be continued at a byte of the file.
 WHOLE = {"Accept-Encoding": "identity"}
 NO_CONTINUATION = (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
-
-
-def wrong_checksum(what: str, url: str, wanted: str | None, found: str) -> str:
-    """Return the sentence about a file that is not what it must be."""
-    return (
-        f"{what}: the file from {url} has the SHA-256 {found}, the catalogue says {wanted}: "
-        "it was not installed; mend the source or the catalogue"
-    )
 
 
 def client() -> httpx.Client:

@@ -20,7 +20,8 @@ import yaml
 from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked
 from whisklab.engine.downloads import Report, client, download
-from whisklab.engine.sources import file_name, locate
+from whisklab.engine.sources import locate
+from whisklab.engine.urls import file_name
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.paths import cache_dir
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin, urlparse
+from urllib.parse import urldefrag, urljoin, urlparse
 
 import httpx
 import yaml
 
 from whisklab.engine.downloads import client
+from whisklab.engine.urls import is_plain
 from whisklab.errors import WhisklabError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -40,17 +40,6 @@ class Place:
     url: str
     sha256: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def is_plain(url: str) -> bool:
-    """Tell whether `url` is the file itself."""
-    return not url.startswith("oci") and not urldefrag(url).fragment
-
-
-def file_name(url: str) -> str:
-    """Return the name of the file behind `url`."""
-    name = PurePosixPath(unquote(urlparse(url).path)).name
-    return name if is_plain(url) else f"{urldefrag(url).fragment or name.replace(':', '-')}.tgz"
 
 
 def locate(what: str, url: str, version: str) -> Place:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from tests.unit.engine.http_server import Files, serving
 from whisklab.engine import sources
 from whisklab.engine.artifacts import fetch
 from whisklab.engine.catalogue import Artifact, Source
-from whisklab.engine.sources import CHART_LAYER, Place, file_name, locate
+from whisklab.engine.sources import CHART_LAYER, Place, locate
+from whisklab.engine.urls import file_name
 from whisklab.errors import WhisklabError
 
 CHART = b"a chart" * 100
@@ -122,3 +125,12 @@ def test_a_chart_is_fetched_from_a_registry(
         other = artifact.model_copy(update={"source": Source(url=url, sha256="1" * 64)})
         with pytest.raises(WhisklabError, match="the catalogue says 1111"):
             fetch(other)
+
+
+def test_a_run_with_all_in_its_cache_does_not_wait_for_an_http_client_to_be_imported() -> None:
+    code = (
+        "import sys, whisklab.engine.run, deploys; "
+        "sys.exit(', '.join(sorted({'httpx', 'httpcore'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
