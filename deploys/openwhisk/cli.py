@@ -37,11 +37,16 @@ _INVOKE = """
 run action invoke "$action" --result || exit
 run action invoke "$action" --result --param name JavaScript || exit
 """
+# A URL waits for 60 s (202 then); a first call goes on until its image is there.
 _CALL = """
 found=$(run action get "$action" --url) || exit
 url=$(printf '%s\\n' "$found" | tail -n 1)
-curl --silent --show-error --insecure --max-time 90 \
-  --write-out '\\n%{http_code} %{content_type}' "$url?name=Python" || exit
+for try in 1 2 3; do
+  answer=$(curl --silent --show-error --insecure --max-time 90 \
+    --write-out '\\n%{http_code} %{content_type}' "$url?name=Python") || exit
+  case $(printf %s "$answer" | tail -n 1) in 202*) ;; *) break ;; esac
+done
+printf %s "$answer"
 """
 _DELETE = """
 run action delete "$action" > /dev/null || exit; made=

@@ -14,11 +14,13 @@ import pytest
 
 from deploys.openwhisk import cli, functions, reach
 from deploys.openwhisk.answers import ActionFailed, NotEnded, NotReady, Throttled
+from deploys.openwhisk.api import RESULT_WITHIN
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.verify import (
     ACTIVATION,
     Trial,
     expected_packages,
+    first_answer,
     init_ms,
     is_stale,
     latencies,
@@ -269,3 +271,41 @@ def test_a_url_whose_call_has_no_record_in_time_is_told_as_it_answered(
         monkeypatch.setattr(client, "activation", has_none)
         with pytest.raises(ActionFailed, match=told):
             require_ran(client, refused)
+
+
+def test_a_first_call_that_a_url_does_not_wait_for_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [Answer(202, {ACTIVATION: "a7"}, "{}"), Answer(200, JSON, json.dumps(BODY))]
+    waited: list[object] = []
+    with serving(Platform()) as platform:
+        client = platform.client()
+        monkeypatch.setattr(client, "web", lambda *_, **__: answers.pop(0))
+        monkeypatch.setattr(client, "activation", lambda *how: waited.append(how))
+        answer, cold = first_answer(client, "guest", "a")
+    assert (answer.status, waited) == (200, [("a7", RESULT_WITHIN)])
+    assert cold > 0
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "last"), [("202 200", "200"), ("202 202 202", "202"), ("502", "502")]
+)
+def test_wsks_url_is_asked_again_while_the_first_call_goes_on(
+    tmp_path: Path, codes: str, last: str
+) -> None:
+    """With programs of the same names that print the codes, one for each call."""
+    (tmp_path / "codes").write_text("\n".join(codes.split()) + "\n")
+    curl = tmp_path / "curl"
+    curl.write_text(
+        f"#!/bin/sh\ncd {tmp_path}; echo x >> calls; code=$(sed -n 1p codes); sed -i 1d codes\n"
+        "printf '{\"a\": 1}\\n%s application/json' $code\n"
+    )
+    curl.chmod(0o755)
+    script = "run() { echo ok: got action; echo https://x.test/web; }\naction=a\n" + cli._CALL
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.stdout == f'{{"a": 1}}\n{last} application/json'
+    assert (tmp_path / "calls").read_text() == "x\n" * len(codes.split())
