@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import httpx
 
+from whisklab.engine import limits
 from whisklab.engine.cache import sha256_of, writing
 from whisklab.engine.urls import wrong_checksum
 from whisklab.errors import WhisklabError
@@ -26,7 +27,6 @@ from whisklab.errors import WhisklabError
 Report = Callable[[str], None]
 
 PROGRESS_EVERY = 2.0  # seconds
-TIMEOUT = 30.0  # seconds, to connect and between two pieces
 _POLL = 0.2
 # A packed transfer could not be continued at a byte of the file.
 WHOLE = {"Accept-Encoding": "identity"}
@@ -40,7 +40,7 @@ def client() -> httpx.Client:
         WhisklabError: a proxy variable cannot be used. Its value may hold a password: not shown.
     """
     try:
-        return httpx.Client(follow_redirects=True, timeout=TIMEOUT)
+        return httpx.Client(follow_redirects=True, timeout=limits.DOWNLOAD_SILENT)
     except OSError as error:
         raise WhisklabError(
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read ({error.strerror})"

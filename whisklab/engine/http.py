@@ -16,10 +16,10 @@ from pyinfra.api.host import Host
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from whisklab.engine import limits
 from whisklab.engine.tunnels import open_tunnel, require_connection
 from whisklab.errors import WhisklabError
 
-CONNECT_WITHIN = 10.0  # seconds
 _FIRST = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -82,7 +82,7 @@ class Server:
                 self.url + path,
                 body=data,
                 headers={**kind, **(headers or {})},
-                timeout=urllib3.Timeout(connect=CONNECT_WITHIN, read=timeout),
+                timeout=urllib3.Timeout(connect=limits.CONNECT_WITHIN, read=timeout),
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -119,7 +119,9 @@ def tunnelled(host: Host, address: str, port: int, **options: Any) -> urllib3.Po
                 found = open_tunnel(host, address, port)
             except WhisklabError as error:
                 raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-            found.settimeout(CONNECT_WITHIN)  # somebody may accept a connection and say nothing
+            found.settimeout(
+                limits.CONNECT_WITHIN
+            )  # somebody may accept a connection and say nothing
             return found
 
         def connect(self) -> None:

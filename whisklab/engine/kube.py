@@ -19,7 +19,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 
-from whisklab.engine.http import CONNECT_WITHIN, tunnelled
+from whisklab.engine import limits
+from whisklab.engine.http import tunnelled
 from whisklab.engine.remote import run_quietly
 from whisklab.engine.tunnels import require_connection
 from whisklab.errors import WhisklabError
@@ -28,7 +29,6 @@ HTTP_ERRORS, HTTP_SERVER_ERROR = 400, 500  # and above
 NOT_FOUND = 404
 # Kinds of patches, as content types; RFC 7386, and lists merged by Kubernetes' own keys.
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
-ANSWER_WITHIN = 30.0  # seconds
 
 
 class Unreachable(WhisklabError):
@@ -165,8 +165,10 @@ def _exchange(
     **options: Any,  # noqa: ANN401
 ) -> urllib3.BaseHTTPResponse:
     try:
-        limits = urllib3.Timeout(connect=CONNECT_WITHIN, read=ANSWER_WITHIN)
-        answer = pool.request(method, url, timeout=limits, **options)
+        within = urllib3.Timeout(
+            connect=limits.CONNECT_WITHIN, read=limits.KUBERNETES_ANSWERS_WITHIN
+        )
+        answer = pool.request(method, url, timeout=within, **options)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         require_connection(host)
         raise Unreachable(f"the Kubernetes API of {host.name} does not answer") from error

@@ -21,6 +21,7 @@ from contextvars import ContextVar
 import paramiko
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine import limits
 from whisklab.engine.files import script
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
@@ -29,11 +30,9 @@ DIRECTORY = "/run/whisklab"
 HELD = "held"
 WAITING = "waiting for "  # begins the line on what it waits for
 TOLD_EVERY = 30.0  # seconds
-PATIENCE = 300  # seconds; an apt-get that a killed run left behind is done by then
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 BEAT = b"."  # what a run sends every few seconds as long as it lives
 ANSWER_BYTES = 4096
-SILENCE = 60  # seconds without a beat: the run is dead
 
 _HOLD = """
 umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
@@ -99,7 +98,7 @@ def hold_command() -> StringCommand:
     It prints HELD when no command of an earlier run is at work any more, and before that, if it
     has to wait for one, a line that begins with WAITING; or else who holds the lock.
     """
-    return script(_HOLD, DIRECTORY, holder(), str(SILENCE), str(PATIENCE))
+    return script(_HOLD, DIRECTORY, holder(), str(limits.RUN_SILENT), str(limits.LOCK_WITHIN))
 
 
 class Busy(WhisklabError):
@@ -169,7 +168,7 @@ class RunLock:
 
 def under_change_lock(command: StringCommand) -> StringCommand:
     """Return `command` so that it waits for, and holds, the lock of changing commands."""
-    quoted = (QuoteString(each) for each in (DIRECTORY, str(PATIENCE), str(BUSY)))
+    quoted = (QuoteString(each) for each in (DIRECTORY, str(limits.LOCK_WITHIN), str(BUSY)))
     return StringCommand(
         "sh", "-c", QuoteString(_CHANGE), "whisklab", *quoted, QuoteString(command)
     )

@@ -8,14 +8,14 @@ from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine import limits
 from whisklab.engine.files import script
 from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 
 # Another apt (a fresh VM's own upgrades) is waited for. Nobody is there to be asked.
-PATIENCE = 300  # seconds
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
-       "-o", f"DPkg::Lock::Timeout={PATIENCE}",
+       "-o", f"DPkg::Lock::Timeout={limits.APT_WITHIN}",
        "-o", "Dpkg::Options::=--force-confdef",
        "-o", "Dpkg::Options::=--force-confold")  # fmt: skip
 
@@ -78,5 +78,9 @@ def installed(names: list[str]) -> Generator[StringCommand]:
     because(f"not installed: {', '.join(missing)}")
     install = StringCommand(*APT, "install", "--no-install-recommends", "--",
                             *map(QuoteString, missing))  # fmt: skip
-    for command in (script(_FINISH, str(PATIENCE)), StringCommand(*APT, "update"), install):
+    for command in (
+        script(_FINISH, str(limits.APT_WITHIN)),
+        StringCommand(*APT, "update"),
+        install,
+    ):
         yield Patient(command, script(_HELD))

@@ -15,6 +15,7 @@ from pyinfra.api import FactBase, FactProcessError, operation
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
 
+from whisklab.engine import limits
 from whisklab.engine.files import script
 from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
@@ -23,7 +24,6 @@ from whisklab.engine.remote import call, run_quietly
 RECORDS = "/run/whisklab"
 LAST_GOOD = "/var/lib/whisklab/good"
 LOG_LINES = 15
-START_WITHIN = 300  # seconds; a first start may pull images over a slow line
 
 # A service may say that it is ready and fail a moment later: it must also answer, at `url`.
 _RESTART = """
@@ -168,7 +168,7 @@ def running(
         after: called when it has come up, such as to wait until its work goes on.
 
     Yields nothing when the process runs and started from just that. A start that fails, or takes
-    longer than START_WITHIN, fails the host with the last lines of the service's log.
+    longer than SERVICE_STARTS_WITHIN, fails the host with the last lines of the service's log.
     """
     state = host.get_fact(Service, service=service)
     for reason in why_not_running(state, wish):
@@ -186,7 +186,13 @@ def running(
     if stale:
         good = f"{LAST_GOOD}/{service}"
         start = script(
-            _RESTART, service, good, str(START_WITHIN), str(LOG_LINES), health_url, *configuration
+            _RESTART,
+            service,
+            good,
+            str(limits.SERVICE_STARTS_WITHIN),
+            str(LOG_LINES),
+            health_url,
+            *configuration,
         )
         yield Patient(start, _last_words(service))
         if after:

@@ -12,12 +12,11 @@ import gevent
 import paramiko
 from pyinfra.api.host import Host
 
-from whisklab.engine import alive
+from whisklab.engine import alive, limits
 from whisklab.engine.connector import WhiskSSH
 from whisklab.errors import WhisklabError
 
 CHUNK = 65536
-OPEN_TIMEOUT = 10.0  # seconds
 
 
 class Forbidden(WhisklabError):
@@ -45,7 +44,7 @@ def open_channel(host: Host, address: str, port: int) -> paramiko.Channel:
         raise WhisklabError(f"{host.name} is not reached over SSH, so there is no tunnel to it")
     try:
         return connector.transport.open_channel(
-            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=OPEN_TIMEOUT
+            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=limits.TUNNEL_WITHIN
         )
     except paramiko.ChannelException as error:
         if error.code == 1:  # RFC 4254, 5.1: administratively prohibited

@@ -91,7 +91,7 @@ def test_a_tunnel_has_the_same_rules(
 def test_who_accepts_and_says_nothing_is_not_waited_for_ever(
     pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whisklab.engine.http.CONNECT_WITHIN", 0.1)
+    monkeypatch.setattr("whisklab.engine.limits.CONNECT_WITHIN", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = through_a_tunnel(monkeypatch, pair[0], silent.getsockname()[1])
         with pytest.raises(Unreachable, match="the API does not answer: it takes too long"):
@@ -102,7 +102,7 @@ def test_an_answer_may_take_longer_than_a_connection(
     url: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The two limits are two; the first as the sum of both cut every answer off."""
-    monkeypatch.setattr("whisklab.engine.http.CONNECT_WITHIN", SLOW / 2)
+    monkeypatch.setattr("whisklab.engine.limits.CONNECT_WITHIN", SLOW / 2)
     for server in (
         at(url, pair[0]),
         through_a_tunnel(monkeypatch, pair[0], int(url.rpartition(":")[2])),
@@ -115,7 +115,7 @@ def test_an_answer_may_take_longer_than_a_connection(
 def test_an_answer_of_kubernetes_may_take_longer_than_a_connection(
     url: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kube, "CONNECT_WITHIN", SLOW / 2)
+    monkeypatch.setattr("whisklab.engine.limits.CONNECT_WITHIN", SLOW / 2)
     host: Any = None  # it is not asked
     pool = urllib3.PoolManager(retries=False, **trusting_only(pair[0]))
     answer = kube._exchange(host, pool, "GET", f"{url}/slow", redirect=False)

@@ -33,7 +33,7 @@ def test_a_locked_command_is_the_command() -> None:
 
 
 def test_a_command_waits_only_so_long(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "PATIENCE", 0)
+    monkeypatch.setattr("whisklab.engine.limits.LOCK_WITHIN", 0)
     own_directory.mkdir()
     with (own_directory / "change.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def test_the_second_holder_hears_of_the_first() -> None:
 
 
 def test_a_silent_holder_loses_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "SILENCE", 1)
+    monkeypatch.setattr("whisklab.engine.limits.RUN_SILENT", 1)
     line = locks.hold_command().get_raw_value()
     with subprocess.Popen(
         ["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -91,7 +91,7 @@ def test_a_run_begins_when_what_a_dead_one_left_running_is_done(own_directory: P
 
 
 def test_a_run_waits_only_so_long(own_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "PATIENCE", 0)
+    monkeypatch.setattr("whisklab.engine.limits.LOCK_WITHIN", 0)
     own_directory.mkdir()
     with (own_directory / "change.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube
+from whisklab.engine import kube, limits
 from whisklab.engine.helm.manifests import KEPT, fixed_patch
 from whisklab.engine.helm.release import Release, Revision, decode, encode
 from whisklab.engine.objects import CLAIM, JOB, POD, STORAGE_CLASS, Id, Object
@@ -26,7 +26,6 @@ FIXED = {
     STORAGE_CLASS: "/apis/storage.k8s.io/v1/storageclasses/{name}",  # volumes do not need theirs
 }
 INVALID = 422  # HTTP
-GONE_WITHIN = 120.0  # seconds
 POLL = 0.5
 
 
@@ -111,7 +110,7 @@ class Cluster:
         Raises:
             WhisklabError: one does not go.
         """
-        deadline = time.monotonic() + GONE_WITHIN
+        deadline = time.monotonic() + limits.OBJECT_GONE_WITHIN
         for name in names:
             path = _path(release, name)
             if self.get(path) is not None:

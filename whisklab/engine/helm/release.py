@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from whisklab.engine import limits
 from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.charts import Chart
 from whisklab.errors import WhisklabError
@@ -49,7 +50,7 @@ class Release:
     namespace: str
     values: helm_values.Values = field(default_factory=dict, repr=False)
     wait: bool = True
-    timeout: int = 300
+    timeout: int = limits.RELEASE_WITHIN
     present: bool = True
     keep_claims: bool = True
     hints: Mapping[str, str] = field(default_factory=dict)

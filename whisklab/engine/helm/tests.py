@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube
+from whisklab.engine import kube, limits
 from whisklab.engine.helm import program
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
@@ -14,7 +14,6 @@ from whisklab.engine.helm.values import unspoken
 from whisklab.errors import WhisklabError
 
 HELM_TEST = "helm-test"  # as a check on request
-TIMEOUT = 300  # seconds
 LOG_LINES = 3
 
 
@@ -38,7 +37,7 @@ def tested(server: Host, api: kube.Endpoint, name: str, namespace: str) -> list[
     pods = latest.tests if latest else []
     if not pods:
         raise WhisklabError(f"release {name} has no tests: its chart brings none")
-    arguments = ["test", name, "--namespace", namespace, "--timeout", f"{TIMEOUT}s"]
+    arguments = ["test", name, "--namespace", namespace, "--timeout", f"{limits.HELM_TEST_WITHIN}s"]
     try:
         answer = program.helm(
             server, api.kubeconfig, arguments, program.bundle(release), changing=True
