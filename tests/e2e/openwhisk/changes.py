@@ -109,7 +109,7 @@ def changes(site: Site) -> list[Change]:
         Change("openwhisk_api_host", '"10.77.0.12"', heavy=True),
         Change("openwhisk_api_port", "31443", heavy=True),
         Change("openwhisk_storage_class", '"nfs-client"'),
-        Change("openwhisk_image_prefix", why_not="there is no registry in this lab"),
+        Change("openwhisk_image_prefix", why_not="tests/e2e/openwhisk/test_lasting_actions.py"),
         Change("openwhisk_kafka_image", why_not="there is no other image of it here"),
         Change("openwhisk_invokers", "2", heavy=True),
         Change("openwhisk_user_memory_mb", "1024"),
