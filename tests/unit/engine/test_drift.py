@@ -289,6 +289,52 @@ def test_workloads_that_are_not_ready() -> None:
     assert str(Entry("name", "x")) == "[x]"
 
 
+def renamable(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Paths of all keys of entries that may not be there twice."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from renamable(inner, (*path, name))
+    elif isinstance(value, list):
+        keys = KEYS.get(str(path[-1]), ()) if path[-1] in {"containers", "ports"} else ()
+        for index, inner in enumerate(value):
+            twice = [
+                key for key in keys if len({x.get(key) for x in value}) < len(value)
+            ]  # TCP, UDP
+            known = [key for key in keys if key in inner and len(inner) > 1 and key not in twice]
+            yield from ((*path, index, key) for key in known)
+            yield from renamable(inner, (*path, index))
+
+
+@pytest.mark.parametrize("name", LISTED, ids=map(str, LISTED))
+def test_an_entry_with_another_key_goes_when_the_wished_one_comes_back(name: Id) -> None:
+    """Beside it, it would run twice, or have its port; what others have added stays."""
+    wanted = WANTED[name]
+    if "ingress" in wanted.get("spec", {}) or patch_kind(wanted) != STRATEGIC:
+        return
+    for path in renamable(wanted):
+        found, whole = live(wanted), live(wanted)
+        at(found, path[:-1])[path[-1]] = 4711 if isinstance(at(found, path), int) else "another"
+        seen = differences(wanted, found)
+        assert f"[{at(found, path)}] is in its place" in Drift(name, tuple(seen), wanted).told
+        after = merged(found, patch(wanted, seen), keyed=True)
+        assert differences(wanted, after) == []
+        entries, expected = at(after, path[:-2]), at(whole, path[:-2])
+        assert sorted(map(str, (each[path[-1]] for each in entries))) == sorted(
+            map(str, (each[path[-1]] for each in expected))
+        ), path
+
+
+def test_what_others_have_added_stays_when_ours_was_removed() -> None:
+    web = WANTED[Id("Deployment", "", "web")]
+    found = live(web)
+    env = found["spec"]["template"]["spec"]["containers"][0]["env"]
+    env[0]["name"] = "ALIKE"  # with the value that ours had
+    seen = differences(web, found)
+    after = merged(found, patch(web, seen), keyed=True)
+    names = [each["name"] for each in after["spec"]["template"]["spec"]["containers"][0]["env"]]
+    assert sorted(names) == ["A", "ALIKE", "PASSWORD", "THEIRS"]
+
+
 def test_an_entry_that_was_given_another_key_takes_its_list_with_it() -> None:
     web = WANTED[Id("Deployment", "", "web")]
     found = live(web)

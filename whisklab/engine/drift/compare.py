@@ -30,6 +30,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "volumes": ("name",),
     "webhooks": ("name",),
 }
+# Lists in which an entry that was given another key cannot stay beside the wished one: it would run
+# twice, or have the port that the other one needs.
+_ALONE = ("containers", "initContainers", "ports")
 WORKLOADS = ("Deployment", "StatefulSet", "ReplicaSet")
 # Written by controllers into fields that charts leave empty or set to something of no meaning.
 _THEIRS = ("caBundle",)
@@ -59,7 +62,10 @@ Path = tuple[str | Entry, ...]
 
 @dataclass(frozen=True)
 class Field:
-    """One field that is not as wished; `is_` None where it is missing."""
+    """One field that is not as wished; `is_` None where it is missing.
+
+    `wanted` None: an entry of a list in the place of a wished one, which it is but for its key.
+    """
 
     path: Path
     is_: Any
@@ -75,6 +81,8 @@ class Field:
         name = self.name
         if secret or SOUNDS_SECRET.search(name):
             return f"{name} differs"
+        if self.wanted is None:
+            return f"{name} is in its place"
         was = "unset" if self.is_ is None else _short(self.is_)
         return f"{name} is {was}, not {_short(self.wanted)}"
 
@@ -175,18 +183,32 @@ def _differ_in_list(
     key = _key_of(path, [*wanted, *live]) if keyed else None
     there = {each[key]: each for each in live} if key else {}
     if key and len(there) == len(live) and len({each[key] for each in wanted}) == len(wanted):
+        ours = {each[key] for each in wanted}
+        strangers = [each for each in live if each[key] not in ours]
         for each in wanted:
             at = (*path, Entry(key, each[key]))
             if each[key] in there:
                 yield from _differ(each, there[each[key]], at, keyed=keyed)
-            else:
-                yield Field(at, None, each)
+                continue
+            yield Field(at, None, each)
+            if (renamed := _renamed(each, key, strangers, at)) is not None:
+                strangers.remove(renamed)
+                yield Field((*path, Entry(key, renamed[key])), renamed, None)
     elif len(wanted) != len(live) or any(
         True
         for ours, theirs in zip(wanted, live, strict=True)
         for _ in _differ(ours, theirs, path, keyed=keyed)
     ):
         yield Field(path, live, wanted)
+
+
+def _renamed(wanted: Any, key: str, strangers: list[Any], at: Path) -> Any:  # noqa: ANN401
+    """Return the entry that is the wished one but for its key; None in lists where it may stay."""
+    bare = {name: value for name, value in wanted.items() if name != key}
+    if not bare or at[-2] not in _ALONE:
+        return None
+    alike = (each for each in strangers if not any(_differ(bare, each, at, keyed=True)))
+    return next(alike, None)
 
 
 def _key_of(path: Path, entries: list[Any]) -> str | None:
