@@ -7,11 +7,13 @@ import random
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import yaml
 
 from tests.e2e.cluster.site import Site
+from whisklab.engine.drift.compare import KEYS
 
 RELEASES = {"owdev": "openwhisk", "openwhisk-nfs": "nfs-provisioner"}
 # Deleted with what is in them, or not to be deleted: nobody puts data back.
@@ -80,7 +82,7 @@ def mutations(space: str, wanted: dict[str, Any], live: dict[str, Any]) -> Itera
     where = live["metadata"].get("namespace", "")
     if kind not in KEPT and (kind not in WORKLOADS or name in LEAVES):
         yield Mutation(kind, name, where, None)
-    for path in _paths(wanted):
+    for path in (_in(live, wanted, each) for each in _paths(wanted)):
         whole = path[:2] != ("spec", "template") or name in LEAVES
         if whole and (value := _at(live, path)) is not None:
             change = {"op": "replace", "path": _pointer(path), "value": _other(path, value)}
@@ -107,6 +109,19 @@ def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
             yield from _leaves(inner, (*path, index))
     elif value not in (None, "", 0, False):
         yield path
+
+
+def _in(live: Any, wanted: Any, path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the path in the live object: entries of lists are where their key is, not in order."""
+    found: tuple[Any, ...] = ()
+    for step in path:
+        wanted, at = wanted[step], step
+        if isinstance(live, list) and isinstance(wanted, dict):
+            keys = [key for key in KEYS.get(str(found[-1]), ()) if key in wanted]
+            same = [n for n, x in enumerate(live) if keys and x.get(keys[0]) == wanted[keys[0]]]
+            at = same[0] if len(same) == 1 else step
+        found, live = (*found, at), _at(live, (at,))
+    return found
 
 
 def _at(live: Any, path: tuple[Any, ...]) -> Any:
@@ -157,9 +172,11 @@ def drawn(site: Site, seed: int, count: int) -> list[Mutation]:
 
 def alone(site: Site) -> Iterator[list[Mutation]]:
     """All changes that the API takes, in rounds in which each object has one at most."""
-    left = list(_by_object(site).values())
-    while left := [of_one for of_one in left if of_one]:
-        yield taken(site, [of_one.pop(0) for of_one in left])
+    for number in count():  # what an object is like is looked up anew: entries may have moved
+        there = [of_one[number] for of_one in _by_object(site).values() if number < len(of_one)]
+        if not there:
+            return
+        yield taken(site, there)
 
 
 def taken(site: Site, some: list[Mutation]) -> list[Mutation]:
