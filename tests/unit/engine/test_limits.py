@@ -1,0 +1,110 @@
+"""Limits are for one thing each: what goes on for longer than one of them is not cut off."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.engine.http_server import listening
+from whisklab.engine import kube, limits
+from whisklab.engine.downloads import download
+from whisklab.engine.helm.records import Cluster
+from whisklab.engine.helm.release import Release
+from whisklab.engine.objects import Id
+from whisklab.errors import WhisklabError
+
+ENGINE = Path(limits.__file__).parent
+SILENT, PIECES = 1.5, 8
+BODY = b"x" * PIECES
+
+
+def serving(pause: float) -> type[BaseHTTPRequestHandler]:
+    """A server that sends a body of PIECES bytes, one each `pause` seconds."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(PIECES))
+            self.end_headers()
+            for _ in range(PIECES):
+                time.sleep(pause)
+                try:
+                    self.wfile.write(b"x")
+                except ConnectionError:  # who asked has given up
+                    return
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    return Handler
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[float], bytes]:
+    """Download from a server with pauses, with a limit of SILENT seconds."""
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(limits, "DOWNLOAD_SILENT", SILENT)
+
+    def fetch(pause: float) -> bytes:
+        with listening(serving(pause)) as port:
+            there, sha256 = tmp_path / "file", hashlib.sha256(BODY).hexdigest()
+            download("it", f"http://127.0.0.1:{port}/file", there, sha256, lambda _: None)
+        return there.read_bytes()
+
+    return fetch
+
+
+def test_a_slow_download_takes_its_time(fetched: Callable[[float], bytes]) -> None:
+    assert fetched(SILENT / 6) == BODY  # longer than the limit in all
+
+
+def test_a_silent_one_is_given_up(fetched: Callable[[float], bytes]) -> None:
+    with pytest.raises(WhisklabError, match="it: .*run again"):
+        fetched(SILENT * 2)
+
+
+class Api:
+    """Has one object, which goes after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def request(self, *how: Any) -> Any:
+        if how[2] == "DELETE":
+            return {}
+        self.looks -= 1
+        if self.looks < 0:
+            raise kube.Refused(404, "not found")
+        return {"metadata": {"name": "work"}}
+
+
+@pytest.mark.parametrize(("looks", "gone"), [(3, True), (10_000, False)])
+def test_an_object_is_waited_for_until_it_is_gone(
+    monkeypatch: pytest.MonkeyPatch, looks: int, gone: bool
+) -> None:
+    monkeypatch.setattr(limits, "OBJECT_GONE_WITHIN", 3600.0 if gone else 0.0)
+    monkeypatch.setattr("whisklab.engine.helm.records.POLL", 0.0)
+    api = Api(looks)
+    monkeypatch.setattr(kube, "request", api.request)
+    server: Any = None
+    cluster = Cluster(server, kube.Endpoint("", 0))
+    release, names = Release("r", None, "space"), [Id("Job", "", "work")]
+    if gone:
+        cluster.delete(release, names)
+        assert api.looks == -1
+    else:
+        with pytest.raises(WhisklabError, match="Job/work of release r does not go away"):
+            cluster.delete(release, names)
+
+
+def test_each_limit_is_somebodys() -> None:
+    names = [name for name in vars(limits) if name.isupper()]
+    assert len(names) > 5
+    texts = [each.read_text() for each in ENGINE.rglob("*.py") if each.name != "limits.py"]
+    assert [name for name in names if not any(f"limits.{name}" in text for text in texts)] == []
