@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.engine.http_server import listening
-from whisklab.engine import kube, limits
+from whisklab.engine import kube, limits, packages, services
 from whisklab.engine.downloads import download
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
@@ -108,3 +109,57 @@ def test_each_limit_is_somebodys() -> None:
     assert len(names) > 5
     texts = [each.read_text() for each in ENGINE.rglob("*.py") if each.name != "limits.py"]
     assert [name for name in names if not any(f"limits.{name}" in text for text in texts)] == []
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a script with programs of these texts in the place of a host's."""
+
+    def run(script: str, *arguments: str, **texts: str) -> subprocess.CompletedProcess[str]:
+        for name, text in texts.items():
+            program = tmp_path / name
+            program.write_text(f"#!/bin/sh\ncd {tmp_path}\n{text}\n")
+            program.chmod(0o755)
+        return subprocess.run(
+            ["sh", "-c", script, "-", *arguments], capture_output=True, text=True, check=False,
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, timeout=60,
+        )  # fmt: skip
+
+    return run
+
+
+BUSY = """
+echo x >> tries
+test "$(wc -l < tries)" -gt 2 || { echo "locked by another process"; exit 2; }"""
+
+
+@pytest.mark.parametrize(("within", "code"), [("3600", 0), ("0", 1)])
+def test_another_dpkg_is_waited_for(
+    programs: Callable[..., subprocess.CompletedProcess[str]], within: str, code: int
+) -> None:
+    """It has the lock for two looks, a second apart."""
+    done = programs(packages._FINISH, within, dpkg=BUSY)
+    assert (done.returncode, done.stderr) == (code, "locked by another process\n" if code else "")
+    assert f"DPkg::Lock::Timeout={limits.APT_WITHIN}" in packages.APT
+
+
+@pytest.mark.parametrize(("within", "takes", "code"), [("3600", "1", 0), ("1", "30", 1)])
+def test_a_service_is_given_its_time_to_start(
+    programs: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    within: str,
+    takes: str,
+    code: int,
+) -> None:
+    """And to answer: the first two times it does not."""
+    script = services._RESTART
+    arguments = ("k3s", str(tmp_path / "good"), within, "5", "http://127.0.0.1:1/healthz")
+    done = programs(
+        script, *arguments,
+        systemctl=f'case $1 in restart) exec sleep {takes};; esac',
+        curl='echo x >> asked; test "$(wc -l < asked)" -gt 2',
+        journalctl="echo the last words",
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert ("k3s does not come up" in done.stderr) is bool(code)
+    assert ("the last words" in done.stderr) is bool(code)
