@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -41,12 +40,16 @@ class Lab:
         self.topology = directory / f"{name}.yaml"
         self.environment = {**os.environ, "XDG_STATE_HOME": str(bases.STATE)}
         self.state = bases.STATE / "whisklab/labs" / name
+        self._held: dict[int, int] = {}  # the descriptor of each namespace that was seen
         running.note(name, bases.STATE)
 
     def end(self) -> None:
         """Take it down."""
         self.run("down")
         running.forget(self.name, bases.STATE)
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held.clear()
 
     def write(self, *hosts: str) -> None:
         """Write a topology with these hosts; the first forwards a port."""
@@ -121,9 +124,18 @@ class Lab:
         return found
 
     def namespaces(self) -> set[int]:
-        """The network namespaces of the lab, by inode."""
-        ours = there(f"wl-{self.name}*")
-        return {file.stat().st_ino for file in ours if self._mine(file.name)}
+        """The network namespaces of the lab, by inode.
+
+        They are held until the lab ends: else the kernel gives the number of one that is gone to
+        the next one made, to a pod of the lab beside this one, say.
+        """
+        opened = (os.open(file, os.O_RDONLY) for file in there(f"wl-{self.name}*")
+                  if self._mine(file.name))  # fmt: skip
+        found = {os.fstat(descriptor).st_ino: descriptor for descriptor in opened}
+        for inode, descriptor in found.items():
+            if self._held.setdefault(inode, descriptor) != descriptor:
+                os.close(descriptor)
+        return set(found)
 
     def _mine(self, namespace: str) -> bool:
         return namespace.partition(".")[0] == f"wl-{self.name}"
@@ -141,18 +153,8 @@ class Lab:
         for runtime in ("/run/systemd/nspawn/propagate", "/run/whisklab/uml"):
             found += [str(path) for path in Path(runtime).glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]
-        # The kernel gives a number again that is free: to another lab's host, or to a pod there.
-        found += [f"process {pid}" for pid in in_namespaces(namespaces) if not self._others(pid)]
+        found += [f"process {pid}" for pid in in_namespaces(namespaces)]
         return found
-
-    def _others(self, process: int) -> bool:
-        """Whether a process is in the control group of another lab, or has ended meanwhile."""
-        try:
-            group = Path(f"/proc/{process}/cgroup").read_text()
-        except OSError:
-            return True
-        labs = set(re.findall(r"/whisklab/([^/\n]+)", group))
-        return bool(labs) and self.name not in labs
 
 
 def there(pattern: str) -> list[Path]:

@@ -271,8 +271,8 @@ def disks(lab: Lab) -> str:
 
 
 def own(mounts: str) -> list[str]:
-    """The mounts that are not of other labs or namespaces, which may come and go meanwhile."""
-    shared = ("/run/netns/", "/var/lib/whisklab/store")
+    """The mounts that are not of other labs, namespaces or tests, which come and go meanwhile."""
+    shared = ("/run/netns/", "/var/lib/whisklab/store", "/pytest-of-")
     return sorted(line for line in mounts.splitlines() if not any(at in line for at in shared))
 
 
