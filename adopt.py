@@ -5,13 +5,13 @@
 
 from pyinfra import host
 
-from deploys import k3s, openwhisk
+from deploys import declared, k3s, nfs
 from whisklab.engine.keeping import secrets_kept
 from whisklab.engine.stages import require_engine, stage
 
 require_engine()
-if host.name == k3s.leader().name:
-    k3s.adopt()
-    openwhisk.adopt(api=k3s.api())
-secrets_kept(name="Secrets on the laptop", by=k3s.leader().name)
+platform = k3s.platform(storage=nfs.source())
+for each in host.loop(declared()):
+    each.adopt(platform)
+secrets_kept(name="Secrets on the laptop", by=platform.leader.name)
 stage("the laptop has them")

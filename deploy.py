@@ -8,6 +8,7 @@ from functools import partial
 from pyinfra import host
 
 from deploys import (
+    declared,
     fileserver,
     helm,
     k3s,
@@ -21,14 +22,17 @@ from deploys import (
 from deploys.base import base
 from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
+from whisklab.engine.declared import open_ports, ports
 from whisklab.engine.keeping import secrets_kept
 from whisklab.engine.stages import exclusive, require_engine, stage
 
 require_engine()
+platform = k3s.platform(storage=nfs.source())
+leads = host.name == platform.leader.name
 k3s.check()
 openwhisk.check(
-    k3s.leader(),
-    roles=labels.values(k3s.nodes(), "openwhisk-role"),
+    platform.leader,
+    roles=labels.values(platform.nodes, "openwhisk-role"),
     files_url=fileserver.url(),
 )
 check_selection()
@@ -37,15 +41,12 @@ stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
 preflight(
-    ports=k3s.ports() | fileserver.ports(),
-    open_ports=k3s.open_ports()
-    | nfs.open_ports()
-    | fileserver.open_ports()
-    | (openwhisk.open_ports(k3s.leader()) if k3s.is_node() else {}),
+    ports=ports(declared(), platform),
+    open_ports=open_ports(declared(), platform),
     containers=k3s.is_node(),
 )
 if nfs.is_server():
-    nfs.fit(cluster=k3s.addresses())
+    nfs.fit(cluster=platform.addresses)
 stage("all machines are fit")
 if k3s.is_node():
     k3s.fetch()
@@ -53,35 +54,34 @@ if k3s.is_server():
     helm.fetch()
     wsk.fetch()
 if fileserver.is_server():
-    fileserver.fetch(served=openwhisk.served(k3s.leader()))
-server, path = nfs.source()
+    fileserver.fetch(served=openwhisk.served(platform.leader))
 site = openwhisk.Site(
-    single_node=len(k3s.nodes()) == 1,
-    storage_class=provisioner.storage_class(k3s.leader()),
+    single_node=len(platform.nodes) == 1,
+    storage_class=provisioner.storage_class(platform.leader),
     files_url=fileserver.url(),
-    domain=k3s.domain(),
+    domain=platform.domain,
 )
-if host.name == k3s.leader().name:
-    provisioner.fetch(server=server, path=path, api=k3s.api())
+if leads:
+    provisioner.fetch(platform)
     openwhisk.fetch(
-        site, api=k3s.api(), earlier=partial(provisioner.archived, server=server, path=path)
+        site, api=platform.api, earlier=partial(provisioner.archived, storage=platform.storage)
     )
-    releases.fetch(api=k3s.api())
-secrets_kept(name="Secrets on the laptop", by=k3s.leader().name)
+    releases.fetch(api=platform.api)
+secrets_kept(name="Secrets on the laptop", by=platform.leader.name)
 stage("artifacts and secrets are on the laptop")
 
 remember()
 base()
-nfs.nfs(mounts=k3s.is_node(), cluster=k3s.addresses())
+nfs.nfs(mounts=k3s.is_node(), cluster=platform.addresses)
 if fileserver.is_server():
-    fileserver.install(served=openwhisk.served(k3s.leader()))
+    fileserver.install(served=openwhisk.served(platform.leader))
 if k3s.joins():
     k3s.install()
 if k3s.is_server():
     helm.install()
     wsk.install(
-        api_host=openwhisk.api_host(k3s.leader()),
-        auth=lambda: openwhisk.keys_of(k3s.leader(), k3s.api()).guest,
+        api_host=openwhisk.api_host(platform.leader),
+        auth=lambda: openwhisk.keys_of(platform.leader, platform.api).guest,
     )
 stage("everything is in place")
 
@@ -95,18 +95,18 @@ if k3s.joins() and not k3s.is_server():
     k3s.start()
 stage("the agents run")
 
-if host.name == k3s.leader().name:
+if leads:
     k3s.ready()
-    labels.labels(nodes=k3s.nodes(), api=k3s.api())
+    labels.labels(nodes=platform.nodes, api=platform.api)
 stage("the cluster is ready")
 
-if host.name == k3s.leader().name:
-    provisioner.provisioner(server=server, path=path, api=k3s.api(), nodes=k3s.nodes())
+if leads:
+    provisioner.provisioner(platform)
 stage("claims are served")
-if host.name == k3s.leader().name:
-    openwhisk.openwhisk(site, api=k3s.api())
+if leads:
+    openwhisk.openwhisk(site, api=platform.api)
 stage("functions can be invoked")
 
-if host.name == k3s.leader().name:
-    releases.releases(api=k3s.api())
+if leads:
+    releases.releases(api=platform.api)
 stage("the releases are installed")

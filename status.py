@@ -5,12 +5,8 @@
 
 from pyinfra import host
 
-from deploys import helm, k3s, nfs, openwhisk, provisioner
+from deploys import declared, k3s, nfs
 
-if nfs.is_server():
-    nfs.status(cluster=k3s.addresses())
-if host.name == k3s.leader().name:
-    k3s.status()
-    provisioner.status(api=k3s.api(), nodes=k3s.nodes())
-    helm.status(api=k3s.api())
-    openwhisk.status(api=k3s.api())
+platform = k3s.platform(storage=nfs.source())
+for each in host.loop(declared()):
+    each.status(platform)

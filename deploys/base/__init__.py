@@ -1,5 +1,9 @@
 """Packages, kernel settings, host names and hosts entries."""
 
 from deploys.base.deploy import base
+from deploys.base.settings import BaseSettings
+from whisklab.engine.declared import Capability
 
-__all__ = ["base"]
+__all__ = ["CAPABILITY", "base"]
+
+CAPABILITY = Capability(settings=[BaseSettings])

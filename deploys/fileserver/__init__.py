@@ -1,5 +1,9 @@
 """A file server for networks without a way out."""
 
 from deploys.fileserver.deploy import fetch, install, is_server, open_ports, ports, url
+from deploys.fileserver.settings import FileServerSettings
+from whisklab.engine.declared import Capability
 
-__all__ = ["fetch", "install", "is_server", "open_ports", "ports", "url"]
+__all__ = ["CAPABILITY", "fetch", "install", "is_server", "url"]
+
+CAPABILITY = Capability(settings=[FileServerSettings], ports=ports, open_ports=open_ports)

@@ -12,6 +12,7 @@ from deploys.fileserver.settings import FileServerSettings
 from whisklab.engine import artifacts, files, packages, room, services
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact
+from whisklab.engine.declared import Platform
 from whisklab.engine.machine import Machine
 
 
@@ -33,14 +34,14 @@ def url() -> str | None:
     return render.url(Machine.of(server).node_address, FileServerSettings.of(server).port)
 
 
-def ports() -> dict[int, str]:
+def ports(_: Platform) -> dict[int, str]:
     """Return the TCP port on which it listens on this host, and its service."""
     return {FileServerSettings.of(host).port: render.SERVICE} if is_server() else {}
 
 
-def open_ports() -> dict[str, str]:
+def open_ports(platform: Platform) -> dict[str, str]:
     """Return what a firewall of this host must let in for it, and what for."""
-    return {f"{port}/tcp": "the file server" for port in ports()}
+    return {f"{port}/tcp": "the file server" for port in ports(platform)}
 
 
 @capability("fileserver", "fetch")

@@ -1,6 +1,10 @@
 """The Helm CLI."""
 
 from deploys.helm.deploy import fetch, install
+from deploys.helm.settings import HelmSettings
 from deploys.helm.status import status
+from whisklab.engine.declared import Capability, on_leader
 
-__all__ = ["fetch", "install", "status"]
+__all__ = ["CAPABILITY", "fetch", "install"]
+
+CAPABILITY = Capability(settings=[HelmSettings], status=on_leader(status))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.helm import change
 from whisklab.engine.helm.records import Cluster
@@ -18,15 +18,11 @@ RELEASES = "releases"
 
 
 @capability("helm", "status")
-def status(api: kube.Endpoint) -> None:
-    """On the leader: tell the newest revision of each release.
-
-    Args:
-        api: of this server.
-    """
+def status(platform: Platform) -> None:
+    """On the leader: tell the newest revision of each release."""
 
     def releases(leader: Host) -> list[Line]:
-        cluster = Cluster(leader, api)
+        cluster = Cluster(leader, platform.api)
         return [
             line(*each, revision, differs(cluster, revision))
             for each, revision in sorted(cluster.releases().items())

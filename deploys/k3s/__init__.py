@@ -1,45 +1,50 @@
 """k3s: servers and agents."""
 
 from deploys.k3s.deploy import (
-    READY,
+    API,
     adopt,
     change,
     check,
     fetch,
+    forwards,
     install,
     is_node,
     is_server,
     joins,
     open_ports,
+    platform,
     ports,
     ready,
     start,
     turns,
     verify,
 )
+from deploys.k3s.settings import K3sSettings
 from deploys.k3s.status import status
-from deploys.k3s.wanted import addresses, api, domain, leader, nodes
+from whisklab.engine.declared import Capability, Step, on_leader
 
 __all__ = [
-    "READY",
-    "addresses",
-    "adopt",
-    "api",
+    "API",
+    "CAPABILITY",
     "change",
     "check",
-    "domain",
     "fetch",
     "install",
     "is_node",
     "is_server",
     "joins",
-    "leader",
-    "nodes",
-    "open_ports",
-    "ports",
+    "platform",
     "ready",
     "start",
-    "status",
     "turns",
-    "verify",
 ]
+
+CAPABILITY = Capability(
+    settings=[K3sSettings],
+    ports=ports,
+    open_ports=open_ports,
+    forwards=forwards,
+    status=on_leader(status),
+    checks=[Step("the cluster was tried", on_leader(verify))],
+    adopt=on_leader(adopt),
+)

@@ -14,14 +14,17 @@ from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
 from whisklab.engine import artifacts, checks, room, services
 from whisklab.engine.capability import capability, selected
+from whisklab.engine.declared import Platform, Storage
 from whisklab.engine.drift.settings import DriftSettings
+from whisklab.engine.forwards import LOOPBACK, Forward
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
 from whisklab.engine.progress import tell
 from whisklab.errors import BadInput, WhisklabError
 
-CAPABILITY = "k3s"
+K3S = "k3s"
 READY = "nodes are Ready"  # a check
+API = "kubernetes"  # what `whisklab forward` opens
 
 
 def is_server() -> bool:
@@ -34,18 +37,40 @@ def is_node() -> bool:
     return wanted.is_node(host)
 
 
-def ports() -> dict[int, str]:
+def ports(_: Platform) -> dict[int, str]:
     """Return the TCP ports on which k3s listens on this host, and its service."""
     if not is_node():
         return {}
     return render.ports(wanted.node(host), K3sSettings.of(host))
 
 
-def open_ports() -> dict[str, str]:
+def open_ports(_: Platform) -> dict[str, str]:
     """Return what a firewall of this host must let in for k3s, and what for."""
     if not is_node():
         return {}
     return render.open_ports(wanted.node(host), K3sSettings.of(wanted.leader()))
+
+
+def platform(storage: Storage) -> Platform:
+    """Return what the capabilities are told of one another.
+
+    Args:
+        storage: where volumes lie.
+    """
+    return Platform(
+        leader=wanted.leader(),
+        nodes=wanted.nodes(),
+        addresses=wanted.addresses(),
+        api=wanted.api(),
+        domain=K3sSettings.of(wanted.leader()).cluster_domain,
+        ready=READY,
+        storage=storage,
+    )
+
+
+def forwards(master: Host) -> list[Forward]:
+    """Return the Kubernetes API, as a master sees it."""
+    return [Forward(API, LOOPBACK, K3sSettings.of(master).https_listen_port)]
 
 
 def check() -> None:
@@ -70,7 +95,7 @@ def check() -> None:
             )
 
 
-@capability(CAPABILITY, "fetch")
+@capability(K3S, "fetch")
 def fetch() -> None:
     """Have a change that is possible, and everything on the laptop, before any host is changed."""
     if host.name == wanted.leader().name:
@@ -109,23 +134,23 @@ def _say_foreign(member: rolling.Member) -> None:
 
 def joins() -> bool:
     """Tell whether this host is new in the cluster, so that its change disturbs nothing."""
-    member = wanted.members().get(host.name) if is_node() and selected(CAPABILITY) else None
+    member = wanted.members().get(host.name) if is_node() and selected(K3S) else None
     return member is not None and member.joins
 
 
 def turns() -> list[str]:
     """Return the nodes that must change one after the other, in this order."""
-    return rolling.turns(wanted.members().values()) if selected(CAPABILITY) else []
+    return rolling.turns(wanted.members().values()) if selected(K3S) else []
 
 
-@capability(CAPABILITY, "files")
+@capability(K3S, "files")
 def install() -> None:
     """Put binary, token, configuration and unit on a node; nothing is started."""
     for wish in host.loop(wanted.files(host)):
         wish.have()
 
 
-@capability(CAPABILITY, "service")
+@capability(K3S, "service")
 def start(turn: Turn | None = None) -> None:
     """Have the service of this node running from just these files.
 
@@ -171,7 +196,7 @@ def change(replaced: Iterable[str] = ()) -> None:
     start(turn)
 
 
-@capability(CAPABILITY, "turn")
+@capability(K3S, "turn")
 def _begin(turn: Turn) -> None:
     members, order, settings = wanted.members(), turns(), K3sSettings.of(host)
     had_theirs = order[: order.index(host.name)]
@@ -205,7 +230,7 @@ def _turn(replaced: frozenset[str]) -> Turn:
     )
 
 
-@capability(CAPABILITY, "cluster")
+@capability(K3S, "cluster")
 def ready() -> None:
     """On the leader: wait until all nodes are Ready, save the kubeconfig on the laptop."""
     settings, api = K3sSettings.of(host), wanted.api()
@@ -236,7 +261,7 @@ def _kubeconfig() -> None:
     )
 
 
-def adopt() -> None:
+def adopt(_: Platform) -> None:
     """On the leader: take over the token and the kubeconfig of the running cluster.
 
     Raises:
@@ -250,13 +275,13 @@ def adopt() -> None:
     _kubeconfig()
 
 
-@capability(CAPABILITY, "verify")
-def verify() -> None:
+@capability(K3S, "verify")
+def verify(platform: Platform) -> None:
     """On the leader: all nodes are Ready, now."""
-    names, api = [each.name for each in wanted.nodes()], wanted.api()
+    names = [each.name for each in platform.nodes]
 
     def all_ready(leader: Host) -> str:
-        missing = operations.missing(leader, names, api)
+        missing = operations.missing(leader, names, platform.api)
         if missing:
             raise WhisklabError(f"not Ready: {', '.join(missing)}")
         return f"{len(names)} nodes"

@@ -8,9 +8,10 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from deploys.k3s import packed, render, token, wanted
+from deploys.k3s import packed, render, token
 from whisklab.engine import kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.machine import Machine
 from whisklab.engine.overview import Line, tell
@@ -21,9 +22,9 @@ ROLE = "node-role.kubernetes.io/"
 
 
 @capability("k3s", "status")
-def status() -> None:
+def status(platform: Platform) -> None:
     """On the leader: tell each node's state, and where the API is."""
-    api, names = wanted.api(), [each.name for each in wanted.nodes()]
+    api, names = platform.api, [each.name for each in platform.nodes]
 
     def nodes(leader: Host) -> list[Line]:
         found = kube.request(leader, api, "GET", "/api/v1/nodes")["items"]

@@ -48,11 +48,6 @@ def api() -> Endpoint:
     return Endpoint(render.KUBECONFIG, K3sSettings.of(leader()).https_listen_port)
 
 
-def domain() -> str:
-    """Return the domain of the cluster's names."""
-    return K3sSettings.of(leader()).cluster_domain
-
-
 def is_server(machine: Host) -> bool:
     """Tell whether a machine runs the control plane."""
     return "masters" in machine.groups

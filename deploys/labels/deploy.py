@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pyinfra.api.host import Host
 
@@ -13,7 +13,7 @@ from whisklab.engine.kube import Endpoint
 
 
 @capability("labels")
-def labels(nodes: list[Host], api: Endpoint) -> None:
+def labels(nodes: Sequence[Host], api: Endpoint) -> None:
     """Have the labels and taints that each node's data name.
 
     Args:

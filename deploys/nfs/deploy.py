@@ -10,6 +10,7 @@ from deploys.nfs import operations, render
 from deploys.nfs.settings import NfsSettings
 from whisklab.engine import packages
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform, Storage
 from whisklab.engine.machine import Machine
 
 
@@ -18,17 +19,17 @@ def is_server() -> bool:
     return "storage" in host.groups
 
 
-def open_ports() -> dict[str, str]:
+def open_ports(_: Platform) -> dict[str, str]:
     """Return what a firewall of this host must let in for NFS, and what for."""
     return dict(render.OPEN_PORTS) if is_server() else {}
 
 
-def source() -> tuple[str | None, str | None]:
-    """Return address and path of the first export of the first storage host, None for none."""
+def source() -> Storage:
+    """Return the first export of the first storage host."""
     for server in inventory.get_group("storage", default=[]):
         for export in NfsSettings.of(server).exports:
-            return Machine.of(server).node_address, export.path
-    return None, None
+            return Storage(Machine.of(server).node_address, export.path, render.SERVED)
+    return Storage(None, None, render.SERVED)
 
 
 @capability("nfs", "preflight")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from deploys.nfs.settings import CLUSTER, PAIRS, Export
 
 SERVICE = "nfs-server"
+SERVED = "NFS exports are served"  # a check
 # A file of our own: lines that somebody else has in /etc/exports are not even read to be changed.
 FILE = "/etc/exports.d/whisklab.exports"
 OWNER = "nobody:nogroup"

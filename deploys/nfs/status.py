@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.nfs import disks, render
+from deploys.nfs.deploy import is_server
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.settings import NfsSettings
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.overview import Line, tell
 
 STORAGE = "storage"
 
 
 @capability("nfs", "status")
-def status(cluster: Iterable[str]) -> None:
-    """On a storage host: tell whether it exports what the data say, from disks that take data.
-
-    Args:
-        cluster: the addresses that the client `cluster` of an export stands for.
-    """
-    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+def status(platform: Platform) -> None:
+    """On a storage host: tell whether it exports what the data say, from disks that take data."""
+    if not is_server():
+        return
+    exports = render.exports(NfsSettings.of(host).exports, sorted(platform.addresses))
 
     paths = sorted({entry.path for entry in exports})
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyinfra import host, inventory
 from pyinfra.api.host import Host
 
 from deploys.nfs import disks, render
+from deploys.nfs.deploy import is_server
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.settings import NfsSettings
 from whisklab.engine import checks
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.files import script
 from whisklab.engine.machine import Machine
 from whisklab.engine.remote import run_quietly
@@ -21,7 +23,6 @@ from whisklab.errors import WhisklabError
 
 MOUNTED_AT = "/run/whisklab/verify"
 MOUNT_WITHIN = "30"  # seconds; a server that is gone does not answer at all
-SERVED = "NFS exports are served"
 _RUN = f".whisklab-verify-{secrets.token_hex(4)}"  # of this process; two may verify at once
 
 # On the server: says which directory cannot be written to, and why; nothing when all can.
@@ -91,13 +92,11 @@ def _exports() -> Iterator[Export]:
 
 
 @capability("nfs", "verify")
-def served(cluster: Iterable[str]) -> None:
-    """On a storage host: its service runs, exports what the data say, and its disks take data.
-
-    Args:
-        cluster: the addresses that the client `cluster` of an export stands for.
-    """
-    exports = render.exports(NfsSettings.of(host).exports, sorted(cluster))
+def served(platform: Platform) -> None:
+    """On a storage host: its service runs, exports what the data say, and its disks take data."""
+    if not is_server():
+        return
+    exports = render.exports(NfsSettings.of(host).exports, sorted(platform.addresses))
     paths = sorted({entry.path for entry in exports})
 
     def look(server: Host) -> str:
@@ -110,7 +109,7 @@ def served(cluster: Iterable[str]) -> None:
         _try_to_write(server, exports, state)
         return ", ".join(paths)
 
-    checks.check(name="NFS server", what=SERVED, work=look)
+    checks.check(name="NFS server", what=render.SERVED, work=look)
 
 
 def _try_to_write(server: Host, exports: render.Entries, state: Server) -> None:
@@ -123,12 +122,14 @@ def _try_to_write(server: Host, exports: render.Entries, state: Server) -> None:
 
 
 @capability("nfs", "verify")
-def written() -> None:
+def written(platform: Platform) -> None:
     """On a node: mount each export, and write a file of its own into those that are for that."""
+    if not platform.has(host):
+        return
     for each in host.loop(list(_exports())):
 
         def write(node: Host, export: Export = each) -> str:
-            if bad := checks.failed([SERVED], on=export.server):
+            if bad := checks.failed([render.SERVED], on=export.server):
                 raise WhisklabError(f"not tried, because {bad[0].detail}")
             arguments = (export.directory, export.source, MOUNT_WITHIN, _RUN, node.name)
             run_quietly(node, script(_WRITE if export.writable else _MOUNT, *arguments))
@@ -138,12 +139,12 @@ def written() -> None:
 
 
 @capability("nfs", "verify")
-def read(nodes: list[str]) -> None:
-    """On a node: read what the node after it wrote, where nodes may write.
-
-    Args:
-        nodes: the names of all nodes of the run.
-    """
+def read(platform: Platform) -> None:
+    """On a node: read what the node after it wrote, where nodes may write."""
+    if not platform.has(host):
+        return
+    active = {each.name for each in inventory.get_active_hosts()}
+    nodes = [each.name for each in platform.nodes if each.name in active]
     other = nodes[(nodes.index(host.name) + 1) % len(nodes)]
     for each in host.loop([export for export in _exports() if export.writable]):
 
@@ -163,8 +164,10 @@ def read(nodes: list[str]) -> None:
 
 
 @capability("nfs", "verify")
-def cleaned() -> None:
+def cleaned(platform: Platform) -> None:
     """On a node: remove what was written and mounted for the check."""
+    if not platform.has(host):
+        return
     for each in host.loop(list(_exports())):
 
         def clean(node: Host, export: Export = each) -> str:

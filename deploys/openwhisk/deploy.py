@@ -16,7 +16,9 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import ANY, Artifact, Catalogue, opened
+from whisklab.engine.declared import Platform
 from whisklab.engine.environment import current
+from whisklab.engine.forwards import Forward
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
@@ -41,14 +43,20 @@ def api_host(leader: Host) -> str:
     return f"{_bracketed(_api_name(leader))}:{OpenWhiskSettings.of(leader).api_port}"
 
 
-def open_ports(leader: Host) -> dict[str, str]:
-    """Return what a firewall of a node must let in for it, and what for.
+def open_ports(platform: Platform) -> dict[str, str]:
+    """Return what a firewall of this host must let in for it, and what for."""
+    settings = OpenWhiskSettings.of(platform.leader)
+    if not settings.enabled or not platform.has(host):
+        return {}
+    return {f"{settings.api_port}/tcp": "OpenWhisk's API"}
 
-    Args:
-        leader: the first server.
-    """
-    settings = OpenWhiskSettings.of(leader)
-    return {f"{settings.api_port}/tcp": "OpenWhisk's API"} if settings.enabled else {}
+
+def forwards(master: Host) -> list[Forward]:
+    """Return its API, if there is one; a port of all nodes, not of their loopback interfaces."""
+    settings = OpenWhiskSettings.of(master)
+    if not settings.enabled:
+        return []
+    return [Forward("openwhisk", Machine.of(master).node_address, settings.api_port)]
 
 
 def _api_name(leader: Host) -> str:
@@ -212,18 +220,15 @@ def _begins(release: helm.Release, api: Endpoint, earlier: Callable[[str], list[
     possible(name="OpenWhisk stays where it is", refusals=refusals)
 
 
-def adopt(api: Endpoint) -> None:
+def adopt(platform: Platform) -> None:
     """On the leader: take over the keys of the running OpenWhisk, if there is one.
-
-    Args:
-        api: of this server.
 
     Raises:
         WhisklabError: the cluster does not answer.
     """
     settings = OpenWhiskSettings.of(host)
-    if settings.enabled and running(host, api, settings) is not None:
-        keys_of(host, api)
+    if settings.enabled and running(host, platform.api, settings) is not None:
+        keys_of(host, platform.api)
 
 
 @capability("openwhisk", "fetch")

@@ -11,8 +11,8 @@ from deploys.openwhisk import waiting
 from deploys.openwhisk.deploy import api_host
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import Progress
-from whisklab.engine import kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.environment import current
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.overview import Line, tell
@@ -21,18 +21,14 @@ OPENWHISK = "openwhisk"
 
 
 @capability("openwhisk", "status")
-def status(api: kube.Endpoint) -> None:
-    """On the leader: tell each stage of the installation, and the URL of the API.
-
-    Args:
-        api: of this server.
-    """
+def status(platform: Platform) -> None:
+    """On the leader: tell each stage of the installation, and the URL of the API."""
     settings = OpenWhiskSettings.of(host)
     if not settings.enabled:
         return
 
     def stages(leader: Host) -> list[Line]:
-        return lines(waiting.look(Cluster(leader, api), settings))
+        return lines(waiting.look(Cluster(leader, platform.api), settings))
 
     def url(leader: Host) -> list[Line]:
         there = f"https://{api_host(leader)}"

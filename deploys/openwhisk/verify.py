@@ -23,6 +23,7 @@ from deploys.openwhisk.reach import connect
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.tests import HELM_TEST, tested
 from whisklab.engine.http import Answer
@@ -43,17 +44,13 @@ CLEANED, TESTED = "no function of a check is left", "helm test passes"
 
 
 @capability("openwhisk", "verify")
-def verify(api: kube.Endpoint, after: tuple[str, ...]) -> None:
-    """On the leader: create, call and delete the user's functions; nothing of it stays.
-
-    Args:
-        api: of this server.
-        after: checks of what OpenWhisk stands on, which must not have failed anywhere.
-    """
+def verify(platform: Platform) -> None:
+    """On the leader: create, call and delete the user's functions; nothing of it stays."""
     settings = OpenWhiskSettings.of(host)
     if not settings.enabled:
         return
-    trial = Trial(settings, api)
+    trial = Trial(settings, platform.api)
+    after = (platform.storage.served, platform.ready)  # what it stands on
     works: dict[str, checks.Work] = {
         PACKAGES: trial.packages,
         BY_WSK: trial.by_wsk,

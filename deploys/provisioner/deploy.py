@@ -11,19 +11,19 @@ from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import opened
-from whisklab.engine.kube import Endpoint
+from whisklab.engine.declared import Platform, Storage
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
 
 
-def _release(server: str | None, path: str | None) -> helm.Release | None:
+def _release(storage: Storage) -> helm.Release | None:
     """Return the release; None where there is no NFS server to use."""
     settings, machine = ProvisionerSettings.of(host), Machine.of(host)
     if not settings.enabled:
         return helm.Release(
             render.RELEASE, None, settings.namespace, present=False, keep_claims=False
         )
-    server, path = settings.server or server, settings.path or path
+    server, path = _source(storage)
     if not server or not path:
         return None
     catalogue = opened(machine.catalogue, machine.mirror)
@@ -37,6 +37,12 @@ def _release(server: str | None, path: str | None) -> helm.Release | None:
     )
 
 
+def _source(storage: Storage) -> tuple[str | None, str | None]:
+    """Return address and path of the export in use; the data may say another than our own."""
+    settings = ProvisionerSettings.of(host)
+    return settings.server or storage.address, settings.path or storage.path
+
+
 def storage_class(leader: Host) -> str:
     """Return the name of its storage class.
 
@@ -46,16 +52,14 @@ def storage_class(leader: Host) -> str:
     return ProvisionerSettings.of(leader).storage_class
 
 
-def archived(namespace: str, *, server: str | None, path: str | None) -> list[str]:
+def archived(namespace: str, *, storage: Storage) -> list[str]:
     """Return `host:directory` of each directory with the data of deleted claims of a namespace.
 
     Args:
         namespace: of the claims.
-        server: address of the NFS server, unless the leader's data say another.
-        path: of its export, likewise.
+        storage: where volumes lie, unless the leader's data say another place.
     """
-    settings = ProvisionerSettings.of(host)
-    server, path = settings.server or server, settings.path or path
+    server, path = _source(storage)
     active = state.inventory.get_active_hosts()
     return [
         f"{each.name}:{directory}"
@@ -65,48 +69,39 @@ def archived(namespace: str, *, server: str | None, path: str | None) -> list[st
     ]
 
 
-def _moved(server: str | None, path: str | None, api: Endpoint) -> list[str]:
+def _moved(platform: Platform) -> list[str]:
     settings = ProvisionerSettings.of(host)
-    server, path = settings.server or server, settings.path or path
+    server, path = _source(platform.storage)
     if not settings.enabled or not server or not path:
         return []
     try:
-        volumes = kube.request(host, api, "GET", bound.VOLUMES)["items"]
+        volumes = kube.request(host, platform.api, "GET", bound.VOLUMES)["items"]
     except kube.Unreachable:
         return []  # a cluster that begins, or has no volumes that could be seen
     return bound.elsewhere(volumes, settings.storage_class, server, path)
 
 
 @capability("provisioner", "fetch")
-def fetch(server: str | None, path: str | None, api: Endpoint) -> None:
+def fetch(platform: Platform) -> None:
     """On the leader: have the chart on the laptop before any host is changed.
 
-    Args:
-        server: address of the NFS server, unless the data say another; None for none, and then
-            there is nothing to do.
-        path: of its export.
-        api: of this server.
+    Without an NFS server, of the platform or in the data, there is nothing to do.
 
     Raises:
         BadInput: there is no such chart.
     """
-    if release := _release(server, path):
-        possible(name="Volumes stay where they are", refusals=_moved(server, path, api))
-        helm.chart_fetched(name="Chart of the provisioner in the cache", release=release, api=api)
+    if release := _release(platform.storage):
+        possible(name="Volumes stay where they are", refusals=_moved(platform))
+        helm.chart_fetched(
+            name="Chart of the provisioner in the cache", release=release, api=platform.api
+        )
 
 
 @capability("provisioner")
-def provisioner(server: str | None, path: str | None, api: Endpoint, nodes: list[Host]) -> None:
-    """On the leader: have the storage class, and volumes that have their data.
-
-    Args:
-        server: of the NFS server.
-        path: of its export.
-        api: of this server.
-        nodes: the machines of the cluster, whose mounts are looked at.
-    """
-    settings = ProvisionerSettings.of(host)
-    if release := _release(server, path):
+def provisioner(platform: Platform) -> None:
+    """On the leader: have the storage class, and volumes that have their data."""
+    settings, api = ProvisionerSettings.of(host), platform.api
+    if release := _release(platform.storage):
         helm.released(name=f"Release {render.RELEASE}", release=release, api=api)
         operations.default_class(
             name="Default storage class",
@@ -118,5 +113,5 @@ def provisioner(server: str | None, path: str | None, api: Endpoint, nodes: list
             name="Volumes have their data",
             api=api,
             storage_class=settings.storage_class,
-            nodes=nodes,
+            nodes=platform.nodes,
         )

@@ -101,7 +101,9 @@ def sentences(
 
 
 @operation()
-def told(api: kube.Endpoint, storage_class: str, nodes: list[Host]) -> Generator[FunctionCommand]:
+def told(
+    api: kube.Endpoint, storage_class: str, nodes: Sequence[Host]
+) -> Generator[FunctionCommand]:
     """Tell which claims have lost their data; that is for people to mend, so nothing is yielded.
 
     Args:

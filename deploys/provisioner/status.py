@@ -7,25 +7,20 @@ from pyinfra.api.host import Host
 
 from deploys.provisioner import health
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine import kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.overview import Line, tell
 
 
 @capability("provisioner", "status")
-def status(api: kube.Endpoint, nodes: list[Host]) -> None:
-    """On the leader: tell which claims have lost their data.
-
-    Args:
-        api: of this server.
-        nodes: the machines of the cluster, whose mounts are looked at.
-    """
+def status(platform: Platform) -> None:
+    """On the leader: tell which claims have lost their data."""
     settings = ProvisionerSettings.of(host)
     if not settings.enabled:
         return
 
     def claims(leader: Host) -> list[Line]:
-        found = health.broken(leader, api, settings.storage_class, nodes)
+        found = health.broken(leader, platform.api, settings.storage_class, platform.nodes)
         detail = "; ".join(found) or "directories and mounts are there"
         return [Line("storage", "claims", ok=not found, detail=detail)]
 

@@ -17,6 +17,7 @@ from deploys.provisioner.render import RELEASE
 from deploys.provisioner.settings import ProvisionerSettings
 from whisklab.engine import checks, kube
 from whisklab.engine.capability import capability
+from whisklab.engine.declared import Platform
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
 
@@ -38,19 +39,15 @@ BOUND, RELEASED = "a claim is bound", "its volume is released"
 
 
 @capability("provisioner", "verify")
-def verify(server: str | None, api: kube.Endpoint, served: str, nodes: list[Host]) -> None:
+def verify(platform: Platform) -> None:
     """On the leader: volumes have their data; claim one of our class, see it bound, give it back.
 
-    Args:
-        server: address of the NFS server, unless the data say another; None for none, and then
-            there is nothing to try.
-        api: of this server.
-        served: the check of the storage, without which no claim can be bound.
-        nodes: the machines of the cluster, whose mounts are looked at.
+    Without an NFS server, of the platform or in the data, there is nothing to try.
     """
-    settings = ProvisionerSettings.of(host)
-    if not settings.enabled or not (settings.server or server):
+    settings, api = ProvisionerSettings.of(host), platform.api
+    if not settings.enabled or not (settings.server or platform.storage.address):
         return
+    after = (platform.storage.served,)
     name = f"{PREFIX}{secrets.token_hex(4)}"
     volumes: list[str] = []
 
@@ -78,14 +75,14 @@ def verify(server: str | None, api: kube.Endpoint, served: str, nodes: list[Host
         return "claim and volume are gone"
 
     def whole(leader: Host) -> str:
-        found = health.broken(leader, api, settings.storage_class, nodes)
+        found = health.broken(leader, api, settings.storage_class, platform.nodes)
         if found:
             raise WhisklabError("; ".join(found))
         return "directories and mounts are there"
 
-    checks.check(name="Look at the volumes", what=WHOLE, work=whole, after_everywhere=(served,))
-    checks.check(name="Claim a volume", what=BOUND, work=bind, after_everywhere=(served,))
-    checks.check(name="Give it back", what=RELEASED, work=release, after_everywhere=(served,))
+    checks.check(name="Look at the volumes", what=WHOLE, work=whole, after_everywhere=after)
+    checks.check(name="Claim a volume", what=BOUND, work=bind, after_everywhere=after)
+    checks.check(name="Give it back", what=RELEASED, work=release, after_everywhere=after)
 
 
 def leaving_nothing(ours: dict[str, Any], name: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from whisklab.engine.forwards import Forward, Listener
 
-API, FUNCTIONS = "kubernetes", "openwhisk"
 HEADER = "# Written by `whisklab forward`: works as long as that runs."
 
 
@@ -31,7 +30,7 @@ HEADER = "# Written by `whisklab forward`: works as long as that runs."
     multiple=True,
     metavar="NAME=[LOCAL:]HOST:PORT",
     help="Open this too, at a free local port unless LOCAL is given; HOST as the first master "
-    f"sees it. {API} is the Kubernetes API, {FUNCTIONS} OpenWhisk's. May be repeated.",
+    "sees it. kubernetes is the Kubernetes API, openwhisk OpenWhisk's. May be repeated.",
 )
 @click.option(
     "--kubeconfig",
@@ -67,18 +66,9 @@ def forward(
 
 
 def _defaults(master: Host) -> list[Forward]:
-    from deploys.k3s.settings import K3sSettings  # noqa: PLC0415
-    from deploys.openwhisk.settings import OpenWhiskSettings  # noqa: PLC0415
-    from whisklab.engine.forwards import LOOPBACK, Forward  # noqa: PLC0415
-    from whisklab.engine.machine import Machine  # noqa: PLC0415
+    from deploys import declared  # noqa: PLC0415
 
-    found = [Forward(API, LOOPBACK, K3sSettings.of(master).https_listen_port)]
-    openwhisk = OpenWhiskSettings.of(master)
-    if openwhisk.enabled:
-        # A port of all nodes, but not of their loopback interfaces.
-        address = Machine.of(master).node_address
-        found.append(Forward(FUNCTIONS, address, openwhisk.api_port))
-    return found
+    return [forward for each in declared() for forward in each.forwards(master)]
 
 
 def _tell(
@@ -112,6 +102,7 @@ def _tell(
 
 
 def _write_kubeconfig(path: Path, opened: Sequence[tuple[Forward, Listener]]) -> None:
+    from deploys.k3s import API  # noqa: PLC0415
     from whisklab.engine.environment import current  # noqa: PLC0415
 
     store = SecretStore(current().secrets)
