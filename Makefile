@@ -14,7 +14,7 @@ GO_LIGHT := ./agent ./config ./pki ./registries ./supervise ./token
 # As gobuild.py compiles: with other flags each module would be compiled a second time, for tests.
 GO_FLAGS := -trimpath -gcflags=all=-dwarf=false
 
-.PHONY: help lab down test check unit contract e2e soak bench lock clean
+.PHONY: help lab down test check unit contract e2e soak bench settings lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /  make \1|/' | column -t -s '|'
@@ -70,6 +70,9 @@ soak: .venv/ready ## The long series of end-to-end tests, which take hours.
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
 	$(BIN)/python -m tests.bench $(LAB)
+
+settings: .venv/ready ## Write group_data/all.py again, of the models of all settings.
+	$(BIN)/whisklab settings > .lab/settings.py && mv .lab/settings.py group_data/all.py
 
 lock: ## Resolve the dependencies again and write requirements.lock.
 	$(PYTHON) -m venv .lab/lock

@@ -9,10 +9,10 @@ from whisklab.engine.settings import Settings
 
 
 class FileServerSettings(Settings):
-    """Files over HTTP for machines and pods without a way out, on the first host of `registry`.
+    """Files over HTTP for closed networks, on the first machine of the group registry.
 
     Attributes:
-        port: where it listens, on the machine's address in the cluster's network.
+        port: on the machine's address in the cluster's network.
     """
 
     prefix: ClassVar[str] = "fileserver_"

@@ -22,7 +22,7 @@ class HelmSettings(Settings):
     """The Helm CLI on the servers.
 
     Attributes:
-        version: such as v3.19.5; None takes the catalogue's default.
+        version: such as "v3.19.5"; None takes the catalogue's default.
     """
 
     prefix: ClassVar[str] = "helm_"

@@ -33,10 +33,10 @@ Network = Annotated[str, AfterValidator(_network)]
 
 
 class K3sSettings(Settings):
-    """The cluster; what is about the cluster must be the same for all its servers.
+    """k3s; what is about the cluster must be the same for all its servers.
 
     Attributes:
-        version: such as v1.34.4+k3s1; None takes the catalogue's default.
+        version: such as "v1.34.3+k3s1"; None takes the catalogue's default.
         cluster_cidr: network of the pods.
         service_cidr: network of the services.
         cluster_init: the first server keeps its data in etcd, so that snapshots and further
@@ -46,16 +46,16 @@ class K3sSettings(Settings):
         tls_san: further names and addresses in the API's certificate.
         server_config: further keys of the servers' config.yaml.
         agent_config: further keys of the agents' config.yaml.
-        further_keys: keys of those two that a newer k3s has and deploys/k3s/keys.py does not know.
-        registries: content of registries.yaml; None for no such file.
-        airgap_images: put the image bundle of the catalogue on each node, for closed networks; what
-            is there stays when it is switched off.
+        further_keys: keys of those two that are newer than deploys/k3s/keys.py.
+        registries: content of registries.yaml, such as {"mirrors": {...}}; None for no such file.
+        airgap_images: put k3s's own images and the catalogue's bundles on each node, for closed
+            networks; switched off, they stay.
         drain: move a node's pods to other nodes before its k3s is changed.
-        foreign_files: what to do about files that k3s reads beside ours, and that no run has
-            written: say so (warn), refuse to change anything, or accept them.
-        ready_within: how long a node may take to be Ready with its pods, in seconds; a real k3s
-            that must pull its images on a slow line needs minutes.
-        merge_kubeconfig: also merge the kubeconfig into the user's own (~/.kube/config).
+        foreign_files: what k3s reads beside our files, and no run has written: "warn", "refuse" to
+            change anything, or "accept".
+        ready_within: seconds a node may take to be Ready, with the pods it had; a real k3s that
+            must pull its images on a slow line needs minutes.
+        merge_kubeconfig: also merge .secrets/<environment>/kubeconfig into ~/.kube/config.
     """
 
     prefix: ClassVar[str] = "k3s_"

@@ -40,8 +40,8 @@ class NodeSettings(Settings):
     """Labels and taints of a node; what is in nobody's data is not ours and stays.
 
     Attributes:
-        labels: key to value.
-        taints: `key=value:Effect` or `key:Effect`.
+        labels: such as {"openwhisk-role": "core"}.
+        taints: `key=value:Effect` or `key:Effect`, such as ["dedicated=openwhisk:NoSchedule"].
     """
 
     prefix: ClassVar[str] = "node_"

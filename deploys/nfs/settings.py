@@ -77,11 +77,14 @@ class Export(BaseModel):
 
 
 class NfsSettings(Settings):
-    """The exports of the storage host.
+    """What the machines of the group storage export over NFS.
+
+    "*" is everybody who reaches the machine: right for a network of its own. Safer: clients
+    ["cluster"], which are the addresses of the nodes. Clients and options are those of exports(5).
 
     Attributes:
-        exports: what is exported to whom. One that leaves the data is no longer exported; its
-            directory stays as it is.
+        exports: what is exported to whom. One that leaves the list is no longer exported; its
+            files stay.
     """
 
     prefix: ClassVar[str] = "nfs_"

@@ -38,45 +38,53 @@ class ChartEdit(BaseModel):
 
 
 class OpenWhiskSettings(Settings):
-    """Apache OpenWhisk, from its chart for Kubernetes.
+    """OpenWhisk: the release owdev.
 
     Attributes:
-        enabled: whether it is installed; False uninstalls it, its claims and their data stay.
+        enabled: False uninstalls it; claims and data stay.
         version: of the chart, a git commit; None takes the catalogue's default.
-        release: the name of the Helm release, and the prefix of all its objects.
+        release: its name, and the prefix of all its objects.
         namespace: of the release.
-        api_host: the name or address by which users reach the API; None: the first server's.
-        api_port: where it is, on each node.
-        storage_class: of its claims; None: the class of the provisioner.
+        api_host: how users reach the API; None: the address of the first master.
+        api_port: on each node; also what wsk and `whisklab forward` use.
+        storage_class: of its claims; None: provisioner_storage_class.
         image_prefix: before each image's name, such as "10.0.0.14:5000/"; "" for Docker Hub.
-        kafka_image: of Kafka; the one that the chart names is gone from Docker Hub.
-        runtimes: kinds of actions by language; one of each language is its default.
+        kafka_image: the chart's own is gone from Docker Hub.
+        runtimes: kinds of actions by language, one of each the default; those of the chart:
+            {"nodejs": [{"kind": "nodejs:14", "image": "openwhisk/action-nodejs-v14:1.20.0",
+            "default": True, "prewarm": 2}, ...], ...}. nodejs must be there; upstream's own
+            packages also want swift, and python:3 for Kafka's.
         invokers: how many, each on a node of its own with the label openwhisk-role=invoker.
-        user_memory_mb: memory that one invoker gives to actions.
-        action_memory_mb: of an action that does not ask for more or less.
+        user_memory_mb: of an invoker for actions: 2048 / 256 = 8 actions at once.
+        action_memory_mb: of an action that does not say.
         action_memory_max_mb: what an action may ask for.
-        invocations_per_minute: of one namespace; more are refused (429).
+        invocations_per_minute: of one namespace; load tests want 100000; 999999 at most.
         invocations_concurrent: of one namespace at one time.
         triggers_per_minute: of one namespace.
-        alarms: whether there is the provider of timed triggers.
-        kafka_provider: whether there is the provider of triggers from Kafka.
+        alarms: the provider of timed triggers.
+        kafka_provider: the provider of triggers from Kafka.
         scheduler: the newer scheduler, which brings etcd.
         metrics: Prometheus, Grafana and user events.
         controller_heap_mb: Java heap of the controller; None: the chart's.
         invoker_heap_mb: Java heap of an invoker; None: the chart's.
-        certificate: path of a PEM file on the laptop for the API; None: one is made, for no name.
+        certificate: path of a PEM file for the API; None: one is made, and wsk needs -i.
         certificate_key: path of its key.
-        public_credentials: use the keys and the password that the chart publishes, as laboratories
-            do; False: the ones below, generated where they are None.
+        public_credentials: take the keys and the password that the chart publishes and everybody
+            knows. False takes those below, or generates what is not given in
+            .secrets/<environment>/.
         guest_auth: key of the namespace `guest`.
         system_auth: key of the namespace `whisk.system`.
         db_password: of CouchDB; letters, digits and `._~-`, as the chart's scripts quote nothing.
         architectures: of the nodes that its images run on; all of upstream's are for amd64.
-        offline: the cluster has no way out: what the chart's jobs clone comes from the file server.
+        offline: True: its jobs get what they clone from our own file server.
         sources_url: where those archives are, instead of our file server.
-        chart_edits: changes of the chart's files.
-        chart_files: files put into the chart, path in the chart to path on the laptop.
-        values: further values of the chart, over all of ours.
+        chart_edits: changes of the chart's files, such as {"file":
+            "configMapFiles/initCouchDB/initdb.sh", "anchor": "a whole line of it", "text": "what
+            takes its place", "where": "replace"}, or "before", or "after". An anchor that is not
+            there is an error. ${RELEASE}, ${NAMESPACE} and ${SOURCES} are filled in; $${NAME}
+            stays ${NAME}.
+        chart_files: {path in the chart: path on the laptop}.
+        values: further values of the chart, over all of the above.
         timeout: seconds until it must be ready.
     """
 

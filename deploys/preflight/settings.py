@@ -25,7 +25,7 @@ class PreflightSettings(Settings):
         min_cpus: processors.
         min_memory_mb: memory as it was bought; what the kernel keeps for itself is allowed for.
         min_disk_mb: free space where /var/lib is: k3s, its images and the packages need 1.5 GB.
-        accept: kinds of findings that only warn here, because somebody has looked at them.
+        accept: findings that shall only warn, by the word before them, such as "firewall".
     """
 
     prefix: ClassVar[str] = "preflight_"

@@ -11,21 +11,20 @@ from whisklab.engine.settings import Settings
 
 
 class ProvisionerSettings(Settings):
-    """The storage class whose claims become directories of an NFS export.
+    """Volumes on NFS: the release openwhisk-nfs.
 
     Attributes:
-        enabled: whether it is installed, where there is an NFS server; False uninstalls it, claims
-            and data stay.
+        enabled: False uninstalls it; claims and data stay.
         version: of the chart; None takes the catalogue's default.
         image: of the provisioner, with its tag.
-        namespace: of the release `openwhisk-nfs`.
+        namespace: of the release.
         server: address of the NFS server; None: the first host of the group storage.
         path: what it exports; None: the first export of that host.
         mount_options: of the volumes, such as ["nfsvers=4.1", "hard"].
-        storage_class: its name.
+        storage_class: whose claims become directories of the export.
         default_class: claims that name no class get this one; any other class, such as k3s's
             local-path, stops being the default.
-        reclaim_policy: what becomes of a volume whose claim is deleted; volumes that exist keep
+        reclaim_policy: "Delete" or "Retain" the volume of a deleted claim; volumes that exist keep
             the policy they were made with.
         archive_on_delete: with Delete, rename the directory to archived-... instead of removing it.
         values: further values of the chart.

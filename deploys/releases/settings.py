@@ -46,7 +46,14 @@ class UserRelease(BaseModel):
 
 
 class ReleaseSettings(Settings):
-    """The releases of an environment, deployed after the platform, in this order.
+    """Releases: charts of your own, installed after the platform, in this order.
+
+    {"my-app": {"chart": "charts/my-app", "namespace": "my-team", "values": {"replicas": 2}}}
+      chart         a directory, an archive (.tgz), or a product of the catalogue
+      version       of the chart, None takes the one that is there
+      values_files  paths; secrets belong into a file below .secrets/<environment>/
+      wait, timeout whether its pods must be ready (True), and within how many seconds (300)
+      present       False uninstalls it; its claims and their data stay, unless keep_claims is False
 
     Attributes:
         releases: name of the release to what it is.

@@ -19,10 +19,10 @@ def _key(value: str) -> str:
 
 
 class WskSettings(Settings):
-    """The OpenWhisk CLI on the servers, configured for the user who deploys and for root.
+    """wsk, the OpenWhisk CLI, on the masters: for the user who logs in, and for root.
 
     Attributes:
-        version: such as 1.2.0; None takes the catalogue's default.
+        version: such as "1.2.0"; None takes the catalogue's default.
         api_host: `host:port` of OpenWhisk's API; None: the one of this environment.
         auth: the key of the namespace that it works in; None: OpenWhisk's guest key.
     """

@@ -77,10 +77,11 @@ def _forwards(value: dict[str, str]) -> dict[str, str]:
 
 
 class ForwardSettings(Settings):
-    """What `whisklab forward` opens.
+    """`whisklab forward`: further ports on the laptop.
 
     Attributes:
-        forwards: name to `[LOCAL:]HOST:PORT`, as the first master sees it; besides the API.
+        forwards: "[LOCAL:]HOST:PORT" by name, as the first master sees it, such as
+            {"registry": "5000:10.0.0.14:5000"}.
     """
 
     prefix: ClassVar[str] = ""

@@ -51,12 +51,15 @@ class Machine(Settings):
             SSH goes to.
         api_address: `host:port` at which the laptop reaches the Kubernetes API of this machine,
             when that is not node_address.
-        catalogue: the path of the artifact catalogue.
-        mirror: take artifacts from this mirror of the catalogue, where it has one.
-        http_proxy: the machine's way out, for services that fetch something; the laptop's own
-            downloads honour its environment instead. It may hold a password.
+        catalogue: where artifacts come from, and their checksums.
+        mirror: "cn": the laptop downloads from a mirror in China, where the catalogue has one.
+        http_proxy: the machine's way out of a closed network, for services that fetch something,
+            such as "http://proxy.example.org:3128". It may hold a password (percent-encoded): then
+            better read from a file that is not committed. The laptop's own downloads honour
+            http_proxy, https_proxy and no_proxy of its environment.
         https_proxy: the same for https.
-        no_proxy: what is reached without it, besides the cluster itself.
+        no_proxy: what is reached without it, such as ["10.0.0.0/8", ".example.org"]; the cluster
+            is.
     """
 
     prefix: ClassVar[str] = ""

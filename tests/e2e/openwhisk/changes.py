@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,11 +9,20 @@ from pathlib import Path
 
 import yaml
 
-from tests.e2e.cluster.site import REPOSITORY, Site
+from deploys import models
+from tests.e2e.cluster.site import Site
 
-EVERYTHING = "group_data/all.py"
 AGENTS = "workers"  # whose data the labels are in
 _REGISTRIES = '{"mirrors": {"example.org": {"endpoint": ["http://10.77.0.14"]}}}'
+UUID = "00000000-0000-4000-8000-000000000000"
+_FEWER = repr({
+    language: [{"kind": kind, "image": f"openwhisk/action-{image}", "default": True}]
+    for language, kind, image in (
+        ("nodejs", "nodejs:14", "nodejs-v14:1.20.0"),
+        ("python", "python:3", "python-v3.7:1.17.0"),
+        ("swift", "swift:4.2", "swift-v4.2:1.17.0"),
+    )
+})  # fmt: skip
 FURTHER = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: further}\n"
 
 
@@ -54,12 +62,13 @@ def changes(site: Site) -> list[Change]:
     defaults = {product: repr(found["default"]) for product, found in versions.items()}
     return [
         Change("_sudo", why_not="the lab's user is not root"),
+        Change("node_address", why_not="of one machine: the inventory has it"),
+        Change("api_address", why_not="of one machine: the inventory has it"),
         Change("catalogue", f'"{_copied(site, catalogue)}"'),
         Change("mirror", '"cn"'),
         Change("http_proxy", '"http://10.77.0.14:3128"', heavy=True),
         Change("https_proxy", '"http://10.77.0.14:3128"', heavy=True),
         Change("no_proxy", '[".example.org"]'),
-        Change("forwards", '{"files": "5003:10.77.0.14:8003"}'),
         Change("preflight_min_cpus", "2", group=AGENTS),
         Change("preflight_min_memory_mb", "600"),
         Change("preflight_min_disk_mb", "1024"),
@@ -69,6 +78,7 @@ def changes(site: Site) -> list[Change]:
         Change("base_sysctl", '{"net.ipv4.ip_forward": 1}'),
         Change("base_hosts_entries", "False"),
         Change("nfs_exports", '[{"path": "/var/nfs/kubedata"}, {"path": "/var/nfs/more"}]'),
+        Change("fileserver_port", "8004", heavy=True),
         Change("k3s_version", defaults["k3s"]),
         Change("k3s_cluster_cidr", '"10.52.0.0/16"', refused="cluster-cidr"),
         Change("k3s_service_cidr", '"10.53.0.0/16"', refused="service-cidr"),
@@ -85,10 +95,9 @@ def changes(site: Site) -> list[Change]:
         Change("k3s_foreign_files", '"refuse"'),
         Change("k3s_ready_within", "240"),
         Change("k3s_merge_kubeconfig", "True"),
+        Change("helm_version", defaults["helm"]),
         Change("node_labels", '{"openwhisk-role": "invoker", "rack": "a"}', group=AGENTS),
         Change("node_taints", '["dedicated=test:PreferNoSchedule"]', group=AGENTS),
-        Change("drift_ignored", '["Deployment/nothing spec.replicas"]'),
-        Change("helm_version", defaults["helm"]),
         Change("provisioner_enabled", "False", heavy=True),
         Change("provisioner_version", defaults["nfs-subdir-external-provisioner"]),
         Change("provisioner_image", why_not="there is no other image of it here"),
@@ -102,6 +111,9 @@ def changes(site: Site) -> list[Change]:
         Change("provisioner_archive_on_delete", "False"),
         Change("provisioner_values", '{"labels": {"further": "yes"}}'),
         Change("provisioner_timeout", "240"),
+        Change("wsk_version", defaults["wsk"]),
+        Change("wsk_api_host", '"10.77.0.12:31001"'),
+        Change("wsk_auth", f'"{UUID}:{"a" * 64}"'),
         Change("openwhisk_enabled", "False", heavy=True),
         Change("openwhisk_version", defaults["openwhisk"]),
         Change("openwhisk_release", '"other"', refused="OpenWhisk runs as release owdev"),
@@ -111,6 +123,7 @@ def changes(site: Site) -> list[Change]:
         Change("openwhisk_storage_class", '"nfs-client"'),
         Change("openwhisk_image_prefix", why_not="tests/e2e/openwhisk/test_lasting_actions.py"),
         Change("openwhisk_kafka_image", why_not="there is no other image of it here"),
+        Change("openwhisk_runtimes", _FEWER, heavy=True),
         Change("openwhisk_invokers", "2", heavy=True),
         Change("openwhisk_user_memory_mb", "1024"),
         Change("openwhisk_action_memory_mb", "128"),
@@ -127,6 +140,9 @@ def changes(site: Site) -> list[Change]:
         Change("openwhisk_certificate", why_not="tests/e2e/openwhisk/test_openwhisk_faults.py"),
         Change("openwhisk_certificate_key", why_not="goes with the certificate"),
         Change("openwhisk_public_credentials", "False"),
+        Change("openwhisk_guest_auth", why_not="tests/e2e/openwhisk/test_adoption.py"),
+        Change("openwhisk_system_auth", why_not="tests/e2e/openwhisk/test_adoption.py"),
+        Change("openwhisk_db_password", why_not="tests/e2e/openwhisk/test_adoption.py"),
         Change("openwhisk_architectures", '["amd64", "arm64"]'),
         Change("openwhisk_offline", why_not="the hosts have no way out"),
         Change("openwhisk_sources_url", '"http://10.77.0.14:8003/openwhisk"'),
@@ -134,10 +150,9 @@ def changes(site: Site) -> list[Change]:
         Change("openwhisk_chart_files", f'{{"templates/further.yaml": "{_further(site)}"}}'),
         Change("openwhisk_values", '{"nothing": {"further": "yes"}}'),
         Change("openwhisk_timeout", "800"),
-        Change("fileserver_port", "8004", heavy=True),
-        Change("wsk_version", defaults["wsk"]),
-        Change("wsk_api_host", '"10.77.0.12:31001"'),
         Change("releases", why_not="tests/e2e/cluster/test_releases.py"),
+        Change("drift_ignored", '["Deployment/nothing spec.replicas"]'),
+        Change("forwards", '{"files": "5003:10.77.0.14:8003"}'),
     ]
 
 
@@ -154,15 +169,8 @@ def _further(site: Site) -> Path:
 
 
 def documented() -> list[str]:
-    """The settings that group_data/all.py sets; those in its comments have no default."""
-    tree = ast.parse((REPOSITORY / EVERYTHING).read_text())
-    return [
-        target.id
-        for each in tree.body
-        if isinstance(each, ast.Assign)
-        for target in each.targets
-        if isinstance(target, ast.Name)
-    ]
+    """All settings, those that stand in a comment of group_data/all.py among them."""
+    return ["_sudo", *(key for model in models() for key in model.data_keys())]
 
 
 def drawn(everything: Iterable[Change], seed: int, count: int) -> list[Change]:

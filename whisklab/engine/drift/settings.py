@@ -21,10 +21,14 @@ def _pattern(value: str) -> str:
 
 
 class DriftSettings(Settings):
-    """Objects in the cluster, and fields of them, that are left as they are.
+    """What of the installed objects is left as it is found when somebody has changed it.
+
+    What is added beside the fields of a release is never touched, nor the replicas that an
+    autoscaler has set.
 
     Attributes:
-        ignored: `Kind/name` or `Kind/name field.path`, each with `*`.
+        ignored: "Kind/name" or "Kind/name field.path", * is anything, such as "Deployment/web
+            spec.replicas".
     """
 
     prefix: ClassVar[str] = "drift_"
