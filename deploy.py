@@ -16,6 +16,7 @@ from deploys import (
     nfs,
     openwhisk,
     provisioner,
+    registry,
     releases,
     wsk,
 )
@@ -53,6 +54,7 @@ if k3s.is_node():
 if k3s.is_server():
     helm.fetch()
     wsk.fetch()
+registry.fetch()
 if fileserver.is_server():
     fileserver.fetch(served=openwhisk.served(platform.leader))
 site = openwhisk.Site(
@@ -75,6 +77,8 @@ base()
 nfs.nfs(mounts=k3s.is_node(), cluster=platform.addresses)
 if fileserver.is_server():
     fileserver.install(served=openwhisk.served(platform.leader))
+registry.install()
+stage("the registry runs")
 if k3s.joins():
     k3s.install()
 if k3s.is_server():

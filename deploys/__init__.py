@@ -17,6 +17,7 @@ PACKAGES = (
     "base",
     "nfs",
     "fileserver",
+    "registry",
     "k3s",
     "helm",
     "labels",

@@ -71,6 +71,14 @@ nfs_exports = [
 # Files over HTTP for closed networks, on the first machine of the group registry -----------------
 fileserver_port = 8003  # on the machine's address in the cluster's network
 
+# The private registry, on the first machine of the group registry --------------------------------
+registry_enabled = True  # False removes it; what was pushed stays
+
+# of CNCF distribution, such as "v3.1.2"; None takes the catalogue's default
+registry_version = None
+registry_port = 5000  # where nodes pull, with the account `nodes`; nothing can be changed there
+registry_push_port = 5001  # where images are pushed, with the account `push`
+
 # k3s; what is about the cluster must be the same for all its servers -----------------------------
 k3s_version = None  # such as "v1.34.3+k3s1"; None takes the catalogue's default
 k3s_cluster_cidr = "10.42.0.0/16"  # network of the pods

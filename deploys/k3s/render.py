@@ -13,7 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.files import digest
+from whisklab.engine.helm.values import merged
 from whisklab.engine.machine import Machine
+from whisklab.engine.registry import Access
 from whisklab.engine.services import recorder
 
 BINARY = "/usr/local/bin/k3s"
@@ -21,6 +23,7 @@ LINKS = ("/usr/local/bin/kubectl", "/usr/local/bin/crictl", "/usr/local/bin/ctr"
 CONFIG = "/etc/rancher/k3s/config.yaml"
 TOKEN = "/etc/rancher/k3s/cluster-token"  # noqa: S105  a path
 REGISTRIES = "/etc/rancher/k3s/registries.yaml"
+REGISTRY_CA = "/etc/rancher/k3s/registry-ca.crt"  # read at each pull
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEFAULTS = "/etc/default"  # what units read their environment from
 DATA = "/var/lib/rancher/k3s"  # k3s's own default
@@ -62,6 +65,7 @@ class Node:
         is_server: whether it runs the control plane.
         api_host: a further name the laptop reaches its API by, None for none.
         environment: content of its environment file (see `environment`), None for no such file.
+        registries: content of registries.yaml (see `registries`), None for no such file.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Node:
     is_server: bool
     api_host: str | None = None
     environment: str | None = field(default=None, repr=False)
+    registries: str | None = field(default=None, repr=False)
 
     @property
     def service(self) -> str:
@@ -158,11 +163,25 @@ def open_ports(node: Node, settings: K3sSettings) -> dict[str, str]:
             f"all from {settings.service_cidr}": "services"}  # fmt: skip
 
 
-def registries(settings: K3sSettings) -> str | None:
-    """Return registries.yaml, None when there is to be none."""
-    if settings.registries is None:
+def registries(settings: K3sSettings, access: Access | None) -> str | None:
+    """Return registries.yaml, None when there is to be none.
+
+    Args:
+        settings: of the cluster; what they say goes over ours.
+        access: to the environment's own registry.
+    """
+    ours = {} if access is None else {"configs": {access.address: {
+        "auth": {"username": access.account, "password": access.password},
+        "tls": {"ca_file": REGISTRY_CA},
+    }}}  # fmt: skip
+    if not ours and settings.registries is None:
         return None
-    return HEADER + "\n" + yaml.safe_dump(settings.registries, sort_keys=True)
+    return HEADER + "\n" + yaml.safe_dump(merged(ours, settings.registries or {}), sort_keys=True)
+
+
+def registry_ca(access: Access | None) -> str | None:
+    """Return the file with the certificate that the environment's registry is known by."""
+    return None if access is None else f"{HEADER}\n{access.authority}"
 
 
 def environment(machine: Machine, settings: K3sSettings, addresses: Iterable[str]) -> str | None:
@@ -197,9 +216,9 @@ def _covered(address: str, networks: Iterable[str]) -> bool:
     return False
 
 
-def unit(node: Node, settings: K3sSettings) -> str:
+def unit(node: Node) -> str:
     """Return the systemd unit of a node."""
-    optional = [] if settings.registries is None else [REGISTRIES]
+    optional = [] if node.registries is None else [REGISTRIES]
     if node.environment is not None:
         optional.append(node.environment_path)
     return _templates.get_template("k3s.service.j2").render(
@@ -225,21 +244,20 @@ def beside(node: Node, settings: K3sSettings) -> str:
         f"{CONFIG}.d/*.yaml",
         f"{node.unit_path}.d/*.conf",
         f"{_data(node, settings)}/agent/etc/containerd/*.tmpl",
-        *([REGISTRIES] if settings.registries is None else []),
+        *([REGISTRIES] if node.registries is None else []),
     ]
     return " ".join(patterns)
 
 
 def wish(node: Node, settings: K3sSettings, binary_sha256: str) -> dict[str, str]:
     """Return what the service must have started from: path to SHA-256."""
-    text = registries(settings)
     wish = {
         BINARY: binary_sha256,
         CONFIG: digest(config(node, settings)),
-        node.unit_path: digest(unit(node, settings)),
+        node.unit_path: digest(unit(node)),
     }
-    if text is not None:
-        wish[REGISTRIES] = digest(text)
+    if node.registries is not None:
+        wish[REGISTRIES] = digest(node.registries)
     if node.environment is not None:
         wish[node.environment_path] = digest(node.environment)
     return wish

@@ -12,7 +12,7 @@ from deploys.k3s import render, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
-from whisklab.engine import services, survey, wishes
+from whisklab.engine import registry, services, survey, wishes
 from whisklab.engine.catalogue import Artifact, Catalogue, opened
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine, architecture
@@ -70,6 +70,7 @@ def node(machine: Host) -> render.Node:
         is_server=is_server(machine),
         api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
         environment=render.environment(data, K3sSettings.of(machine), addresses),
+        registries=render.registries(K3sSettings.of(machine), registry.access()),
     )
 
 
@@ -125,9 +126,10 @@ def files(machine: Host) -> list[Wish]:
         File("Cluster token", render.TOKEN, token.token(servers()), "600", secret=True),
         File("Configuration", render.CONFIG, render.config(wanted, settings), "600",
              secret=render.holds_secrets(settings), secret_lines=render.SECRET_LINES),
-        _optional("registries.yaml", render.REGISTRIES, render.registries(settings)),
+        _optional("registries.yaml", render.REGISTRIES, wanted.registries),
+        _optional("Registry's CA", render.REGISTRY_CA, render.registry_ca(registry.access())),
         _optional("Proxy", wanted.environment_path, wanted.environment),
-        File("systemd unit", wanted.unit_path, render.unit(wanted, settings)),
+        File("systemd unit", wanted.unit_path, render.unit(wanted)),
         *images,
     ]  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine
 from whisklab.engine.possible import possible
 from whisklab.engine.progress import tell
+from whisklab.engine.urls import bracketed
 from whisklab.errors import BadInput
 
 HINTS = {
@@ -40,7 +40,7 @@ def api_host(leader: Host) -> str:
     Args:
         leader: the first server.
     """
-    return f"{_bracketed(_api_name(leader))}:{OpenWhiskSettings.of(leader).api_port}"
+    return f"{bracketed(_api_name(leader))}:{OpenWhiskSettings.of(leader).api_port}"
 
 
 def open_ports(platform: Platform) -> dict[str, str]:
@@ -61,13 +61,6 @@ def forwards(master: Host) -> list[Forward]:
 
 def _api_name(leader: Host) -> str:
     return OpenWhiskSettings.of(leader).api_host or Machine.of(leader).node_address
-
-
-def _bracketed(name: str) -> str:
-    try:
-        return f"[{ipaddress.IPv6Address(name)}]"
-    except ValueError:
-        return name
 
 
 def served(leader: Host) -> dict[str, Artifact]:
@@ -171,7 +164,7 @@ def _place(site: render.Site) -> render.Place:
     ours = f"{site.files_url}/{DIRECTORY}" if site.files_url else None
     sources = settings.sources_url or (ours if settings.offline else None)
     return render.Place(
-        api_name=_bracketed(_api_name(host)),
+        api_name=bracketed(_api_name(host)),
         domain=site.domain,
         storage_class=settings.storage_class or site.storage_class,
         single_node=site.single_node,

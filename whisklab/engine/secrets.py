@@ -18,10 +18,14 @@ from whisklab.errors import WhisklabError
 
 @dataclass(frozen=True)
 class Proposed:
-    """A secret that this run uses, and `why` it is this one; its file is not written yet."""
+    """A secret that this run uses, and `why` it is this one; its file is not written yet.
+
+    `replaces`: it takes the place of one that is there, such as a certificate that has ended.
+    """
 
     text: str = field(repr=False)
     why: str
+    replaces: bool = False
 
 
 class SecretStore:
@@ -62,20 +66,23 @@ class SecretStore:
     def value(self, name: str) -> str | None:
         """Return the secret of the file, else the one that is proposed, else None."""
         proposed = self._proposed.get(name)
+        if proposed and proposed.replaces:
+            return proposed.text
         return self.read(name) or (proposed.text if proposed else None)
 
-    def propose(self, name: str, text: str, why: str) -> str:
+    def propose(self, name: str, text: str, why: str, *, replaces: bool = False) -> str:
         """Use a secret in this run, and have `keep` write it; the first proposal stays.
 
         Args:
             name: the file's name.
             text: the secret.
             why: half a sentence on where it comes from.
+            replaces: also when there is one.
 
         Returns:
             The one to use.
         """
-        return self._proposed.setdefault(name, Proposed(text, why)).text
+        return self._proposed.setdefault(name, Proposed(text.strip(), why, replaces)).text
 
     @property
     def proposed(self) -> Mapping[str, Proposed]:
@@ -89,7 +96,7 @@ class SecretStore:
             WhisklabError: another run has written another one meanwhile.
         """
         for name, proposed in self.proposed.items():
-            self.write(name, proposed.text, replace=False)
+            self.write(name, proposed.text, replace=proposed.replaces)
             if self.read(name) != proposed.text:
                 raise WhisklabError(
                     f"{self.path(name)}: another run has written it meanwhile: run again"

@@ -7,7 +7,7 @@ restart nor somebody's restart on drifted files is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfra import host
@@ -16,7 +16,7 @@ from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine import limits
-from whisklab.engine.files import script
+from whisklab.engine.files import FirstLine, script
 from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call, run_quietly
@@ -27,9 +27,9 @@ LOG_LINES = 15
 
 # A service may say that it is ready and fail a moment later: it must also answer, at `url`.
 _RESTART = """
-unit=$1 good=$2 within=$3 lines=$4 url=$5 since=$(date +%s); shift 5
+unit=$1 good=$2 within=$3 lines=$4 url=$5 ca=$6 since=$(date +%s); shift 6
 answers() {
-  until curl -fsS -o /dev/null --max-time 5 "$url" 2>/dev/null; do
+  until curl -fsS ${ca:+--cacert "$ca"} -o /dev/null --max-time 5 "$url" 2>/dev/null; do
     systemctl is-active -q -- "$unit" && test $(($(date +%s) - began)) -lt "$within" || return 1
     sleep 0.2
   done
@@ -56,6 +56,9 @@ if restart; then echo "$unit refused the new configuration; it runs on the last 
 else echo "$unit comes up neither on the new configuration nor on the last good one" >&2; fi
 exit 1
 """
+
+
+_EMPTIED = 'if test -d "$1"; then rmdir --ignore-fail-on-non-empty "$1"; fi'
 
 
 def recorder(service: str, paths: list[str]) -> str:
@@ -148,11 +151,38 @@ def _last_words(service: str) -> StringCommand:
 
 
 @operation()
+def removed(
+    service: str, path: str, header: str, directory: str, files: Sequence[str]
+) -> Generator[StringCommand]:
+    """Have no service of ours: ended, its files and its unit away; yields nothing without one.
+
+    Args:
+        service: the unit's name without `.service`.
+        path: of its unit.
+        header: the first line by which our unit is known; another one is left alone.
+        directory: of ours; it goes, too, when nothing else is in it.
+        files: that only this service has.
+    """
+    if host.get_fact(FirstLine, path=path) == header:
+        because("it is no longer wanted", restarts=service)
+        yield StringCommand("systemctl", "disable", "--quiet", "--now", "--", QuoteString(service))
+        for file in (
+            *files,
+            f"{RECORDS}/{service}.started",
+            path,
+        ):  # the unit is what we know it by
+            yield StringCommand("rm", "-f", "--", QuoteString(file))
+        yield script(_EMPTIED, directory)
+        yield StringCommand("systemctl", "daemon-reload")
+
+
+@operation()
 def running(
     service: str,
     wish: Mapping[str, str],
     configuration: list[str],
     health_url: str,
+    authority: str = "",
     before: Callable[[Host], None] | None = None,
     after: Callable[[Host], None] | None = None,
 ) -> Generator[PyinfraCommand]:
@@ -164,6 +194,7 @@ def running(
         configuration: those of them that are put back to the last good ones when the service does
             not come up with the new ones.
         health_url: answers 2xx on the host itself when the service works.
+        authority: the file with the certificate that the URL is known by; "" for those of the host.
         before: called on the laptop before it is started or restarted, such as a drain.
         after: called when it has come up, such as to wait until its work goes on.
 
@@ -192,6 +223,7 @@ def running(
             str(limits.SERVICE_STARTS_WITHIN),
             str(LOG_LINES),
             health_url,
+            authority,
             *configuration,
         )
         yield Patient(start, _last_words(service))

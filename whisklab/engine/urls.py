@@ -6,6 +6,7 @@ has everything in its cache needs neither.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urldefrag, urlparse
 
@@ -27,3 +28,11 @@ def wrong_checksum(what: str, url: str, wanted: str | None, found: str) -> str:
         f"{what}: the file from {url} has the SHA-256 {found}, the catalogue says {wanted}: "
         "it was not installed; mend the source or the catalogue"
     )
+
+
+def bracketed(host: str) -> str:
+    """Return a name or address as it stands before a port: an IPv6 address in brackets."""
+    try:
+        return f"[{ipaddress.IPv6Address(host)}]"
+    except ValueError:
+        return host

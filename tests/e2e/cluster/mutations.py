@@ -6,15 +6,17 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
+from whisklab.engine.registry import NAMES as SECRETS
 
 NODES = {"master": "k3s", "worker1": "k3s-agent", "worker2": "k3s-agent"}
 STORAGE = "storage"
 EXPORT = "/var/nfs/kubedata"
 REMOVED = "removed"
+READ_LATER = ("/etc/rancher/k3s/registry-ca.crt",)  # at each pull, not when k3s starts
 # What the deploy changes and hosts do not keep: the laptop's cache and secrets, and the cluster's
 # objects, which have mutations of their own.
 ELSEWHERE = re.compile(r"[\w-]+: (.*: fetch \||Secrets on the laptop|k3s: cluster \||labels \||"
@@ -108,8 +110,10 @@ def _node(host: str) -> Iterator[Mutation]:
         ("/etc/rancher/k3s/config.yaml", "k3s: files | Configuration"),
         (f"/etc/systemd/system/{runs}", "k3s: files | systemd unit"),
         ("/etc/rancher/k3s/cluster-token", "k3s: files | Cluster token"),
+        ("/etc/rancher/k3s/registries.yaml", "k3s: files | registries.yaml"),
+        ("/etc/rancher/k3s/registry-ca.crt", "k3s: files | Registry's CA"),
     ):
-        yield from _file(_Thing(host, path, operation, runs))
+        yield from _file(_Thing(host, path, operation, runs if path not in READ_LATER else ""))
     path = f"/etc/systemd/system/{runs}"
     for what, script in (("deleted", f"rm {path}"), ("masked", f"ln -sf /dev/null {path}")):
         yield Mutation(host, path, f"{what}, as systemd knows", "k3s: files | systemd unit",
@@ -162,11 +166,43 @@ def _storage() -> Iterator[Mutation]:
     yield from _unit(STORAGE, "nfs-server", "nfs | Service nfs-server")
 
 
+def _registry() -> Iterator[Mutation]:
+    directory, install = "/etc/whisklab-registry", "registry: install |"
+    doors = ("whisklab-registry", "whisklab-registry-push")
+    both = frozenset(f"{door}.service" for door in doors)
+    for name in ("tls.crt", "tls.key"):
+        path = f"{directory}/{name}"
+        for each in _file(_Thing(STORAGE, path, f"{install} TLS: {path}")):
+            yield replace(each, restarts=both if "another" not in each.what else frozenset())
+    path = f"{directory}/ca.crt"
+    yield from _file(_Thing(STORAGE, path, f"{install} TLS: {path}"))
+    yield from _file(_Thing(STORAGE, "/usr/local/bin/whisklab-registry", f"{install} Program"))
+    for name in SECRETS:
+        path, operation = f"/var/lib/whisklab/registry/{name}", f"{install} Kept for other laptops"
+        yield from _file(_Thing(STORAGE, path, f"{operation}: {name}"))
+    images = "/var/lib/whisklab-registry"
+    yield Mutation(STORAGE, images, "for everybody", f"{install} Images", f"chmod 777 {images}")
+    yield Mutation(STORAGE, images, "of another owner", f"{install} Images", f"chown 1:1 {images}")
+    account = "whisklab-registry"
+    for what, files in (("User", "/etc/passwd /etc/shadow"), ("Group", "/etc/group /etc/gshadow")):
+        yield Mutation(STORAGE, f"{what.lower()} {account}", "deleted", f"{install} {what}",
+                       f"sed -i '/^{account}:/d' {files}")  # fmt: skip
+    for door in doors:
+        service = f"{door}.service"
+        path = f"{directory}/{door}.yml"
+        yield from _file(_Thing(STORAGE, path, f"{install} Configuration {path}", service))
+        path = f"{directory}/{door}.accounts"
+        yield from _file(_Thing(STORAGE, path, f"{install} Configuration {path}"))
+        path = f"/etc/systemd/system/{service}"
+        yield from _file(_Thing(STORAGE, path, f"{install} Unit {path}", service))
+        yield from _unit(STORAGE, door, f"{install} Service {door}")
+
+
 def mutations() -> list[Mutation]:
     """All changes that are tried."""
     found = [each for host in (*NODES, STORAGE) for each in _base(host)]
     found += [each for host in NODES for each in _node(host)]
-    return [*found, *_master(), *_storage()]
+    return [*found, *_master(), *_storage(), *_registry()]
 
 
 def left_out(deployed: str) -> set[str]:
@@ -212,8 +248,9 @@ _STATE = r"""
 for path; do stat -c '%n %F %a %U:%G' "$path" 2>&1; done
 for path; do if test -f "$path"; then sha256sum "$path"; fi; done
 sysctl net.ipv4.ip_forward; cat /etc/hosts /var/lib/whisklab/node_address; exportfs -s
-systemctl is-enabled k3s k3s-agent nfs-server
-systemctl show -p Id,LoadState,NeedDaemonReload k3s k3s-agent nfs-server
+systemctl is-enabled k3s k3s-agent nfs-server whisklab-registry whisklab-registry-push
+systemctl show -p Id,LoadState,NeedDaemonReload k3s k3s-agent nfs-server whisklab-registry
+id whisklab-registry
 dpkg-query -W -f '${Package} ${db:Status-Status}\n' jq nfs-common nfs-kernel-server
 """
 

@@ -22,6 +22,7 @@ from whisklab.lab.providers.nspawn.layout import LABS
 
 INVENTORY = f"inventories/{TRIAL}.py"
 SECRETS = f".secrets/{TRIAL}"
+RANDOM = ("k3s_token", "registry_pull", "registry_push", "registry_secret")  # files of it
 CONTROL = "control-" + secrets.token_hex(8)
 CLIENT_KEY = "client-key-data: LS0t"  # base64 of "---", with which a PEM file begins
 CONFIG = "/etc/rancher/k3s/config.yaml"
@@ -84,8 +85,9 @@ def prepare(site: Site, told: Told) -> None:
            "for _group in (masters, workers, storage, registry):\n"
            "    for _, _data in _group:\n"
            f"        _data['ssh_user'] = {USER!r}\n")  # fmt: skip
-    token = (site.directory / SECRETS / "k3s_token").read_text().strip()
-    told.secrets |= {"token": token}
+    told.secrets |= {name: (site.directory / SECRETS / name).read_text().strip() for name in RANDOM}
+    key = (site.directory / SECRETS / "ca_key").read_text()
+    told.secrets["ca_key"] = key.splitlines()[1]
     told.secrets |= {each: secrets.token_hex(12) for each in ("sudo password", "agent-token")}
     for each in ("proxy password", "registry password"):
         for number in (1, 2):

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -23,6 +24,7 @@ from tests.e2e.cluster.telling import (
     CLIENT_KEY,
     CONTROL,
     LAPTOP,
+    RANDOM,
     SECRETS,
     Told,
     burst,
@@ -33,6 +35,7 @@ from tests.e2e.cluster.telling import (
 )
 from tests.e2e.cluster.trial import TRIAL, trial_environment
 from tests.e2e.together import together
+from whisklab.engine import authority
 
 pytestmark = pytest.mark.e2e
 
@@ -63,8 +66,11 @@ def told(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Told:
     told, begun = Told(), int(time.time())
     given = site.directory / ".secrets" / site.name  # a plan makes none
     given.mkdir(mode=0o700, parents=True)
-    (given / "k3s_token").touch(mode=0o600)
-    (given / "k3s_token").write_text(secrets.token_hex(32) + "\n")
+    made = authority.new("whisklab secrets", datetime.now(UTC))
+    texts = {name: secrets.token_hex(24) for name in RANDOM}
+    for name, text in {**texts, "ca_certificate": made.certificate, "ca_key": made.key}.items():
+        (given / name).touch(mode=0o600)
+        (given / name).write_text(text.strip() + "\n")
     with trial_environment(site), ExitStack() as stack:
         prepare(site, told)
         password = told.secrets["sudo password"]
@@ -79,7 +85,7 @@ def test_the_hosts_have_the_secrets_and_the_watchers_see(site: Site, told: Told)
     for host in site.hosts:
         assert "/etc/control" in told.readable[host]
         assert CONTROL in told.logs[host]
-    second = {"token", "registry password 2", "proxy password 2"}
+    second = {"k3s_token", "registry_pull", "registry password 2", "proxy password 2"}
     for host, kept in told.kept.items():
         assert kept == second | ({"client key"} if host == "master" else set())
 
@@ -135,7 +141,7 @@ def test_no_secret_is_in_a_file_that_others_can_read(told: Told) -> None:
 def test_the_laptop_keeps_secrets_to_itself(site: Site, told: Told) -> None:
     assert told.holders.pop(site.directory / f"group_data/{TRIAL}.py")  # written by the test
     trial = site.directory / SECRETS
-    kept = {trial / name for name in ("k3s_token", "sudo_password", "kubeconfig")}
+    kept = {trial / name for name in (*RANDOM, "ca_key", "sudo_password", "kubeconfig")}
     assert kept <= set(told.holders)
     for path, mode in told.holders.items():
         assert path.parent.parent == site.directory / ".secrets"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.site import Site
+from whisklab.engine.registry import NAMES as REGISTRY
 
 pytestmark = pytest.mark.e2e
 
@@ -46,11 +47,11 @@ def planned(site: Site, code: int) -> set[str]:
 
 def test_keys_that_the_data_no_longer_say_are_those_of_the_running_one(site: Site) -> None:
     """The lab has the chart's public ones until now."""
-    assert set(kept(site)) == {"k3s_token", "kubeconfig"}
+    assert set(kept(site)) == {"k3s_token", "kubeconfig", *REGISTRY}
     with data(site).open("a") as file:
         file.write("openwhisk_public_credentials = False\n")
     assert planned(site, 3) == {"master: Secrets on the laptop"}
-    assert set(kept(site)) == {"k3s_token", "kubeconfig"}  # a plan writes nothing
+    assert set(kept(site)) == {"k3s_token", "kubeconfig", *REGISTRY}  # a plan writes nothing
     adopted = site.whisklab("adopt", site.name)
     assert adopted.code == 0, adopted.output
     assert planned(site, 0) == set()
@@ -60,9 +61,10 @@ def test_each_lost_file_alone_is_taken_over(site: Site) -> None:
     before, hosts = kept(site), on_hosts(site)
     assert set(before) == {
         "k3s_token", "kubeconfig", "openwhisk_db_password", "openwhisk_guest_auth",
-        "openwhisk_system_auth",
+        "openwhisk_system_auth", *REGISTRY,
     }  # fmt: skip
-    for name in sorted(before):
+    # Each of the registry's by itself: tests/unit/engine/test_registry.py.
+    for name in sorted(set(before) - set(REGISTRY)):
         (directory(site) / name).unlink()
         assert planned(site, 3) <= KEPT
         assert name not in kept(site)  # a plan writes nothing

@@ -16,6 +16,7 @@ from deploys.k3s.settings import K3sSettings
 from deploys.k3s.workloads import is_from_before
 from whisklab.engine.files import digest
 from whisklab.engine.machine import Machine
+from whisklab.engine.registry import Access
 
 FIRST = render.Node("m1", "10.0.0.1", join=None, is_server=True, api_host="127.0.0.1")
 SECOND = render.Node("m2", "10.0.0.2", join="https://10.0.0.1:6443", is_server=True)
@@ -51,7 +52,7 @@ def test_an_agent_gets_no_server_keys() -> None:
 
 
 def test_the_unit() -> None:
-    text = render.unit(AGENT, DEFAULTS)
+    text = render.unit(AGENT)
     assert "ExecStart=/usr/local/bin/k3s agent\n" in text
     assert "KillMode=process\n" in text
     assert "/run/whisklab/k3s-agent.started" in text
@@ -62,12 +63,33 @@ def test_the_unit() -> None:
 )
 def test_the_wish_is_what_the_unit_records(registries: dict[str, object] | None) -> None:
     settings = K3sSettings(registries=registries)
-    wish = render.wish(FIRST, settings, "ab")
-    unit = render.unit(FIRST, settings)
+    first = replace(FIRST, registries=render.registries(settings, None))
+    wish = render.wish(first, settings, "ab")
+    unit = render.unit(first)
     assert wish[render.BINARY] == "ab"
     assert wish[FIRST.unit_path] == digest(unit)
     assert all(path in unit for path in wish)
     assert (render.REGISTRIES in unit) == (render.REGISTRIES in wish) == (registries is not None)
+
+
+def test_the_environment_s_registry_is_in_registries_yaml_below_what_the_data_say() -> None:
+    access = Access("10.0.0.4:5000", "nodes", "hunter2", "-----BEGIN\n")
+    ours = yaml.safe_load(str(render.registries(DEFAULTS, access)))
+    assert ours == {"configs": {"10.0.0.4:5000": {
+        "auth": {"username": "nodes", "password": "hunter2"},
+        "tls": {"ca_file": render.REGISTRY_CA},
+    }}}  # fmt: skip
+    given = {"mirrors": {"docker.io": {"endpoint": ["http://x"]}},
+             "configs": {"10.0.0.4:5000": {"auth": {"password": "other"}}, "x": {}}}  # fmt: skip
+    both = yaml.safe_load(str(render.registries(K3sSettings(registries=given), access)))
+    assert both["mirrors"] == given["mirrors"]
+    assert both["configs"]["x"] == {}
+    config = both["configs"]["10.0.0.4:5000"]
+    assert config["auth"] == {"username": "nodes", "password": "other"}
+    assert config["tls"] == {"ca_file": render.REGISTRY_CA}
+    assert render.registries(DEFAULTS, None) is None
+    assert render.registry_ca(access) == f"{render.HEADER}\n-----BEGIN\n"
+    assert "hunter2" not in repr(access)
 
 
 PROXIED = Machine(
@@ -109,10 +131,10 @@ def test_the_environment_is_recorded_and_never_shown() -> None:
     node = replace(AGENT, environment=text)
     assert text is not None
     assert render.wish(node, DEFAULTS, "ab")["/etc/default/k3s-agent"] == digest(text)
-    assert "/etc/default/k3s-agent " in render.unit(node, DEFAULTS)
+    assert "/etc/default/k3s-agent " in render.unit(node)
     assert "/etc/default/k3s-agent" not in render.wish(AGENT, DEFAULTS, "ab")
-    assert "/etc/default/k3s-agent" not in render.unit(AGENT, DEFAULTS)
-    assert "hunter2" not in render.unit(node, DEFAULTS) + repr(node) + repr(PROXIED)
+    assert "/etc/default/k3s-agent" not in render.unit(AGENT)
+    assert "hunter2" not in render.unit(node) + repr(node) + repr(PROXIED)
 
 
 def test_ipv6_urls() -> None:
@@ -279,8 +301,8 @@ def test_what_k3s_reads_beside_our_files() -> None:
     patterns = render.beside(AGENT, DEFAULTS).split()
     assert "/etc/systemd/system/k3s-agent.service.d/*.conf" in patterns
     assert render.REGISTRIES in patterns
-    with_registries = K3sSettings(registries={"mirrors": {}})
-    assert render.REGISTRIES not in render.beside(AGENT, with_registries)
+    with_registries = replace(AGENT, registries="configs: {}")
+    assert render.REGISTRIES not in render.beside(with_registries, DEFAULTS)
     member = rolling.Member("w1", is_server=False, pending=False, known=True, active=True)
     assert rolling.foreign(member) == []
     (sentence,) = rolling.foreign(replace(member, foreign=("/a", "/b")))

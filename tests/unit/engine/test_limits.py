@@ -153,7 +153,7 @@ def test_a_service_is_given_its_time_to_start(
 ) -> None:
     """And to answer: the first two times it does not."""
     script = services._RESTART
-    arguments = ("k3s", str(tmp_path / "good"), within, "5", "http://127.0.0.1:1/healthz")
+    arguments = ("k3s", str(tmp_path / "good"), within, "5", "http://127.0.0.1:1/healthz", "")
     done = programs(
         script, *arguments,
         systemctl=f'case $1 in restart) exec sleep {takes};; esac',

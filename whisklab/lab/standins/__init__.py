@@ -16,6 +16,7 @@ from whisklab.lab.standins.helm import helm
 from whisklab.lab.standins.k3s import DEFAULT_VERSION, k3s
 from whisklab.lab.standins.openwhisk import openwhisk
 from whisklab.lab.standins.provisioner import provisioner
+from whisklab.lab.standins.registry import registry
 from whisklab.lab.standins.wsk import wsk
 from whisklab.paths import cache_dir
 
@@ -26,7 +27,8 @@ def standins(versions: Sequence[str]) -> list[Standin]:
     Raises:
         WhisklabError: an unknown version.
     """
-    return [*map(k3s, dict.fromkeys(versions)), helm(), provisioner(), openwhisk(), wsk()]
+    ours = [helm(), provisioner(), openwhisk(), wsk(), registry()]
+    return [*map(k3s, dict.fromkeys(versions)), *ours]
 
 
 def build(

@@ -21,6 +21,7 @@ from whisklab.lab.standins.k3s import k3s, versions
 from whisklab.lab.standins.mount_nfs import mount_nfs
 from whisklab.lab.standins.openwhisk import openwhisk
 from whisklab.lab.standins.provisioner import provisioner
+from whisklab.lab.standins.registry import registry
 from whisklab.lab.standins.wsk import wsk
 from whisklab.paths import cache_dir
 
@@ -75,7 +76,7 @@ def named(catalogue: Path) -> set[Path]:
 
 def _today(report: Report) -> list[Path]:
     """Where the builds of today's sources are, or would be."""
-    others = (helm(), provisioner(), openwhisk(), wsk(), debian_layer(), mount_nfs())
+    others = (helm(), provisioner(), openwhisk(), wsk(), registry(), debian_layer(), mount_nfs())
     return [cache.place_of(each, report) for each in (*map(k3s, versions()), *others)]
 
 

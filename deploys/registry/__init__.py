@@ -1,0 +1,19 @@
+"""A private registry, on the first machine of the group registry."""
+
+from deploys.registry.deploy import adopt, fetch, forwards, install, open_ports, ports
+from deploys.registry.status import status
+from deploys.registry.verify import verify
+from whisklab.engine.declared import Capability, Step
+from whisklab.engine.registry import RegistrySettings
+
+__all__ = ["CAPABILITY", "fetch", "install"]
+
+CAPABILITY = Capability(
+    settings=[RegistrySettings],
+    ports=ports,
+    open_ports=open_ports,
+    forwards=forwards,
+    status=status,
+    checks=[Step("each node has asked the registry", verify)],
+    adopt=adopt,
+)

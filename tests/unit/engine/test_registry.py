@@ -1,0 +1,97 @@
+"""The registry's secrets: the laptop's, else the running ones, else new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from whisklab.engine import registry
+from whisklab.engine.registry import NAMES, Credentials
+from whisklab.engine.secrets import SecretStore
+from whisklab.errors import WhisklabError
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+HOSTS = ["nas", "10.0.0.4", "localhost", "127.0.0.1"]
+
+
+def chosen(
+    store: SecretStore, kept: Mapping[str, str] | None = None, *, days: int = 0,
+    hosts: list[str] | None = None,
+) -> Credentials:  # fmt: skip
+    def there() -> Mapping[str, str]:
+        assert kept is not None, "the machine was asked"
+        return kept
+
+    return registry.chosen(store, there, hosts or HOSTS, "lab", NOW + timedelta(days=days))
+
+
+def whole(directory: Path) -> tuple[SecretStore, Credentials]:
+    """A laptop that has deployed it."""
+    store = SecretStore(directory / "first")
+    found = chosen(store, {})
+    store.keep()
+    return store, found
+
+
+def test_new_ones_are_made_once(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path / "lab")
+    first = chosen(store, {})
+    assert set(store.proposed) == set(NAMES) == set(first.files)
+    assert not (tmp_path / "lab").exists()  # a plan may be all
+    assert chosen(store, {}) == first
+    store.keep()
+    assert chosen(SecretStore(tmp_path / "lab")) == first  # and nobody is asked
+    secrets = [first.authority.key, first.leaf.key, first.salt, *first.passwords.values()]
+    assert not any(each in repr(first) for each in secrets)
+
+
+@pytest.mark.parametrize("lost", [*NAMES, ""])
+def test_what_the_laptop_lost_is_taken_over(tmp_path: Path, lost: str) -> None:
+    """One file; with "" all of them."""
+    store, first = whole(tmp_path)
+    other = SecretStore(tmp_path / "other")
+    for name in NAMES:
+        if lost and name != lost:
+            other.write(name, str(store.read(name)))
+    assert chosen(other, first.files) == first
+    assert set(other.proposed) == ({lost} if lost else set(NAMES))
+    assert all("taken over from the registry" in each.why for each in other.proposed.values())
+
+
+def test_a_given_password_is_the_one(tmp_path: Path) -> None:
+    store, first = whole(tmp_path)
+    store.write("registry_pull", "another")
+    found = chosen(store)
+    assert found.passwords == {**first.passwords, "nodes": "another"}
+    assert (found.authority, found.leaf) == (first.authority, first.leaf)
+
+
+@pytest.mark.parametrize("change", ["names", "end", "authority"])
+def test_a_leaf_that_no_longer_fits_is_made_anew(tmp_path: Path, change: str) -> None:
+    store, first = whole(tmp_path)
+    if change == "authority":
+        for name in ("ca_certificate", "ca_key"):
+            store.path(name).unlink()
+    hosts = [*HOSTS, "10.0.0.9"] if change == "names" else HOSTS
+    found = chosen(store, {}, days=800 if change == "end" else 0, hosts=hosts)
+    assert found.leaf != first.leaf
+    assert found.passwords == first.passwords
+    whys = {store.proposed[name].why for name in ("registry_certificate", "registry_key")}
+    assert len(whys) == 1
+    assert whys.pop().startswith("is made anew: it ")
+    store.keep()
+    assert store.read("registry_key") == found.leaf.key.strip()
+    again = chosen(SecretStore(tmp_path / "first"), {}, days=800 if change == "end" else 0,
+                   hosts=hosts)  # fmt: skip
+    assert again == found
+
+
+@pytest.mark.parametrize("lacking", ["ca_certificate", "ca_key"])
+def test_half_an_authority_is_refused(tmp_path: Path, lacking: str) -> None:
+    store, _ = whole(tmp_path)
+    store.path(lacking).unlink()
+    with pytest.raises(WhisklabError, match=f"{lacking}: not there, and .* is: put it back"):
+        chosen(store, {})
