@@ -41,12 +41,16 @@ def look(server: Host, api: kube.Endpoint, directory: str, ignored: list[str]) -
     Raises:
         WhisklabError: the API does not answer, or a manifest is no YAML.
     """
+    return drift.look(Cluster(server, api), _wanted(server, directory, ignored))
+
+
+def _wanted(server: Host, directory: str, ignored: list[str]) -> drift.Wanted:
     text = server.get_fact(PackedManifests, directory=directory, names=NAMES)
     try:
         found = objects(text)
     except yaml.YAMLError as error:
         raise WhisklabError(f"{server.name}: {directory} holds no YAML: {error}") from error
-    return drift.look(Cluster(server, api), drift.Wanted(found, NAMESPACE, (*IGNORED, *ignored)))
+    return drift.Wanted(found, NAMESPACE, (*IGNORED, *ignored))
 
 
 def told(found: drift.Found) -> list[str]:
@@ -78,8 +82,7 @@ def kept(
 
     def mend(server: Host) -> None:
         deadline = time.monotonic() + within
-        found = look(server, api, directory, ignored)
-        drift.mend(Cluster(server, api), found.drift, NAMESPACE, marked=_NO_MARKS)
+        drift.put_back(Cluster(server, api), _wanted(server, directory, ignored), marked=_NO_MARKS)
         remedy = f"see `kubectl -n {NAMESPACE} get pods`"
 
         def problem() -> str | None:

@@ -17,6 +17,7 @@ STORAGE = "storage"
 EXPORT = "/var/nfs/kubedata"
 REMOVED = "removed"
 READ_LATER = ("/etc/rancher/k3s/registry-ca.crt",)  # at each pull, not when k3s starts
+PROGRESS = re.compile(r"[\w-]+: [^|]*\| [^:]*, \d+ s: ")  # of what takes long on a slow machine
 # What the deploy changes and hosts do not keep: the laptop's cache and secrets, and the cluster's
 # objects, which have mutations of their own.
 ELSEWHERE = re.compile(r"[\w-]+: (.*: fetch \||Secrets on the laptop|k3s: cluster \||labels \||"
@@ -213,7 +214,8 @@ def left_out(deployed: str) -> set[str]:
     """
     begins = tuple(f"{each.host}: {each.operation}: " for each in mutations())
     lines = re.findall(r"^(?:master|worker\d|storage): .*", deployed, re.MULTILINE)
-    return {line for line in lines if not line.startswith(begins) and not ELSEWHERE.match(line)}
+    said = [line for line in lines if not PROGRESS.match(line)]
+    return {line for line in said if not line.startswith(begins) and not ELSEWHERE.match(line)}
 
 
 def drawn(seed: int, count: int) -> list[Mutation]:

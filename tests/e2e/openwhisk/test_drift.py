@@ -36,8 +36,9 @@ def planned(site: Site) -> dict[str, list[str]]:
 
 
 def touched(chosen: list[Mutation]) -> set[str]:
-    """Names of objects whose pods may be new afterwards."""
-    return {each.name for each in chosen if each.kind in {"Deployment", "StatefulSet", "Pod"}}
+    """Names of objects whose pods may be new afterwards; an account's are called as it is."""
+    kinds = {"Deployment", "StatefulSet", "Pod", "ServiceAccount"}
+    return {each.name for each in chosen if each.kind in kinds}
 
 
 def test_what_is_drawn_is_named_and_put_back_at_once(
@@ -103,6 +104,9 @@ def test_what_stops_functions_is_seen_by_status_and_mended(site: Site) -> None:
     site.kubectl(
         "set", "image", "deployment", "-n", "nfs-provisioner", "--all", "*=nowhere.example/no:1"
     )
+    # The tokens of their pods are void then, and no pod of an action can be made.
+    site.kubectl("delete", "serviceaccount", "owdev-invoker", *where)
+    site.kubectl("delete", "serviceaccount", "-n", "nfs-provisioner", "-l", "release=openwhisk-nfs")
     key = json.dumps({"data": {"system": "bXV0YXRlZA=="}})  # not that of the database
     site.kubectl("patch", "secret", "owdev-whisk.auth", *where, "-p", key)
     status = site.whisklab("status", site.name, "--json")
@@ -111,6 +115,7 @@ def test_what_stops_functions_is_seen_by_status_and_mended(site: Site) -> None:
     told = {each["name"]: each["detail"] for topic in ("k3s", "releases") for each in found[topic]}
     assert "Deployment/coredns: spec.replicas is 0, not 1" in told["packed"]
     assert "Service/owdev-nginx is not there" in told["owdev"]
+    assert "ServiceAccount/owdev-invoker is not there" in told["owdev"]
     assert "StorageClass/nfs-client is not there" in told["openwhisk-nfs"]
     stages = {each["name"]: each["detail"] for each in found["openwhisk"]}
     assert stages["nginx"] == "it is scaled to 0"

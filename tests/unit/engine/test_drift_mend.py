@@ -74,6 +74,9 @@ class Api:
         """A change, or its dry run."""
         self.asked.append((method, path))
         at, _, query = path.partition("?")
+        if method == "DELETE":
+            del self.objects[at]
+            return None
         if method == "POST":
             at = f"{at}/{body['metadata']['name']}"
             if at in self.objects:
@@ -235,3 +238,100 @@ def test_what_the_api_leaves_out_is_not_told_beside_what_differs(api: Api) -> No
     assert look(api) == {"Deployment/web": "Deployment/web: spec.replicas is 3, not 1"}
     mend(api)
     assert look(api) == {}
+
+
+OLD, NEW = "2026-11-29T01:00:00Z", "2026-11-29T02:00:00Z"
+ACCOUNTS = objects("""
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: bound}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: idle}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: bound}
+subjects: [{kind: ServiceAccount, name: bound}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: one}
+spec: {template: {spec: {serviceAccountName: bound}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: two}
+spec: {template: {spec: {serviceAccountName: idle}}}
+""")
+
+
+def pod(name: str, account: str, made: str = OLD, **changed: Any) -> Object:
+    token: Object = {"projected": {"sources": [{"serviceAccountToken": {}}]}}
+    spec = {"serviceAccountName": account, "volumes": [token]}
+    metadata = {"name": name, "namespace": "r", "creationTimestamp": made,
+                "ownerReferences": [{"controller": True}]}  # fmt: skip
+    return {"metadata": {**metadata, **changed}, "spec": spec}
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Api:
+    """Workloads with accounts, and pods of these."""
+    monkeypatch.setattr(f"{__name__}.WANTED", ACCOUNTS)
+    api = Api()
+    for each in api.objects.values():
+        each["metadata"]["creationTimestamp"] = OLD
+    for name in ("bound", "idle"):
+        api.objects[f"/api/v1/namespaces/r/pods/{name}"] = pod(name, name)
+    api.asked.clear()
+    return api
+
+
+def made_anew(api: Api, account: str) -> None:
+    at = api.path(Id("ServiceAccount", "", account))
+    api.objects[at]["metadata"]["creationTimestamp"] = NEW
+
+
+def test_pods_are_asked_for_only_where_an_account_is_younger_than_what_runs_as_it(
+    running: Api,
+) -> None:
+    assert look(running) == {}
+    made_anew(running, "idle")  # may do nothing, so nobody uses its token
+    assert look(running) == {}
+    assert [path for _, path in running.asked if path.endswith("/pods")] == []
+    made_anew(running, "bound")
+    assert look(running) == {
+        "Pod/bound": "Pod/bound: its token is of a ServiceAccount bound that is gone"
+    }
+
+
+def test_a_pod_with_a_void_token_is_made_anew_and_no_other(running: Api) -> None:
+    pods = "/api/v1/namespaces/r/pods"
+    others = {
+        "young": pod("young", "bound", NEW),
+        "ending": pod("ending", "bound", deletionTimestamp=NEW),
+        "bare": pod("bare", "bound", ownerReferences=[]),
+        "another": pod("another", "idle"),
+        "without": {**pod("without", "bound"), "spec": {"serviceAccountName": "bound"}},
+    }
+    running.objects |= {f"{pods}/{name}": each for name, each in others.items()}
+    made_anew(running, "bound")
+    drift.put_back(running, Wanted(ACCOUNTS, "r"), marked=MARKS)
+    deleted = [path for method, path in running.asked if method == "DELETE"]
+    assert deleted == [f"{pods}/bound"]
+    assert look(running) == {}
+
+
+def test_an_account_that_is_made_again_by_a_run_has_its_pods_made_anew_in_it(
+    running: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del running.objects[running.path(Id("ServiceAccount", "", "bound"))]
+    call = running.call
+
+    def dated(method: str, path: str, body: Any = None, **how: Any) -> Any:
+        found = call(method, path, body, **how)
+        if method == "POST":
+            made_anew(running, "bound")
+        return found
+
+    monkeypatch.setattr(running, "call", dated)
+    drift.put_back(running, Wanted(ACCOUNTS, "r"), marked=MARKS)
+    assert "/api/v1/namespaces/r/pods/bound" not in running.objects
+    assert look(running) == {}

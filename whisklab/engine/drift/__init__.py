@@ -5,6 +5,6 @@ Compared is what the wish sets; what controllers, defaults and people add beside
 
 from whisklab.engine.drift.compare import Drift
 from whisklab.engine.drift.look import Found, Wanted, look
-from whisklab.engine.drift.mend import mend
+from whisklab.engine.drift.mend import mend, put_back
 
-__all__ = ["Drift", "Found", "Wanted", "look", "mend"]
+__all__ = ["Drift", "Found", "Wanted", "look", "mend", "put_back"]

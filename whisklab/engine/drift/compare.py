@@ -95,20 +95,24 @@ class Drift:
         name: of it; its namespace is where it is, "" for none.
         fields: what differs; none when it is not there.
         wanted: the object as wished.
+        void: for a pod to be made anew: the account that is not the one of its token any more.
     """
 
     name: Id
     fields: tuple[Field, ...]
     wanted: Object = field(repr=False)
+    void: str = ""
 
     @property
     def missing(self) -> bool:
         """Whether it is not there at all."""
-        return not self.fields
+        return not self.fields and not self.void
 
     @property
     def told(self) -> str:
         """Half a sentence for a plan."""
+        if self.void:
+            return f"{self.name}: its token is of a ServiceAccount {self.void} that is gone"
         if self.missing:
             return f"{self.name} is not there"
         secret = self.name.kind == SECRET

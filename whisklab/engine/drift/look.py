@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from whisklab.engine import kube
+from whisklab.engine.drift.accounts import void_tokens
 from whisklab.engine.drift.compare import Drift, Field, differences, enlarged, ignored
 from whisklab.engine.drift.kinds import Api, Kinds
 from whisklab.engine.drift.patches import patch, patch_kind, widened
@@ -67,6 +68,7 @@ def look(api: Api, wanted: Wanted) -> Found:
         fields = [x for x in fields if not enlarged(each, x) and not _scaled(api, wanted, name, x)]
         if fields and (left := _effective(api, f"{paths[name]}/{name.name}", each, seen, fields)):
             found.append(Drift(name, tuple(left), each))
+    found += void_tokens(api, wanted.objects, live, wanted.namespace)
     return Found(tuple(found), tuple(not_ready(live[name] for name in live)))
 
 

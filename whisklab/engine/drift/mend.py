@@ -8,6 +8,7 @@ from typing import Any
 from whisklab.engine import kube
 from whisklab.engine.drift.compare import Drift
 from whisklab.engine.drift.kinds import Api, Kinds
+from whisklab.engine.drift.look import Wanted, look
 from whisklab.engine.drift.patches import patch, patch_kind, widened
 from whisklab.engine.objects import Id, Object
 from whisklab.errors import WhisklabError
@@ -49,12 +50,47 @@ def mend(
     for each in sorted(drift, key=lambda found: _rank(found.name.kind)):
         path = kinds.path(each.wanted, namespace)
         try:
-            if each.missing:
+            if each.void:
+                _delete(api, f"{path}/{each.name.name}")
+            elif each.missing:
                 _create(api, path, each.wanted, marked)
             else:
                 _put_back(api, path, each, marked, remove if each.name.kind in fixed else None)
         except (kube.Refused, kube.Faulted) as error:
             raise WhisklabError(f"{each.name} cannot be put back: {error}") from error
+
+
+def put_back(
+    api: Api,
+    wanted: Wanted,
+    *,
+    marked: Mapping[str, Mapping[str, str]],
+    fixed: Collection[str] = (),
+    remove: Callable[[Id], None] | None = None,
+) -> None:
+    """Look, and put back what differs; once more, since an account made again voids tokens.
+
+    Args:
+        api: of the cluster.
+        wanted: the objects as they should be.
+        marked: see `mend`.
+        fixed: see `mend`.
+        remove: see `mend`.
+
+    Raises:
+        WhisklabError: the API refuses one, or does not answer.
+    """
+    for _ in range(2):
+        found = look(api, wanted).drift
+        mend(api, found, wanted.namespace, marked=marked, fixed=fixed, remove=remove)
+
+
+def _delete(api: Api, path: str) -> None:
+    try:
+        api.call("DELETE", path)
+    except kube.Refused as error:
+        if error.status != kube.NOT_FOUND:  # it is gone meanwhile
+            raise
 
 
 def _rank(kind: str) -> int:

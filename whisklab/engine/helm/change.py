@@ -57,9 +57,8 @@ def mend(cluster: Cluster, release: Release, ignored: Sequence[str]) -> None:
     latest = cluster.latest(release)
     if latest is None:
         raise WhisklabError(f"release {release.name}: it is gone: run again")
-    found = seen(cluster, latest, ignored)
-    drift.mend(
-        cluster, found.drift, latest.namespace, marked=_marks(latest), fixed=FIXED,
+    drift.put_back(
+        cluster, _wanted(latest, ignored), marked=_marks(latest), fixed=FIXED,
         remove=lambda name: cluster.delete(release, [name]),
     )  # fmt: skip
     began = time.monotonic()
