@@ -18,6 +18,7 @@ from tests.e2e.openwhisk.asking import (
     components,
     create,
     invoke,
+    rest,
     revisions,
     url,
     wsk,
@@ -135,3 +136,12 @@ def test_an_action_survives_a_move_to_the_registry_that_wants_a_password(
     }
     assert used <= {(node, f"{registry.PULL}/{name}") for node, name in registry.pulled(site)}
     assert site.converge() == set()
+
+
+def test_an_action_runs_on_an_image_of_one_s_own_from_the_registry(site: Site) -> None:
+    """What `wsk action create --docker` asks for; the image was pushed by the test before."""
+    image = f"{registry.PULL}/openwhisk/action-nodejs-v14:1.20.0"
+    body = {"exec": {"kind": "blackbox", "image": image, "code": HELLO}}
+    rest(site, "PUT", "actions/own", body)
+    assert invoke(site, "own", "--param", "name", "Registry") == {"payload": "Hello, Registry!"}
+    wsk(site, "action", "delete", "own")
