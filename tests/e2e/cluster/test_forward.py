@@ -95,7 +95,9 @@ def test_the_api_a_browser_s_port_and_ctrl_c(site: Site, tmp_path: Path) -> None
             site, "--port", f"storage={storage}:22", "--port", f"nobody={storage}:1",
             "--kubeconfig", str(kubeconfig),
         ) as forward:  # fmt: skip
-            assert set(forward.ports) == {"kubernetes", "worker", "storage", "nobody"}
+            assert set(forward.ports) == {
+                "kubernetes", "registry", "worker", "storage", "nobody",
+            }  # fmt: skip
             assert forward.told["through"] == "master"
             assert listening(forward.process.pid) == {
                 f"127.0.0.1:{port}" for port in forward.ports.values()

@@ -24,7 +24,7 @@ def test_what_k3s_reads_beside_our_files_is_named(site: Site) -> None:
     there = {
         "master": "/etc/rancher/k3s/config.yaml.d/50-user.yaml",
         "worker1": "/etc/systemd/system/k3s-agent.service.d/url.conf",
-        "worker2": "/etc/rancher/k3s/registries.yaml",
+        "worker2": "/var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl",
     }
     data = site.directory / f"group_data/{site.name}.py"
     before = data.read_text()

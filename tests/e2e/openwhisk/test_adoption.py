@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.waiting import until
 from whisklab.engine.registry import NAMES as REGISTRY
 
 pytestmark = pytest.mark.e2e
@@ -94,8 +95,8 @@ def test_all_of_them_lost_apply_takes_them_over_and_changes_no_host(site: Site) 
     for name, service in zip(NODES, ("k3s", "k3s-agent", "k3s-agent"), strict=True):
         site.root(name, f"systemctl restart {service}")
     assert planned(site, 0) == set()
-    verify = site.whisklab("verify", site.name)
-    assert verify.code == 0, verify.output
+    # A plan does not see that pods have no network for a moment after their node's k3s began.
+    until("functions answer", lambda: site.whisklab("verify", site.name).code == 0)
 
 
 def test_others_than_the_running_ones_are_refused_before_anything_is_sent(site: Site) -> None:
