@@ -125,7 +125,7 @@ def test_the_api_a_browser_s_port_and_ctrl_c(site: Site, tmp_path: Path) -> None
     with forwarding(
         site, "--port", f"kubernetes={port}:127.0.0.1:6443", "--kubeconfig", str(kubeconfig)
     ) as again:
-        assert again.ports == {"kubernetes": port}
+        assert again.ports["kubernetes"] == port
         assert nodes(kubeconfig) == set(site.hosts) - {"storage"}
         assert again.end(signal.SIGTERM)[0] == 0
 

@@ -27,7 +27,8 @@ def test_a_second_run_and_a_dry_run_change_nothing(site: Site) -> None:
     assert site.converge() == set()
     for host, mark in marks.items():  # our look at them is one connection, one command
         cursor = mark.strip().rpartition("-- cursor: ")[2]
-        lines = site.root(host, f"journalctl -o cat --after-cursor '{cursor}'").splitlines()
+        written = f"journalctl --sync; journalctl -o cat --after-cursor '{cursor}'"
+        lines = site.root(host, written).splitlines()
         assert len([line for line in lines if line.startswith("Accepted publickey")]) == 2
         assert len([line for line in lines if "COMMAND=" in line]) - 1 == 2, host
     done = site.pyinfra(site.inventory, "--dry", "--json")
