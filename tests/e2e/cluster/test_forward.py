@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from kubernetes import client, config
 
@@ -79,6 +81,15 @@ def listening(pid: int) -> set[str]:
     return {line.split()[3] for line in listed.splitlines() if f"pid={pid}," in line}
 
 
+def let_in(site: Site, port: int) -> int:
+    """The status by which the registry answers a push at a local port, known by its authority."""
+    secrets = site.directory / ".secrets" / site.name
+    password = (secrets / "registry_push").read_text().strip()
+    trust = ssl.create_default_context(cafile=str(secrets / "ca_certificate"))
+    there = f"https://127.0.0.1:{port}/v2/"
+    return httpx.get(there, auth=("push", password), verify=trust, timeout=20).status_code
+
+
 def written(directory: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in directory.rglob("*")}
 
@@ -104,6 +115,7 @@ def test_the_api_a_browser_s_port_and_ctrl_c(site: Site, tmp_path: Path) -> None
             }
             assert kubeconfig.stat().st_mode & 0o777 == 0o600
             assert nodes(kubeconfig) == set(site.hosts) - {"storage"}
+            assert let_in(site, forward.ports["registry"]) == 200
             for name in ("worker", "storage"):
                 assert banner(forward.ports[name]).startswith(b"SSH-2.0")
             # A client that hangs up, and a port where nobody answers, disturb nobody else.
