@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from tests.e2e.cluster import sample
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.test_forward import forwarding
+from tests.e2e.cluster.trial import saying
 
 pytestmark = pytest.mark.e2e
 
@@ -41,16 +41,6 @@ def added(site: Site) -> Iterator[Site]:
     for name, text in before.items():
         (site.directory / name).write_text(text)
     shutil.rmtree(folder)
-
-
-@contextmanager
-def saying(site: Site, line: str) -> Iterator[None]:
-    """Have a line more in the environment's data."""
-    data = site.directory / f"group_data/{site.name}.py"
-    before = data.read_text()
-    data.write_text(f"{before}\n{line}\n")
-    yield
-    data.write_text(before)
 
 
 def told(done: Run, code: int = 0) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.trial import saying
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -68,16 +67,6 @@ def changes(site: Site, verb: str, code: int) -> set[tuple[str, str]]:
     assert done.code == code, done.output
     found: list[dict[str, Any]] = json.loads(done.stdout)["changes"]
     return {(each["host"], each["operation"]) for each in found}
-
-
-@contextmanager
-def saying(site: Site, line: str) -> Iterator[None]:
-    """Have a line more in the environment's data."""
-    data = site.directory / f"group_data/{site.name}.py"
-    before = data.read_text()
-    data.write_text(f"{before}\n{line}\n")
-    yield
-    data.write_text(before)
 
 
 def test_each_node_pulls_what_was_pushed_and_a_pod_runs_on_it(site: Site) -> None:

@@ -41,3 +41,15 @@ def trial_environment(site: Site) -> Iterator[None]:
         inventory.unlink()
         data.unlink()
         shutil.rmtree(secrets)
+
+
+@contextmanager
+def saying(site: Site, line: str) -> Iterator[None]:
+    """Have a line more in the environment's data."""
+    data = site.directory / f"group_data/{site.name}.py"
+    before = data.read_text()
+    data.write_text(f"{before}\n{line}\n")
+    try:
+        yield
+    finally:
+        data.write_text(before)
