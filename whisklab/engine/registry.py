@@ -221,8 +221,9 @@ def _leaf(
         return leaf
     made = authority.issue(signer, names, now)
     reason = f"is made anew: {why}" if leaf.certificate else why
+    there = any(name in found for name in _LEAF)
     texts = zip(_LEAF, (made.certificate, made.key), strict=True)
-    return Pair(*(store.propose(name, text, reason, replaces=True) for name, text in texts))
+    return Pair(*(store.propose(name, text, reason, replaces=there) for name, text in texts))
 
 
 def _kept(machine: Host) -> dict[str, str]:

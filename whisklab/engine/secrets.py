@@ -77,12 +77,14 @@ class SecretStore:
             name: the file's name.
             text: the secret.
             why: half a sentence on where it comes from.
-            replaces: also when there is one.
+            replaces: also when there is one, in a file or proposed.
 
         Returns:
             The one to use.
         """
-        return self._proposed.setdefault(name, Proposed(text.strip(), why, replaces)).text
+        if replaces or name not in self._proposed:
+            self._proposed[name] = Proposed(text.strip(), why, replaces)
+        return self._proposed[name].text
 
     @property
     def proposed(self) -> Mapping[str, Proposed]:

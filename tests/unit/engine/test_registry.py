@@ -89,6 +89,28 @@ def test_a_leaf_that_no_longer_fits_is_made_anew(tmp_path: Path, change: str) ->
     assert again == found
 
 
+def test_a_leaf_that_was_taken_over_and_has_ended_is_made_anew_in_the_same_run(
+    tmp_path: Path,
+) -> None:
+    _, first = whole(tmp_path)
+    other = SecretStore(tmp_path / "other")
+    found = chosen(other, first.files, days=800)
+    assert found.leaf != first.leaf
+    assert other.proposed["registry_key"].why.startswith("is made anew: it ends on")
+    other.keep()
+    assert chosen(SecretStore(tmp_path / "other"), days=800) == found
+
+
+@pytest.mark.parametrize("lacking", ["registry_certificate", "registry_key"])
+def test_half_a_leaf_is_made_anew(tmp_path: Path, lacking: str) -> None:
+    store, first = whole(tmp_path)
+    store.path(lacking).unlink()
+    found = chosen(store, {})
+    assert found.leaf.certificate != first.leaf.certificate
+    store.keep()
+    assert chosen(SecretStore(tmp_path / "first")) == found
+
+
 @pytest.mark.parametrize("lacking", ["ca_certificate", "ca_key"])
 def test_half_an_authority_is_refused(tmp_path: Path, lacking: str) -> None:
     store, _ = whole(tmp_path)
