@@ -8,6 +8,7 @@ from functools import partial
 from pyinfra import host
 
 from deploys import (
+    authority,
     declared,
     fileserver,
     helm,
@@ -74,6 +75,7 @@ stage("artifacts and secrets are on the laptop")
 
 remember()
 base()
+authority.install(platform)
 nfs.nfs(mounts=k3s.is_node(), cluster=platform.addresses)
 if fileserver.is_server():
     fileserver.install(served=openwhisk.served(platform.leader))

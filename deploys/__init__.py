@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     "preflight",
     "base",
+    "authority",
     "nfs",
     "fileserver",
     "registry",

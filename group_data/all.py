@@ -178,8 +178,12 @@ openwhisk_scheduler = False  # the newer scheduler, which brings etcd
 openwhisk_metrics = False  # Prometheus, Grafana and user events
 openwhisk_controller_heap_mb = None  # Java heap of the controller; None: the chart's
 openwhisk_invoker_heap_mb = None  # Java heap of an invoker; None: the chart's
-openwhisk_certificate = None  # path of a PEM file for the API; None: one is made, and wsk needs -i
+
+# path of a PEM file for the API, with those that lead to its authority; None: one is made, which
+# the environment's authority signs, and which nodes trust
+openwhisk_certificate = None
 openwhisk_certificate_key = None  # path of its key
+openwhisk_certificate_names = []  # further names and addresses by which the API is reached
 
 # take the keys and the password that the chart publishes and everybody knows. False takes those
 # below, or generates what is not given in .secrets/<environment>/

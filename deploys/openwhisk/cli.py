@@ -29,7 +29,7 @@ end() { test -z "$made" || run action delete "$action" > /dev/null 2>&1; rm -rf 
 trap end EXIT; trap 'exit 130' HUP INT TERM
 tar -x -o -C "$work" && cd "$work" || exit
 export WSK_CONFIG_FILE="$work/wskprops"
-run() { timeout 120 wsk -i "$@"; }
+run() { timeout 120 wsk "$@"; }
 command -v wsk > /dev/null || exit 127
 made=yes; run action create "$action" "$@" > /dev/null || exit
 """
@@ -42,12 +42,16 @@ _CALL = """
 found=$(run action get "$action" --url) || exit
 url=$(printf '%s\\n' "$found" | tail -n 1)
 for try in 1 2 3; do
-  answer=$(curl --silent --show-error --insecure --max-time 90 \
+  answer=$(curl --silent --show-error --max-time 90 \
     --write-out '\\n%{http_code} %{content_type}' "$url?name=Python") || exit
   case $(printf %s "$answer" | tail -n 1) in 202*) ;; *) break ;; esac
 done
 printf %s "$answer"
 """
+_UNTRUSTED = (
+    ": what openwhisk_certificate leads to is to be there as /usr/local/share/ca-certificates/"
+    "*.crt, followed by `update-ca-certificates`; without that setting deploy again"
+)
 _DELETE = """
 run action delete "$action" > /dev/null || exit; made=
 """
@@ -158,6 +162,8 @@ def _failure(server: str, code: int, err: str) -> WhisklabError:
     lines = [line.strip() for line in err.splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")
     sentence = f"wsk on {server}: {said.removeprefix('error: ') or f'exit code {code}'}"
+    if "x509: " in err:
+        sentence += _UNTRUSTED
     return (Throttled if code == THROTTLED - EXIT_CODES else WhisklabError)(sentence)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyinfra import host, logger
 from pyinfra.api.host import Host
 
-from deploys.openwhisk import fits, operations, render
+from deploys.openwhisk import certificate, fits, operations, render
 from deploys.openwhisk.keys import installed, keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
@@ -140,23 +140,16 @@ def check_npm_cache(catalogue: Catalogue, version: str | None) -> None:
 
 
 @cache
-def _read(path: str, key: str) -> bytes:
+def _read(path: str) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise BadInput(f"{key}: {path} cannot be read: {error.strerror}") from error
+        raise BadInput(f"openwhisk_chart_files: {path} cannot be read: {error.strerror}") from error
 
 
-def _given(settings: OpenWhiskSettings) -> render.Given:
-    certificate, key = settings.certificate, settings.certificate_key
-    return render.Given(
-        files={
-            name: _read(path, "openwhisk_chart_files")
-            for name, path in settings.chart_files.items()
-        },
-        certificate=_read(certificate, "openwhisk_certificate") if certificate else None,
-        certificate_key=_read(key, "openwhisk_certificate_key") if key else None,
-    )
+def _given(settings: OpenWhiskSettings, api: Endpoint) -> render.Given:
+    files = {name: _read(path) for name, path in settings.chart_files.items()}
+    return render.Given(certificate.pair(host, api), files)
 
 
 def _place(site: render.Site) -> render.Place:
@@ -179,7 +172,7 @@ def _release(place: render.Place, api: Endpoint) -> helm.Release:
     chart = helm.chart(render.PRODUCT, settings.version, _catalogue(host))
     return helm.Release(
         name=settings.release,
-        chart=chart.changed(render.overlay(settings, place, _given(settings))),
+        chart=chart.changed(render.overlay(settings, place, _given(settings, api))),
         namespace=settings.namespace,
         values=render.values(settings, keys_of(host, api), place),
         wait=False,  # its stages are waited for, which can say more
@@ -214,7 +207,7 @@ def _begins(release: helm.Release, api: Endpoint, earlier: Callable[[str], list[
 
 
 def adopt(platform: Platform) -> None:
-    """On the leader: take over the keys of the running OpenWhisk, if there is one.
+    """On the leader: take over keys and certificate of the running OpenWhisk, if there is one.
 
     Raises:
         WhisklabError: the cluster does not answer.
@@ -222,6 +215,7 @@ def adopt(platform: Platform) -> None:
     settings = OpenWhiskSettings.of(host)
     if settings.enabled and running(host, platform.api, settings) is not None:
         keys_of(host, platform.api)
+        certificate.pair(host, platform.api)
 
 
 @capability("openwhisk", "fetch")

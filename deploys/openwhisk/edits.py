@@ -1,4 +1,4 @@
-"""Changes of the chart's scripts, tied to its lines (commit 108f3275). Pure data.
+"""Changes of the chart, tied to its lines (commit 108f3275). Pure.
 
 `${NAME}` is filled in by render.py; everything else with a dollar is the script's own.
 """
@@ -71,6 +71,46 @@ imagePullSecrets:""",
 imagePullSecrets:""",
     ),
 )
+# The chart puts a certificate of one's own, and its key, into a ConfigMap, and starts nothing anew
+# for another one. Its digest is in the Secret's name: a new one is rolled out as a new image is.
+CERTIFICATE_SECRET = "certificate-"  # noqa: S105  a name, behind the release's
+CERTIFICATE_TEMPLATE = "templates/whisklab-certificate.yaml"
+
+
+def _secret_name(file: str) -> str:
+    digest = f'{{{{ .Files.Get "{file}" | sha256sum | trunc 8 }}}}'
+    return f"{{{{ .Release.Name }}}}-{CERTIFICATE_SECRET}{digest}"
+
+
+def certificate(file: str, key: str) -> str:
+    """Return the template of the Secret.
+
+    Args:
+        file: of the chart, with the certificate.
+        key: likewise.
+    """
+    return f"""\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {_secret_name(file)}
+type: kubernetes.io/tls
+data:
+  tls.crt: {{{{ .Files.Get "{file}" | b64enc }}}}
+  tls.key: {{{{ .Files.Get "{key}" | b64enc }}}}
+  sslPassword: {{{{ .Values.nginx.certificate.sslPassword | b64enc | quote }}}}
+"""
+
+
+def mounted(file: str) -> Edit:
+    """Return the change by which nginx has that Secret."""
+    return Edit(
+        "templates/nginx-pod.yaml",
+        "configMap:\n  name: {{ .Release.Name }}-gen-certs",
+        f"secret:\n  secretName: {_secret_name(file)}",
+    )
+
+
 # The packages of alarms name a kind of their own, which openwhisk_runtimes need not have.
 RUNTIME = (Edit(PACKAGES, PACKAGES_BEGIN, "export ACTION_RUNTIME_VERSION=nodejs:default", "after"),)
 

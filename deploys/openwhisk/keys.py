@@ -8,6 +8,7 @@ import string
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pyinfra.api.host import Host
 
@@ -20,6 +21,7 @@ from whisklab.engine.objects import SECRET, objects
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
 
+T = TypeVar("T")
 # What the chart itself publishes (values.yaml, commit 108f3275): known to everybody.
 GUEST = (
     "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:"
@@ -77,17 +79,26 @@ def keys_of(leader: Host, api: kube.Endpoint) -> Keys:
     settings = OpenWhiskSettings.of(leader)
 
     def there() -> Keys | None:
-        try:
-            return installed(leader, api, settings) or running(leader, api, settings)
-        except kube.NoCluster:
-            return None
-        except kube.Unreachable as error:
-            raise WhisklabError(
-                f"{current().secrets} lacks keys of OpenWhisk, and the cluster that may have them "
-                f"does not answer ({error}): run `whisklab apply {current().name} --only k3s` first"
-            ) from error
+        return asked(lambda: installed(leader, api, settings) or running(leader, api, settings))
 
     return keys(settings, current().store, there)
+
+
+def asked(look: Callable[[], T]) -> T | None:
+    """Return what a cluster has that this laptop lacks; None where there is no cluster yet.
+
+    Raises:
+        WhisklabError: a cluster is there, and does not answer.
+    """
+    try:
+        return look()
+    except kube.NoCluster:
+        return None
+    except kube.Unreachable as error:
+        raise WhisklabError(
+            f"{current().secrets} lacks secrets of OpenWhisk, and the cluster that may have them "
+            f"does not answer ({error}): run `whisklab apply {current().name} --only k3s` first"
+        ) from error
 
 
 def running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Keys | None:
@@ -115,16 +126,25 @@ def installed(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> 
     A Secret in the cluster may have been changed by hand; what the database has is this. Arguments
     and errors as for `running`.
     """
+    return _decoded(recorded(leader, api, settings))
+
+
+def recorded(
+    leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings
+) -> Mapping[str, Mapping[str, str]]:
+    """Return the data of the Secrets of Helm's record, by their names without the release's.
+
+    Arguments and errors as for `running`.
+    """
     cluster = Cluster(leader, api)
     release = Release(settings.release, None, settings.namespace)
     found = cluster.latest(release, DEPLOYED) or cluster.latest(release)
     made = objects(found.manifest) if found else {}
-    data = {
+    return {
         each.name.removeprefix(f"{settings.release}-"): made[each].get("data") or {}
         for each in made
         if each.kind == SECRET
     }
-    return _decoded(data)
 
 
 def _decoded(data: Mapping[str, Mapping[str, str]]) -> Keys | None:

@@ -9,12 +9,15 @@ from typing import Any
 from deploys.openwhisk import edits, runtimes
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.authority import Pair
 from whisklab.engine.helm.overlay import Edit, Overlay, filled
 from whisklab.engine.helm.values import merged
 
 PRODUCT = "openwhisk"  # in the catalogue
 NPM_CACHE = "npm-cache"  # its artifact that only an off-line cluster needs, and nobody publishes
 CERTIFICATE, CERTIFICATE_KEY = "whisklab-tls.crt", "whisklab-tls.key"  # in the chart
+ENTRIES = ("tls.crt", "tls.key")  # of the Secret that they become
+SECRET = edits.CERTIFICATE_SECRET
 DB_USER = "whisk_admin"
 # The chart's `latest` has no pull policy in one place (redis-init): it would be pulled each time,
 # and where there is nothing to pull from, Redis would never start.
@@ -92,7 +95,8 @@ def values(settings: OpenWhiskSettings, keys: Keys, place: Place) -> dict[str, A
         "busybox": {"imageTag": BUSYBOX},
         "db": {"auth": {"username": DB_USER, "password": keys.db_password}},
         "kafka": _image(settings.kafka_image),
-        "nginx": {"httpsNodePort": settings.api_port, **_certificate(settings)},
+        # The chart's own certificate is for no address; ours comes by a Secret (edits.CERTIFICATE).
+        "nginx": {"httpsNodePort": settings.api_port, "certificate": {"external": True}},
         "controller": _heap(settings.controller_heap_mb),
         "invoker": {
             "containerFactory": {
@@ -140,13 +144,6 @@ def _heap(megabytes: int | None) -> dict[str, str]:
     return {} if megabytes is None else {"jvmHeapMB": str(megabytes)}
 
 
-def _certificate(settings: OpenWhiskSettings) -> dict[str, Any]:
-    if settings.certificate is None:
-        return {}
-    given = {"external": True, "cert_file": CERTIFICATE, "key_file": CERTIFICATE_KEY}
-    return {"certificate": given}
-
-
 def _domain(place: Place) -> dict[str, Any]:
     return {} if place.domain == CHART_DOMAIN else {"k8s": {"domain": place.domain}}
 
@@ -161,17 +158,15 @@ def _single_node() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Given:
-    """Contents of the user's files on the laptop.
+    """Contents of files on the laptop.
 
     Attributes:
+        certificate: of the API, and its key.
         files: for the chart, by their path in it.
-        certificate: for the API, PEM; None for none.
-        certificate_key: its key.
     """
 
+    certificate: Pair
     files: Mapping[str, bytes] = field(default_factory=dict)
-    certificate: bytes | None = field(default=None, repr=False)
-    certificate_key: bytes | None = field(default=None, repr=False)
 
 
 def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
@@ -183,15 +178,18 @@ def overlay(settings: OpenWhiskSettings, place: Place, given: Given) -> Overlay:
     known = {"RELEASE": settings.release, "NAMESPACE": settings.namespace}
     if place.sources is not None:
         known["SOURCES"] = place.sources
-    wanted = [*edits.DATA_SAFETY, *edits.NEW_PASSWORD, *edits.RUNTIME]
+    wanted = [*edits.DATA_SAFETY, *edits.NEW_PASSWORD, *edits.RUNTIME, edits.mounted(CERTIFICATE)]
     if settings.image_prefix:
         wanted += edits.NODES_PULL
     if place.sources is not None:
         wanted += [*edits.OFFLINE, *(edits.NPM_OFFLINE if settings.offline else ())]
     wanted += [Edit(each.file, each.anchor, each.text, each.where) for each in settings.chart_edits]
-    files = {runtimes.RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode()}
-    if given.certificate is not None and given.certificate_key is not None:
-        files |= {CERTIFICATE: given.certificate, CERTIFICATE_KEY: given.certificate_key}
+    files = {
+        runtimes.RUNTIMES_FILE: runtimes.manifest(settings.runtimes).encode(),
+        CERTIFICATE: given.certificate.certificate.encode(),
+        CERTIFICATE_KEY: given.certificate.key.encode(),
+        edits.CERTIFICATE_TEMPLATE: edits.certificate(CERTIFICATE, CERTIFICATE_KEY).encode(),
+    }
     return Overlay(
         tuple(
             Edit(each.file, each.anchor, filled(each.text, known, _where(each)), each.where)

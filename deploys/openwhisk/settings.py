@@ -67,8 +67,10 @@ class OpenWhiskSettings(Settings):
         metrics: Prometheus, Grafana and user events.
         controller_heap_mb: Java heap of the controller; None: the chart's.
         invoker_heap_mb: Java heap of an invoker; None: the chart's.
-        certificate: path of a PEM file for the API; None: one is made, and wsk needs -i.
+        certificate: path of a PEM file for the API, with those that lead to its authority; None:
+            one is made, which the environment's authority signs, and which nodes trust.
         certificate_key: path of its key.
+        certificate_names: further names and addresses by which the API is reached.
         public_credentials: take the keys and the password that the chart publishes and everybody
             knows. False takes those below, or generates what is not given in
             .secrets/<environment>/.
@@ -115,6 +117,7 @@ class OpenWhiskSettings(Settings):
     invoker_heap_mb: Positive | None = None
     certificate: str | None = None
     certificate_key: str | None = None
+    certificate_names: list[ReachableHost] = []
     public_credentials: bool = False
     guest_auth: Annotated[Key | None, Field(repr=False)] = None
     system_auth: Annotated[Key | None, Field(repr=False)] = None

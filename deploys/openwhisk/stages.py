@@ -67,11 +67,10 @@ _STAGES = (
         "it runs only on nodes with the label openwhisk-role=invoker, see node_labels",
         PLACE,
     ),
-    Stage("gen-certs", JOB, ()),
     Stage(
         "nginx",
         DEPLOYMENT,
-        ("controller", "gen-certs"),
+        ("controller",),
         "its port must be free on all nodes, see openwhisk_api_port",
         PORT,
     ),
@@ -97,7 +96,6 @@ def stages(settings: OpenWhiskSettings) -> list[Stage]:
         *(() if settings.metrics else ("prometheus-server", "user-events", "grafana")),
         *(() if settings.alarms else ("alarmprovider",)),
         *(() if settings.kafka_provider else ("kafkaprovider",)),
-        *(() if settings.certificate is None else ("gen-certs",)),
     }
     return [
         Stage(

@@ -220,7 +220,7 @@ def require_ran(client: OpenWhisk, answer: Answer) -> None:
     except NotEnded:
         raise ActionFailed(
             f"its URL answers {answer.status}, {message(answer)}; there is no record of the call "
-            f"{identity} after {RECORD_WITHIN:.0f} s: `wsk -i activation get {identity}`"
+            f"{identity} after {RECORD_WITHIN:.0f} s: `wsk activation get {identity}`"
         ) from None
     if not record["response"].get("success"):
         raise ActionFailed(failure(str(record.get("name", "?")), record))

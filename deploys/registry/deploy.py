@@ -12,7 +12,7 @@ from pyinfra.operations import files as stock
 from pyinfra.operations import server
 
 from deploys.registry import render
-from whisklab.engine import artifacts, files, packages, registry, room, services
+from whisklab.engine import artifacts, copies, files, packages, registry, room, services
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.declared import Platform
@@ -92,11 +92,7 @@ def _files(known: Credentials) -> None:
         name="Images", path=render.DATA, user=render.USER, group=render.USER, mode="750"
     )
     artifacts.pushed(name="Program", artifact=_program(), path=render.BINARY)
-    for name, text in host.loop(list(known.files.items())):
-        files.content(
-            name=f"Kept for other laptops: {name}", path=f"{registry.KEPT}/{name}", content=text,
-            mode="600", secret=True,
-        )  # fmt: skip
+    copies.kept(registry.KEPT, known.files)
     owner = f"root:{render.USER}"
     for path, text in host.loop([
         (render.CERTIFICATE, known.leaf.certificate),

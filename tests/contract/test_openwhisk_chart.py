@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from deploys.openwhisk.render import Given, Place
 from deploys.openwhisk.settings import OpenWhiskSettings
 from tests.contract.rendering import refused, rendered, template
 from whisklab.engine.artifacts import fetch
+from whisklab.engine.authority import Pair
 from whisklab.engine.catalogue import ANY, Catalogue
 from whisklab.engine.helm.values import merged
 from whisklab.lab.standins.cache import SOURCES, architecture
@@ -25,6 +26,7 @@ from whisklab.lab.standins.openwhisk import full_name
 
 CHART = SOURCES / "openwhisk" / "chart"
 KEYS = Keys(guest="G:g", system="S:s", db_password="P")  # noqa: S106
+PAIR = Pair("C", "K")
 LAB = Place("10.77.0.11", "nfs-client")
 ALONE = Place("10.77.0.11", "nfs-client", single_node=True)
 OFFLINE = Place("10.77.0.11", "nfs-client", sources="http://10.77.0.14:8003/openwhisk")
@@ -35,8 +37,8 @@ WORKLOADS = {
     "StatefulSet/owdev-zookeeper", "StatefulSet/owdev-kafka", "StatefulSet/owdev-controller",
     "StatefulSet/owdev-invoker", "Deployment/owdev-couchdb", "Deployment/owdev-nginx",
     "Deployment/owdev-apigateway", "Deployment/owdev-redis", "Deployment/owdev-alarmprovider",
-    "Deployment/owdev-kafkaprovider", "Job/owdev-gen-certs", "Job/owdev-init-couchdb",
-    "Job/owdev-install-packages", "Pod/owdev-wskadmin", "Pod/owdev-tests-smoketest",
+    "Deployment/owdev-kafkaprovider", "Job/owdev-init-couchdb", "Job/owdev-install-packages",
+    "Pod/owdev-wskadmin", "Pod/owdev-tests-smoketest",
     "Pod/owdev-tests-package-checker",
 }  # fmt: skip
 WAITS = {
@@ -113,24 +115,32 @@ def test_each_stage_is_an_object_of_the_chart_and_its_pods_label(
         assert labels["name"] == name.partition("/")[2]
 
 
-def test_a_certificate_of_ones_own_is_where_we_look_for_it(helm: str, tmp_path: Path) -> None:
-    chart = tmp_path / "chart"
-    shutil.copytree(CHART, chart)
-    (chart / render.CERTIFICATE).write_text("C\n")
-    (chart / render.CERTIFICATE_KEY).write_text("K\n")
-    found = template(
-        helm, tmp_path, chart, values(certificate="c.pem", certificate_key="k.pem"), "owdev"
-    )
-    assert found["ConfigMap/owdev-gen-certs"]["data"] == {
-        "tls.crt": "\nC\n", "tls.key": "\nK\n", "sslPassword": "",
-    }  # fmt: skip
-    assert not {"Job/owdev-gen-certs", "Secret/owdev-nginx"} & found.keys()
-    (volume,) = (
-        each
-        for each in dict(pods(found))["Deployment/owdev-nginx"]["volumes"]
-        if each["name"] == "nginx-certs"
-    )
-    assert volume["configMap"] == {"name": "owdev-gen-certs"}
+def test_nginx_has_the_certificate_by_a_secret_and_nothing_else_has_the_key(
+    helm: str, tmp_path: Path, openwhisk_catalogue: Path
+) -> None:
+    def made(name: str, pair: Pair) -> Objects:
+        chart = tmp_path / name
+        overlay = render.overlay(OpenWhiskSettings(), LAB, Given(pair))
+        for path, data in overlay.applied(packed(openwhisk_catalogue)).items():
+            (chart / path).parent.mkdir(parents=True, exist_ok=True)
+            (chart / path).write_bytes(data)
+        return template(helm, tmp_path, chart, values(), "owdev")
+
+    names = []
+    for name, pair in (("one", Pair("C", "a key")), ("two", Pair("D", "another key"))):
+        found = made(name, pair)
+        (secret,) = (each for each in found if each.startswith("Secret/owdev-certificate-"))
+        data = {key: base64.b64decode(text) for key, text in found[secret]["data"].items()}
+        expected = (pair.certificate.encode(), pair.key.encode(), b"")
+        assert tuple(data[key] for key in ("tls.crt", "tls.key", "sslPassword")) == expected
+        volumes = dict(pods(found))["Deployment/owdev-nginx"]["volumes"]
+        (volume,) = (each for each in volumes if each["name"] == "nginx-certs")
+        assert volume == {
+            "name": "nginx-certs", "secret": {"secretName": secret.removeprefix("Secret/")},
+        }  # fmt: skip
+        assert pair.key not in json.dumps(found)
+        names.append(secret)
+    assert names[0] != names[1]  # so that another certificate starts nginx anew
 
 
 def test_no_pod_of_a_lab_must_pull(helm: str, tmp_path: Path) -> None:
@@ -247,6 +257,7 @@ def test_budgets_have_the_version_that_kubernetes_removed(helm: str, tmp_path: P
         ({"whisk": {"runtimes": "none.json"}}, "whisk.runtimes names no file"),
         ({"controller": {"lean": True}}, "controller.lean: this stand-in"),
         ({"invoker": {"containerFactory": {"impl": "docker"}}}, "only make actions' containers"),
+        ({"nginx": {"certificate": {"external": False}}}, "has no Job gen-certs"),
         ({"activationStoreBackend": "ElasticSearch"}, "in CouchDB only"),
     ],
 )
@@ -257,7 +268,9 @@ def test_refusals(helm: str, tmp_path: Path, wrong: dict[str, Any], sentence: st
 def edited(catalogue: Path, place: Place, given: dict[str, Any]) -> dict[str, bytes]:
     """The files of the packed chart, as our deploy changes them."""
     inside = packed(catalogue)
-    return render.overlay(OpenWhiskSettings.model_validate(given), place, Given()).applied(inside)
+    return render.overlay(OpenWhiskSettings.model_validate(given), place, Given(PAIR)).applied(
+        inside
+    )
 
 
 def packed(catalogue: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from whisklab.errors import WhisklabError
@@ -23,6 +23,7 @@ AUTHORITY_LASTS = timedelta(days=3650)
 LEAF_LASTS = timedelta(days=825)  # https://support.apple.com/en-us/103769
 BEGINS_BEFORE = timedelta(days=2)
 RENEWED_BEFORE = timedelta(days=30)  # its end
+Signer = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 
 
@@ -83,7 +84,7 @@ def issue(authority: Pair, names: Sequence[str], now: datetime) -> Pair:
     return _pair(certificate, key)
 
 
-def opened(authority: Pair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def opened(authority: Pair) -> tuple[x509.Certificate, Signer]:
     """Return certificate and key of an authority.
 
     Raises:
@@ -95,8 +96,8 @@ def opened(authority: Pair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKe
         limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         raise WhisklabError(f"the authority cannot be read: {error}") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise WhisklabError("the authority's key is of another kind: expected an EC key, as PEM")
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise WhisklabError("the authority's key is of another kind: expected an EC or RSA key")
     if certificate.public_key() != key.public_key():
         raise WhisklabError("the authority's certificate and key do not belong together")
     if not limits.ca:

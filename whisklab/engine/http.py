@@ -97,7 +97,8 @@ def _why(error: Exception) -> str:
     if isinstance(error.__cause__, WhisklabError):
         return str(error.__cause__)
     if isinstance(error, urllib3.exceptions.SSLError) and "timed out" not in str(error):
-        return "it shows another certificate than it should"
+        why = getattr(error.args[0] if error.args else None, "verify_message", "")
+        return f"it shows another certificate than it should{f' ({why})' if why else ''}"
     if isinstance(error, urllib3.exceptions.TimeoutError | urllib3.exceptions.SSLError):
         return "it takes too long"
     return "the connection broke off"

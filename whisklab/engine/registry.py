@@ -6,26 +6,21 @@ Its secrets are made once on the laptop. The machine that has the registry keeps
 
 from __future__ import annotations
 
-import base64
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
 from pyinfra import inventory
-from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
-from pyinfra.context import ctx_state
 
-from whisklab.engine import authority, survey
+from whisklab.engine import copies, issuer, survey
 from whisklab.engine.authority import Pair
 from whisklab.engine.environment import current
-from whisklab.engine.files import script
 from whisklab.engine.machine import Machine
 from whisklab.engine.names import Port
-from whisklab.engine.remote import run_quietly
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import Settings
 from whisklab.engine.urls import bracketed
@@ -35,11 +30,9 @@ PULLER, PUSHER = "nodes", "push"  # accounts
 KEPT = "/var/lib/whisklab/registry"  # on its machine; a file for each secret
 _PASSWORDS = {PULLER: "registry_pull", PUSHER: "registry_push"}
 _SALT = "registry_secret"  # what the registry signs the state of uploads with
-_AUTHORITY = ("ca_certificate", "ca_key")
 _LEAF = ("registry_certificate", "registry_key")
-NAMES = (*_AUTHORITY, *_LEAF, *_PASSWORDS.values(), _SALT)
+NAMES = (*_LEAF, *_PASSWORDS.values(), _SALT)
 _BYTES = 24  # random ones of a password
-_LOOK = 'for f in "$1"/*; do if test -f "$f"; then echo "${f##*/} $(base64 -w0 < "$f")"; fi; done'
 
 
 class RegistrySettings(Settings):
@@ -78,9 +71,8 @@ class Credentials:
 
     @property
     def files(self) -> dict[str, str]:
-        """The same by the names of their files."""
+        """Those that are the registry's own, by the names of their files."""
         return {
-            **dict(zip(_AUTHORITY, (self.authority.certificate, self.authority.key), strict=True)),
             **dict(zip(_LEAF, (self.leaf.certificate, self.leaf.key), strict=True)),
             **{_PASSWORDS[account]: text for account, text in self.passwords.items()},
             _SALT: self.salt,
@@ -157,15 +149,17 @@ def credentials(machine: Host) -> Credentials:
     """
 
     def look() -> Credentials:
-        names = [machine.name, Machine.of(machine).node_address, "localhost", "127.0.0.1"]
-        now = datetime.now(UTC)
-        return chosen(current().store, lambda: _kept(machine), names, current().name, now)
+        hosts = [machine.name, Machine.of(machine).node_address, "localhost", "127.0.0.1"]
+        return chosen(
+            current().store, lambda: copies.there(machine, KEPT), issuer.signer(), hosts,
+            datetime.now(UTC),
+        )  # fmt: skip
 
     return survey.once("registry", look)
 
 
 def chosen(
-    store: SecretStore, there: Callable[[], Mapping[str, str]], names: list[str], title: str,
+    store: SecretStore, there: Callable[[], Mapping[str, str]], signer: Pair, hosts: Sequence[str],
     now: datetime,
 ) -> Credentials:  # fmt: skip
     """Return the secrets, and propose to the store those that it lacks.
@@ -173,66 +167,25 @@ def chosen(
     Args:
         store: of the environment.
         there: returns what the machine keeps, by file name; asked only when something lacks.
-        names: by which the registry is reached.
-        title: of a new authority.
+        signer: the environment's authority.
+        hosts: names and addresses by which the registry is reached.
         now: with a time zone.
 
     Raises:
-        WhisklabError: one half of the authority is there, or it cannot sign.
+        WhisklabError: the authority cannot sign.
     """
-    found = {name: text for name in NAMES if (text := store.value(name)) is not None}
-    kept = there() if len(found) < len(NAMES) else {}
-    for name in NAMES:
-        if name not in found and name in kept:
-            found[name] = store.propose(name, kept[name], "is taken over from the registry")
-    _authority(store, found, title, now)
-    for name in (*_PASSWORDS.values(), _SALT):
-        if name not in found:
-            found[name] = store.propose(name, secrets.token_hex(_BYTES), "is generated")
-    signer = Pair(*(found[name] for name in _AUTHORITY))
-    return Credentials(
-        signer,
-        _leaf(store, found, signer, names, now),
-        {account: found[name] for account, name in _PASSWORDS.items()},
-        found[_SALT],
-    )
+    names = (*_PASSWORDS.values(), _SALT)
+    kept = there() if any(store.value(name) is None for name in NAMES) else {}
+    found = {name: _kept(store, name, kept) for name in names}
+    leaf = issuer.leaf(store, issuer.Wish(_LEAF, hosts), lambda: kept, signer, now)
+    passwords = {account: found[name] for account, name in _PASSWORDS.items()}
+    return Credentials(signer, leaf, passwords, found[_SALT])
 
 
-def _authority(store: SecretStore, found: dict[str, str], title: str, now: datetime) -> None:
-    there = [name for name in _AUTHORITY if name in found]
-    if len(there) == 1:
-        (lacking,) = set(_AUTHORITY) - set(there)
-        raise WhisklabError(
-            f"{store.path(lacking)}: not there, and {there[0]} beside it is: put it back, or take "
-            "both away and a new authority is made"
-        )
-    if not there:
-        made = authority.new(f"whisklab {title}", now)
-        for name, text in zip(_AUTHORITY, (made.certificate, made.key), strict=True):
-            found[name] = store.propose(name, text, "is generated")
-
-
-def _leaf(
-    store: SecretStore, found: Mapping[str, str], signer: Pair, names: list[str], now: datetime
-) -> Pair:
-    leaf = Pair(*(found.get(name, "") for name in _LEAF))
-    why = authority.why_not(leaf, signer, names, now) if leaf.certificate else "is generated"
-    if why is None:
-        return leaf
-    made = authority.issue(signer, names, now)
-    reason = f"is made anew: {why}" if leaf.certificate else why
-    there = any(name in found for name in _LEAF)
-    texts = zip(_LEAF, (made.certificate, made.key), strict=True)
-    return Pair(*(store.propose(name, text, reason, replaces=there) for name, text in texts))
-
-
-def _kept(machine: Host) -> dict[str, str]:
-    """Return what the machine keeps, by file name; nothing where it is in no state to."""
-    if machine not in ctx_state.get().inventory.get_active_hosts():
-        try:  # a run limited to other machines has not connected to it
-            machine.connect(reason="for its secrets", show_errors=False, raise_exceptions=True)
-        except ConnectError as error:
-            raise WhisklabError(str(error)) from error
-    lines = run_quietly(machine, script(_LOOK, KEPT)).splitlines()
-    pairs = (line.split() for line in lines)
-    return {name: base64.b64decode(text).decode() for name, text in pairs}
+def _kept(store: SecretStore, name: str, kept: Mapping[str, str]) -> str:
+    known = store.value(name)
+    if known is not None:
+        return known
+    if name in kept:
+        return store.propose(name, kept[name], "is taken over from the platform")
+    return store.propose(name, secrets.token_hex(_BYTES), "is generated")

@@ -19,6 +19,7 @@ from tests.contract.openwhisk.rig import (
     Platform,
     put,
 )
+from whisklab.engine.authority import Pair
 from whisklab.engine.helm.overlay import Overlay
 from whisklab.lab.standins.cache import SOURCES
 
@@ -56,7 +57,7 @@ def scripts(sources: str, *, spare: bool = True) -> dict[str, bytes]:
     """The jobs' scripts as our deploy changes them off-line; `spare`: with the data safety."""
     settings = OpenWhiskSettings.model_validate({"offline": True})
     there = Place("127.0.0.1", "nfs-client", sources=sources)
-    overlay = render.overlay(settings, there, Given())
+    overlay = render.overlay(settings, there, Given(Pair("C", "K")))
     wanted = [edit for edit in overlay.edits if edit.file in SCRIPTS]
     wanted = [edit for edit in wanted if spare or edit.text != DATA_SAFETY[0].text]
     files = {name: (CHART / name).read_bytes() for name in SCRIPTS}

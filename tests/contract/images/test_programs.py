@@ -54,7 +54,9 @@ def test_each_wait_of_the_chart_ends_when_the_other_is_ready(
 ) -> None:
     for name in ("etcd", "scheduler"):
         platform.start(name)
-    objects = template(helm, tmp_path, CHART, {"scheduler": {"enabled": True}}, "owdev")
+    own = {"certificate": {"external": True}}  # which a lab has
+    values = {"scheduler": {"enabled": True}, "nginx": own}
+    objects = template(helm, tmp_path, CHART, values, "owdev")
     made = [each["spec"] for each in objects.values() if "template" in each.get("spec", {})]
     first = [each for spec in made for each in spec["template"]["spec"].get("initContainers", [])]
     waits = {each["name"].removeprefix("wait-for-"): each for each in first if each.get("env")}

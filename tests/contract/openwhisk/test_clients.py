@@ -12,14 +12,15 @@ import ssl
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from openwhisk_standin.jobs.certificates import certificate
 from tests.contract.openwhisk.rig import GUEST, SERVER, SYSTEM, Platform, Role
+from whisklab.engine import authority
 from whisklab.engine.artifacts import member
 from whisklab.engine.catalogue import Catalogue
 from whisklab.lab.standins.cache import architecture, built
@@ -32,12 +33,15 @@ README = Path(__file__).parents[3] / "README.md"
 
 @pytest.fixture(scope="session")
 def front(whisk: Platform) -> Iterator[Role]:
-    """The role nginx in front of the controller, with a certificate as the job gen-certs makes."""
+    """The role nginx in front of the controller, with a certificate that an authority signs."""
     room = whisk.room / "nginx"
     room.mkdir()
-    crt, key = certificate("*.127.0.0.1")
-    (room / "tls.crt").write_bytes(crt)
-    (room / "tls.key").write_bytes(key)
+    now = datetime.now(UTC)
+    signer = authority.new("whisklab contract", now)
+    (room / "ca.crt").write_text(signer.certificate)
+    leaf = authority.issue(signer, ["127.0.0.1"], now)
+    (room / "tls.crt").write_text(leaf.certificate)
+    (room / "tls.key").write_text(leaf.key)
     config = room / "nginx.conf"
     config.write_text(
         f"""
@@ -148,12 +152,16 @@ def wsk_program() -> Path:
 
 
 class Wsk:
-    """wsk with properties of its own."""
+    """wsk with properties of its own, which trusts one authority, or those of this machine."""
 
-    def __init__(self, program: Path, room: Path, host: str, key: str) -> None:
+    def __init__(
+        self, program: Path, room: Path, host: str, key: str, *, trusts: Path | None
+    ) -> None:
         """Set the API's host and the key."""
-        self._argv = [str(program), "-i"]
+        self._argv = [str(program)]
         self._env = {**os.environ, "WSK_CONFIG_FILE": str(room / "wskprops")}
+        if trusts is not None:
+            self._env["SSL_CERT_FILE"] = str(trusts)
         self.ok("property", "set", "--apihost", host, "--auth", key)
 
     def __call__(self, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -174,7 +182,17 @@ class Wsk:
 
 @pytest.fixture
 def wsk(wsk_program: Path, front: Role, tmp_path: Path) -> Wsk:
-    return Wsk(wsk_program, tmp_path, f"https://127.0.0.1:{front.ports[1]}", GUEST)
+    return known(wsk_program, tmp_path, front, GUEST)
+
+
+def known(program: Path, room: Path, front: Role, key: str) -> Wsk:
+    """Wsk that trusts the API's authority."""
+    host = f"https://127.0.0.1:{front.ports[1]}"
+    return Wsk(program, room, host, key, trusts=authority_of(front))
+
+
+def authority_of(front: Role) -> Path:
+    return front.log.parent / "nginx" / "ca.crt"
 
 
 def test_go_hello(wsk: Wsk, tmp_path: Path) -> None:
@@ -198,7 +216,20 @@ def test_go_hello(wsk: Wsk, tmp_path: Path) -> None:
     assert wsk("action", "get", "go-hello").returncode == 404 - 256
 
 
-def test_go_web_action(wsk: Wsk, tmp_path: Path) -> None:
+def test_go_without_the_authority_is_refused(
+    wsk_program: Path, front: Role, tmp_path: Path
+) -> None:
+    host = f"https://127.0.0.1:{front.ports[1]}"
+    stranger = Wsk(wsk_program, tmp_path, host, GUEST, trusts=None)
+    done = stranger("action", "list")
+    assert done.returncode != 0
+    assert "x509: certificate signed by unknown authority" in done.stderr
+    other = known(wsk_program, tmp_path, front, GUEST)
+    other.ok("property", "set", "--apihost", host.replace("127.0.0.1", "localhost"))
+    assert "x509: certificate is not valid for any names" in other("action", "list").stderr
+
+
+def test_go_web_action(wsk: Wsk, front: Role, tmp_path: Path) -> None:
     code = tmp_path / "hello.py"
     code.write_text(
         "def main(args):\n"
@@ -207,8 +238,7 @@ def test_go_web_action(wsk: Wsk, tmp_path: Path) -> None:
     )
     wsk.ok("action", "create", "go-web", str(code), "--web", "true")
     url = wsk.ok("action", "get", "go-web", "--url").splitlines()[-1]
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    trusting = ssl.create_default_context(cafile=authority_of(front))
     answer = httpx.get(f"{url}?name=Python", verify=trusting)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -218,9 +248,8 @@ def test_go_web_action(wsk: Wsk, tmp_path: Path) -> None:
 
 
 def test_go_refusals(wsk: Wsk, wsk_program: Path, front: Role, tmp_path: Path) -> None:
-    host = f"https://127.0.0.1:{front.ports[1]}"
     (tmp_path / "other").mkdir()
-    stranger = Wsk(wsk_program, tmp_path / "other", host, GUEST[:-1] + "x")
+    stranger = known(wsk_program, tmp_path / "other", front, GUEST[:-1] + "x")
     done = stranger("action", "list")
     assert done.returncode == 401 - 256
     assert "The supplied authentication is invalid" in done.stderr
@@ -228,14 +257,13 @@ def test_go_refusals(wsk: Wsk, wsk_program: Path, front: Role, tmp_path: Path) -
 
 
 def test_go_lists_shared_packages(wsk_program: Path, front: Role, tmp_path: Path) -> None:
-    host = f"https://127.0.0.1:{front.ports[1]}"
-    wsk = Wsk(wsk_program, tmp_path, host, SYSTEM)
+    wsk = known(wsk_program, tmp_path, front, SYSTEM)
     assert wsk.ok("package", "list", "/whisk.system").startswith("packages\n")
 
 
 def test_go_knows_each_command_that_the_readme_tells(wsk: Wsk) -> None:
     """A lab's wsk has few commands: what a new user is told to type must be among them."""
-    told = re.findall(r"\bwsk -i ((?:[a-z]+ )*[a-z]+)", README.read_text())
+    told = re.findall(r"\bwsk ((?:[a-z]+ )*[a-z]+)", README.read_text())
     assert {"action list", "action create hello hello"} <= set(told)
     for command in told:  # without a file that is there, a creation is refused for another reason
         assert "unknown command" not in wsk(*command.split()).stderr, command

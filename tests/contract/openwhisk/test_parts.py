@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import socket
@@ -12,13 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
 
 from openwhisk_standin.calls import Caller
-from openwhisk_standin.cluster import Cluster
 from openwhisk_standin.controller.balancer import Balancer
 from openwhisk_standin.couchdb.query import BadQuery, find
-from openwhisk_standin.jobs.certificates import ensure
 from openwhisk_standin.manifest import Manifest
 from openwhisk_standin.proxy import Settings
 from openwhisk_standin.values import BadSetting, megabytes, milliseconds, ordinal
@@ -176,33 +172,6 @@ def test_a_container_that_is_gone(whisk: Platform, guest: httpx.Client) -> None:
     second = call(guest, "pid")
     assert second.status_code == 200, "another container took its place"
     assert second.json()["pid"] != first
-
-
-def test_the_certificate_of_nginx(tmp_path: Path) -> None:
-    secrets: dict[str, Any] = {}
-
-    def answer(request: Request) -> Response:
-        path = "/api/v1/namespaces/openwhisk/secrets"
-        if request.method == "POST" and request.path == path:
-            body = json.loads(request.body)
-            return as_json(secrets.setdefault(body["metadata"]["name"], body), 201)
-        found = secrets.get(request.path.removeprefix(f"{path}/"))
-        return as_json(found or {"message": "not found"}, 200 if found else 404)
-
-    (tmp_path / "token").write_text("t")
-    (tmp_path / "namespace").write_text("openwhisk")
-    server = Server("127.0.0.1", 0, answer)
-    server.serve_quietly()
-    cluster = Cluster(Caller(f"http://127.0.0.1:{server.port}"), tmp_path)
-    ensure(cluster, "owdev-nginx", "192.0.2.1")
-    made = dict(secrets)
-    assert made["owdev-nginx"]["type"] == "kubernetes.io/tls"
-    pem = base64.b64decode(made["owdev-nginx"]["data"]["tls.crt"])
-    (name,) = x509.load_pem_x509_certificate(pem).subject
-    assert name.value == "*.192.0.2.1"
-    ensure(cluster, "owdev-nginx", "192.0.2.1")
-    assert secrets == made, "the one that is there stays"
-    server.shutdown()
 
 
 def test_values() -> None:

@@ -64,7 +64,6 @@ def test_every_stage_waits_for_stages_before_it() -> None:
         (OpenWhiskSettings(alarms=False), "alarmprovider"),
         (OpenWhiskSettings(kafka_provider=False), "kafkaprovider"),
         (OpenWhiskSettings(), "etcd"),
-        (OpenWhiskSettings(certificate="a", certificate_key="b"), "gen-certs"),
     ],
 )
 def test_stages_follow_the_settings(settings: OpenWhiskSettings, absent: str) -> None:

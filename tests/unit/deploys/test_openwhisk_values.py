@@ -14,12 +14,14 @@ from deploys.openwhisk.deploy import check_npm_cache
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.render import Place
 from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.authority import Pair
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.helm.values import merged
 from whisklab.errors import BadInput
 from whisklab.lab.standins.cache import SOURCES
 
 KEYS = Keys(guest="GUEST", system="SYSTEM", db_password="PASSWORD")  # noqa: S106
+PAIR = Pair("C", "K")
 LAB = Place("10.77.0.11", "nfs-client")
 SERVED = Place("10.77.0.11", "nfs-client", sources="http://10.0.0.14:8003/openwhisk")
 CHART = SOURCES / "openwhisk" / "chart"
@@ -47,7 +49,7 @@ DEFAULT: dict[str, Any] = {
     "busybox": {"imageTag": "1.36.1"},
     "db": {"auth": {"username": "whisk_admin", "password": "PASSWORD"}},
     "kafka": {"imageName": "fatal69100/kafka", "imageTag": "2.8.1"},
-    "nginx": {"httpsNodePort": 31001},
+    "nginx": {"httpsNodePort": 31001, "certificate": {"external": True}},
     "controller": {},
     "invoker": {"containerFactory": {"impl": "kubernetes", "kubernetes": {"replicaCount": 1}}},
     "scheduler": {"enabled": False},
@@ -124,11 +126,10 @@ def test_the_users_values_are_merged_last() -> None:
     assert found["pdb"] == {"enable": True}
 
 
-def test_heaps_memory_port_and_certificate() -> None:
+def test_heaps_memory_and_port() -> None:
     settings = _settings(
         controller_heap_mb=2048, invoker_heap_mb=256, invokers=3, user_memory_mb=4096,
-        action_memory_mb=512, action_memory_max_mb=1024, api_port=31443, certificate="a",
-        certificate_key="b",
+        action_memory_mb=512, action_memory_max_mb=1024, api_port=31443,
     )  # fmt: skip
     found = render.values(settings, KEYS, LAB)
     assert found["controller"] == {"jvmHeapMB": "2048"}
@@ -137,7 +138,6 @@ def test_heaps_memory_port_and_certificate() -> None:
     assert found["whisk"]["containerPool"] == {"userMemory": "4096m"}
     assert found["whisk"]["ingress"]["apiHostPort"] == 31443
     assert found["nginx"]["httpsNodePort"] == 31443
-    assert found["nginx"]["certificate"]["external"] is True
     assert render.capacity(settings).startswith("24 actions of 512 MB at once")
 
 
@@ -243,12 +243,12 @@ def test_an_image_of_a_registry_of_ones_own() -> None:
 
 def test_the_users_edits_come_last_and_know_our_names_only() -> None:
     edit = {"file": "a.sh", "anchor": "x", "text": "${RELEASE} $HOME $${HOME}"}
-    overlay = render.overlay(_settings(chart_edits=[edit]), LAB, render.Given())
+    overlay = render.overlay(_settings(chart_edits=[edit]), LAB, render.Given(PAIR))
     assert overlay.edits[-1].text == "owdev $HOME ${HOME}"
     wrong = _settings(chart_edits=[{**edit, "text": "${SOURCES}"}])
     with pytest.raises(BadInput, match=r"openwhisk_chart_edits: a.sh: \$\{SOURCES\} has no value"):
-        render.overlay(wrong, LAB, render.Given())
-    given = render.Given(files={"runtimes.json": b"{}"}, certificate=b"C", certificate_key=b"K")
+        render.overlay(wrong, LAB, render.Given(PAIR))
+    given = render.Given(PAIR, {"runtimes.json": b"{}"})
     files = render.overlay(_settings(), LAB, given).files
     assert files["runtimes.json"] == b"{}"  # the user's own wins
     assert files[render.CERTIFICATE] == b"C"
@@ -258,7 +258,7 @@ def _script(place: Place, **given: Any) -> str:
     """The script of install-packages, as it is changed in the chart."""
     names = [path for path in CHART.rglob("*") if path.is_file()]
     files = {path.relative_to(CHART).as_posix(): path.read_bytes() for path in names}
-    changed = render.overlay(_settings(**given), place, render.Given()).applied(files)
+    changed = render.overlay(_settings(**given), place, render.Given(PAIR)).applied(files)
     return changed[edits.PACKAGES].decode()
 
 

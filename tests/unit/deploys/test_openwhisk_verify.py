@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deploys.openwhisk import cli, functions, reach
-from deploys.openwhisk.answers import ActionFailed, NotEnded, NotReady, Throttled
+from deploys.openwhisk import cli, functions
+from deploys.openwhisk.answers import ActionFailed, NotEnded, Throttled
 from deploys.openwhisk.api import RESULT_WITHIN
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.verify import (
@@ -151,36 +151,6 @@ def test_a_function_is_deleted_when_it_fails_too(monkeypatch: pytest.MonkeyPatch
             trial.by_rest(HOST)
         assert platform.kept["actions"] == {}
         assert platform.requests[-1][0] == "DELETE"
-
-
-def test_openwhisk_without_a_certificate_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> Any:
-        raise kube.Refused(404, "not found")
-
-    monkeypatch.setattr(kube, "request", refuse)
-    with pytest.raises(NotReady, match="the Secret owdev-nginx is not in the namespace openwhisk"):
-        reach._certificate(HOST, kube.Endpoint("", 0), BARE)
-
-
-def test_a_certificate_of_ones_own_is_where_nginx_mounts_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    own = OpenWhiskSettings(certificate="a", certificate_key="b")
-    there: dict[str, Any] = {}
-
-    def request(_: Any, __: Any, ___: str, path: str) -> Any:
-        return there[path]
-
-    monkeypatch.setattr(kube, "request", request)
-    space = "/api/v1/namespaces/openwhisk"
-    there[f"{space}/configmaps/owdev-gen-certs"] = {"data": {"tls.crt": "\nPEM\n", "tls.key": "k"}}
-    assert reach._certificate(HOST, kube.Endpoint("", 0), own) == "\nPEM\n"
-    there[f"{space}/secrets/owdev-nginx"] = {"data": {"tls.crt": "UEVN"}}
-    assert reach._certificate(HOST, kube.Endpoint("", 0), BARE) == "PEM"
-    # What the chart has there for a certificate that it makes itself.
-    there[f"{space}/configmaps/owdev-gen-certs"] = {"data": {"gencerts.sh": "openssl"}}
-    with pytest.raises(NotReady, match="the ConfigMap owdev-gen-certs is not in the namespace"):
-        reach._certificate(HOST, kube.Endpoint("", 0), own)
 
 
 def test_the_standin_is_named() -> None:

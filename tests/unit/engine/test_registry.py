@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.engine import registry
+from whisklab.engine import authority, registry
 from whisklab.engine.registry import NAMES, Credentials
 from whisklab.engine.secrets import SecretStore
-from whisklab.errors import WhisklabError
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+SIGNER = authority.new("whisklab lab", NOW)
 HOSTS = ["nas", "10.0.0.4", "localhost", "127.0.0.1"]
 
 
@@ -25,7 +25,7 @@ def chosen(
         assert kept is not None, "the machine was asked"
         return kept
 
-    return registry.chosen(store, there, hosts or HOSTS, "lab", NOW + timedelta(days=days))
+    return registry.chosen(store, there, SIGNER, hosts or HOSTS, NOW + timedelta(days=days))
 
 
 def whole(directory: Path) -> tuple[SecretStore, Credentials]:
@@ -44,7 +44,7 @@ def test_new_ones_are_made_once(tmp_path: Path) -> None:
     assert chosen(store, {}) == first
     store.keep()
     assert chosen(SecretStore(tmp_path / "lab")) == first  # and nobody is asked
-    secrets = [first.authority.key, first.leaf.key, first.salt, *first.passwords.values()]
+    secrets = [first.leaf.key, first.salt, *first.passwords.values()]
     assert not any(each in repr(first) for each in secrets)
 
 
@@ -58,7 +58,7 @@ def test_what_the_laptop_lost_is_taken_over(tmp_path: Path, lost: str) -> None:
             other.write(name, str(store.read(name)))
     assert chosen(other, first.files) == first
     assert set(other.proposed) == ({lost} if lost else set(NAMES))
-    assert all("taken over from the registry" in each.why for each in other.proposed.values())
+    assert all("taken over from the platform" in each.why for each in other.proposed.values())
 
 
 def test_a_given_password_is_the_one(tmp_path: Path) -> None:
@@ -66,15 +66,12 @@ def test_a_given_password_is_the_one(tmp_path: Path) -> None:
     store.write("registry_pull", "another")
     found = chosen(store)
     assert found.passwords == {**first.passwords, "nodes": "another"}
-    assert (found.authority, found.leaf) == (first.authority, first.leaf)
+    assert found.leaf == first.leaf
 
 
-@pytest.mark.parametrize("change", ["names", "end", "authority"])
+@pytest.mark.parametrize("change", ["names", "end"])
 def test_a_leaf_that_no_longer_fits_is_made_anew(tmp_path: Path, change: str) -> None:
     store, first = whole(tmp_path)
-    if change == "authority":
-        for name in ("ca_certificate", "ca_key"):
-            store.path(name).unlink()
     hosts = [*HOSTS, "10.0.0.9"] if change == "names" else HOSTS
     found = chosen(store, {}, days=800 if change == "end" else 0, hosts=hosts)
     assert found.leaf != first.leaf
@@ -109,11 +106,3 @@ def test_half_a_leaf_is_made_anew(tmp_path: Path, lacking: str) -> None:
     assert found.leaf.certificate != first.leaf.certificate
     store.keep()
     assert chosen(SecretStore(tmp_path / "first")) == found
-
-
-@pytest.mark.parametrize("lacking", ["ca_certificate", "ca_key"])
-def test_half_an_authority_is_refused(tmp_path: Path, lacking: str) -> None:
-    store, _ = whole(tmp_path)
-    store.path(lacking).unlink()
-    with pytest.raises(WhisklabError, match=f"{lacking}: not there, and .* is: put it back"):
-        chosen(store, {})

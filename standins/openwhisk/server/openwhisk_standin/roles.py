@@ -17,7 +17,7 @@ from openwhisk_standin.invoker.pods import Pods
 from openwhisk_standin.invoker.podspec import Place
 from openwhisk_standin.invoker.processes import Processes
 from openwhisk_standin.invoker.server import Invoker
-from openwhisk_standin.jobs import certificates, databases, packages, wskadmin
+from openwhisk_standin.jobs import databases, packages, wskadmin
 from openwhisk_standin.life import say, until_told
 from openwhisk_standin.values import BadSetting, number, ordinal, setting
 from openwhisk_standin.web import Server
@@ -81,7 +81,6 @@ _SERVERS: dict[str, Callable[[argparse.Namespace], None]] = {
 _JOBS: dict[str, Callable[[list[str]], None]] = {
     "init-couchdb": databases.main,
     "install-packages": packages.main,
-    "gen-certs": certificates.main,
     "wskadmin": wskadmin.main,
 }
 
