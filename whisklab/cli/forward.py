@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from whisklab.engine.forwards import Forward, Listener
 
+OPENWHISK = "openwhisk"  # a forward's name
 HEADER = "# Written by `whisklab forward`: works as long as that runs."
 
 
@@ -61,7 +62,7 @@ def forward(
         stop = Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal_handler(number, stop.set)
-        _tell(environment, master.name, opened, kubeconfig, as_json=as_json)
+        _tell(environment, master.name, opened, kubeconfig, _authority(), as_json=as_json)
         forwards.serve(master, opened, stop, lambda line: click.echo(line, err=True))
 
 
@@ -71,11 +72,21 @@ def _defaults(master: Host) -> list[Forward]:
     return [forward for each in declared() for forward in each.forwards(master)]
 
 
+def _authority() -> Path | None:
+    """Return where the authority's certificate is, by which people know what we have signed."""
+    from whisklab.engine import issuer  # noqa: PLC0415
+    from whisklab.engine.environment import current  # noqa: PLC0415
+
+    path = current().store.path(issuer.NAMES[0])
+    return path if path.exists() else None
+
+
 def _tell(
     environment: str,
     master: str,
     opened: Sequence[tuple[Forward, Listener]],
     kubeconfig: Path | None,
+    authority: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -89,6 +100,7 @@ def _tell(
                 for each, listener in opened
             ],
             "kubeconfig": str(kubeconfig) if kubeconfig else None,
+            "authority": str(authority) if authority else None,
         }  # fmt: skip
         click.echo(json.dumps(found))
         return
@@ -98,6 +110,10 @@ def _tell(
         click.echo(f"{each.name.ljust(width)}  {address}:{port} -> {each.target} on {master}")
     if kubeconfig:
         click.echo(f"kubectl --kubeconfig {kubeconfig} get nodes")
+    ports = {each.name: listener.getsockname()[1] for each, listener in opened}
+    if authority and OPENWHISK in ports:
+        host = f"https://127.0.0.1:{ports[OPENWHISK]}"
+        click.echo(f"SSL_CERT_FILE={authority} wsk --apihost {host} list")  # of Go, but for macOS
     click.echo("Ctrl-C ends it")
 
 

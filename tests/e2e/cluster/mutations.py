@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
+from whisklab.engine.issuer import NAMES as AUTHORITY
 from whisklab.engine.registry import NAMES as SECRETS
 
 NODES = {"master": "k3s", "worker1": "k3s-agent", "worker2": "k3s-agent"}
@@ -102,7 +103,23 @@ def _base(host: str) -> Iterator[Mutation]:
                    "rm /var/lib/whisklab/node_address")  # fmt: skip
 
 
+MADE_WITHOUT = "mv {0} /root/ca && update-ca-certificates >/dev/null && mv /root/ca {0}"
+
+
+def _authority(host: str) -> Iterator[Mutation]:
+    path = "/usr/local/share/ca-certificates/whisklab.crt"
+    yield from _file(_Thing(host, path, "authority | Certificate"))
+    for what, script in (
+        ("made without it", MADE_WITHOUT.format(path)),
+        ("emptied", ": > /etc/ssl/certs/ca-certificates.crt"),
+        ("deleted", "rm /etc/ssl/certs/ca-certificates.crt"),
+    ):  # fmt: skip
+        yield Mutation(host, "/etc/ssl/certs/ca-certificates.crt", what,
+                       "authority | Trusted by programs", script)  # fmt: skip
+
+
 def _node(host: str) -> Iterator[Mutation]:
+    yield from _authority(host)
     unit = NODES[host]
     runs = f"{unit}.service"
     yield _package(host, "nfs | Packages", "nfs-common")
@@ -143,6 +160,9 @@ def _master() -> Iterator[Mutation]:
         ("/home/lab/.wskprops", "wsk: files | Whom lab's wsk talks to"),
     ):
         yield from _file(_Thing("master", path, operation))
+    for name in AUTHORITY:
+        operation = f"authority | Kept for other laptops: {name}"
+        yield from _file(_Thing("master", f"/var/lib/whisklab/authority/{name}", operation))
 
 
 def _storage() -> Iterator[Mutation]:

@@ -21,12 +21,12 @@ def main(args):
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": args}
 """
 # Made while they are needed, by somebody else than the release.
-OF_JOBS = re.compile(r"owdev-(gen-certs|init-couchdb|install-packages)-")
+OF_JOBS = re.compile(r"owdev-(init-couchdb|install-packages)-")
 
 
 def wsk(site: Site, *arguments: str, check: bool = True) -> str:
     """Run wsk on the master as the ordinary user, with the .wskprops that the deploy wrote."""
-    return site.ssh("master", "wsk", "-i", *arguments, check=check)
+    return site.ssh("master", "wsk", *arguments, check=check)
 
 
 def create(site: Site, name: str, code: str, suffix: str, *options: str) -> None:

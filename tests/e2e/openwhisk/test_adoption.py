@@ -9,11 +9,13 @@ import pytest
 
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
+from whisklab.engine.issuer import NAMES as AUTHORITY
 from whisklab.engine.registry import NAMES as REGISTRY
 
 pytestmark = pytest.mark.e2e
 
 KEPT = {"master: Secrets on the laptop", "master: k3s: cluster | Kubeconfig on the laptop"}
+CERTIFIED = (*AUTHORITY, *REGISTRY, "openwhisk_certificate", "openwhisk_key")
 NODES = ("master", "worker1", "worker2")
 
 
@@ -48,11 +50,11 @@ def planned(site: Site, code: int) -> set[str]:
 
 def test_keys_that_the_data_no_longer_say_are_those_of_the_running_one(site: Site) -> None:
     """The lab has the chart's public ones until now."""
-    assert set(kept(site)) == {"k3s_token", "kubeconfig", *REGISTRY}
+    assert set(kept(site)) == {"k3s_token", "kubeconfig", *CERTIFIED}
     with data(site).open("a") as file:
         file.write("openwhisk_public_credentials = False\n")
     assert planned(site, 3) == {"master: Secrets on the laptop"}
-    assert set(kept(site)) == {"k3s_token", "kubeconfig", *REGISTRY}  # a plan writes nothing
+    assert set(kept(site)) == {"k3s_token", "kubeconfig", *CERTIFIED}  # a plan writes nothing
     adopted = site.whisklab("adopt", site.name)
     assert adopted.code == 0, adopted.output
     assert planned(site, 0) == set()
@@ -62,10 +64,10 @@ def test_each_lost_file_alone_is_taken_over(site: Site) -> None:
     before, hosts = kept(site), on_hosts(site)
     assert set(before) == {
         "k3s_token", "kubeconfig", "openwhisk_db_password", "openwhisk_guest_auth",
-        "openwhisk_system_auth", *REGISTRY,
+        "openwhisk_system_auth", *CERTIFIED,
     }  # fmt: skip
-    # Each of the registry's by itself: tests/unit/engine/test_registry.py.
-    for name in sorted(set(before) - set(REGISTRY)):
+    # Each of the others by itself: tests/unit/engine/test_registry.py and test_issuer.py.
+    for name in sorted(set(before) - {*REGISTRY, "ca_certificate", "openwhisk_key"}):
         (directory(site) / name).unlink()
         assert planned(site, 3) <= KEPT
         assert name not in kept(site)  # a plan writes nothing

@@ -63,7 +63,7 @@ def test_one_limit_is_one_revision_and_restarts_only_who_reads_it(
     with changed(invocations_per_minute=77):
         assert site.converge() <= {RELEASE, READY}
         after = components(site)
-        limits = json.loads(site.ssh("master", "curl", "-ksS", url(site, "/")))["limits"]
+        limits = json.loads(site.ssh("master", "curl", "-sS", url(site, "/")))["limits"]
         assert limits["actions_per_minute"] == 77
         assert invoke(site, hello) == {"payload": "Hello, World!"}
         assert revisions(site) == count + 1
