@@ -11,18 +11,26 @@ from types import FrameType
 from typing import Any
 
 import pyinfra
-import pyinfra.api.arguments as api_arguments
-import pyinfra.api.operation as api_operation
+import pyinfra.api.arguments
 from pyinfra.api.state import State
 from pyinfra.api.util import PYINFRA_INSTALL_DIR
 
 
 def install() -> None:
     """Replace the slow ones. Idempotent."""
-    owners: list[Any] = [api_operation, api_arguments]  # modules that are changed, for mypy
-    owners[0].get_operation_order_from_stack = order
-    if not hasattr(api_arguments.all_global_arguments, "cache_info"):
-        owners[1].all_global_arguments = cache(api_arguments.all_global_arguments)
+    _replace("pyinfra.api.operation", "get_operation_order_from_stack", order)
+    stock = pyinfra.api.arguments.all_global_arguments
+    if not hasattr(stock, "cache_info"):
+        for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
+            _replace(module, "all_global_arguments", cache(stock))
+
+
+def _replace(module: str, name: str, value: object) -> None:
+    # Not by `import ... as`: pyinfra.api has a function `operation` in the place of its module.
+    owner: Any = sys.modules[module]
+    if not hasattr(owner, name):
+        raise AttributeError(f"{module} has no {name}: made for another version of pyinfra")
+    setattr(owner, name, value)
 
 
 def order(state: State) -> list[int]:

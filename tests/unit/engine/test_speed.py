@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,15 @@ def through(names: list[str], state: Any) -> tuple[list[int], list[int]]:
         exec(compile(text, name, "exec"), space)  # noqa: S102  a frame of that name
         call = space["called"]
     return call(state)
+
+
+def test_an_operation_that_is_called_asks_ours() -> None:
+    """By the name under which pyinfra looks it up: its package has functions called as modules."""
+    speed.install()
+    call = sys.modules["pyinfra.api.operation"].solve_operation_consistency
+    assert call.__globals__["get_operation_order_from_stack"] is speed.order
+    for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
+        assert hasattr(sys.modules[module].all_global_arguments, "cache_info")
 
 
 NAMES = ("deploy.py", "deploys/a/deploy.py", f"{PYINFRA_INSTALL_DIR}/api/deploy.py")
