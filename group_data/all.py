@@ -79,6 +79,10 @@ registry_version = None
 registry_port = 5000  # where nodes pull, with the account `nodes`; nothing can be changed there
 registry_push_port = 5001  # where images are pushed, with the account `push`
 
+# registries whose images nodes ask this one for first, such as ["docker.io"]; an image then keeps
+# its name, and lies here below the same path. "*" stands for all
+registry_mirrors = []
+
 # k3s; what is about the cluster must be the same for all its servers -----------------------------
 k3s_version = None  # such as "v1.34.3+k3s1"; None takes the catalogue's default
 k3s_cluster_cidr = "10.42.0.0/16"  # network of the pods

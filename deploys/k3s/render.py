@@ -170,10 +170,18 @@ def registries(settings: K3sSettings, access: Access | None) -> str | None:
         settings: of the cluster; what they say goes over ours.
         access: to the environment's own registry.
     """
-    ours = {} if access is None else {"configs": {access.address: {
-        "auth": {"username": access.account, "password": access.password},
-        "tls": {"ca_file": REGISTRY_CA},
-    }}}  # fmt: skip
+    # Some versions of k3s use a config only where there is a mirror of that very name
+    # (https://github.com/k3s-io/k3s/issues/9839).
+    ours = {} if access is None else {
+        "configs": {access.address: {
+            "auth": {"username": access.account, "password": access.password},
+            "tls": {"ca_file": REGISTRY_CA},
+        }},
+        "mirrors": {
+            name: {"endpoint": [f"https://{access.address}"]}
+            for name in (access.address, *access.mirrors)
+        },
+    }  # fmt: skip
     if not ours and settings.registries is None:
         return None
     return HEADER + "\n" + yaml.safe_dump(merged(ours, settings.registries or {}), sort_keys=True)

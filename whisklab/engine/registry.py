@@ -10,8 +10,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from pyinfra import inventory
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
@@ -35,6 +36,10 @@ NAMES = (*_LEAF, *_PASSWORDS.values(), _SALT)
 _BYTES = 24  # random ones of a password
 
 
+# As the name of an image begins: a host with a dot or a port, or localhost.
+Mirrored = Annotated[str, Field(pattern=r"^(\*|localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?$")]
+
+
 class RegistrySettings(Settings):
     """The private registry, on the first machine of the group registry.
 
@@ -43,6 +48,8 @@ class RegistrySettings(Settings):
         version: of CNCF distribution, such as "v3.1.2"; None takes the catalogue's default.
         port: where nodes pull, with the account `nodes`; nothing can be changed there.
         push_port: where images are pushed, with the account `push`.
+        mirrors: registries whose images nodes ask this one for first, such as ["docker.io"]; an
+            image then keeps its name, and lies here below the same path. "*" stands for all.
     """
 
     prefix: ClassVar[str] = "registry_"
@@ -51,6 +58,7 @@ class RegistrySettings(Settings):
     version: str | None = None
     port: Port = 5000
     push_port: Port = 5001
+    mirrors: list[Mirrored] = []
 
 
 @dataclass(frozen=True)
@@ -88,12 +96,14 @@ class Access:
         account: its name.
         password: of it.
         authority: the certificate to trust, PEM.
+        mirrors: the registries in whose place it is asked first.
     """
 
     address: str
     account: str
     password: str = field(repr=False)
     authority: str
+    mirrors: Sequence[str] = ()
 
 
 def server(machines: Inventory | None = None) -> Host | None:
@@ -128,12 +138,13 @@ def access() -> Access | None:
     found = server()
     if found is None:
         return None
-    known = credentials(found)
+    known, settings = credentials(found), RegistrySettings.of(found)
     return Access(
-        f"{bracketed(Machine.of(found).node_address)}:{RegistrySettings.of(found).port}",
+        f"{bracketed(Machine.of(found).node_address)}:{settings.port}",
         PULLER,
         known.passwords[PULLER],
         known.authority.certificate,
+        settings.mirrors,
     )
 
 

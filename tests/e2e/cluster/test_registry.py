@@ -126,8 +126,11 @@ def test_a_service_that_is_down_is_told_and_mended(site: Site) -> None:
     assert changes(site, "plan", 0) == set()
 
 
-def test_another_password_reaches_every_node_and_no_pod_restarts(site: Site) -> None:
+def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site: Site) -> None:
+    """The mirror lets an image be named as its chart does; no host has a way to Docker Hub."""
     image, before = pushed(site, "lab/rotated"), pods(site)
+    with (site.directory / f"group_data/{site.name}.py").open("a") as data:
+        data.write('registry_mirrors = ["docker.io"]\n')
     old = secret(site, "registry_pull").read_text().strip()
     secret(site, "registry_pull").write_text(secrets.token_hex(24) + "\n")
     changed = changes(site, "apply", 0)
@@ -135,6 +138,8 @@ def test_another_password_reaches_every_node_and_no_pod_restarts(site: Site) -> 
         assert (node, "k3s: files | registries.yaml") in changed
         assert (node, f"k3s: service | Service {unit}") in changed
         assert pulled(site, node, image)
+        assert pulled(site, node, "docker.io/lab/rotated:1")
+        assert not pulled(site, node, "docker.io/lab/nobody-pushed:1")
     assert answer(site, "worker1", f"{PULL}/v2/", f"nodes:{old}") == "401"
     assert not any("registry: install | Service" in operation for _, operation in changed)
     assert pods(site) == before

@@ -82,6 +82,7 @@ def changes(site: Site) -> list[Change]:
         Change("registry_enabled", "False", heavy=True),
         Change("registry_version", defaults["registry"]),
         Change("registry_port", "5555", heavy=True),
+        Change("registry_mirrors", '["mirrored.example"]'),
         Change("registry_push_port", "5556"),
         Change("k3s_version", defaults["k3s"]),
         Change("k3s_cluster_cidr", '"10.52.0.0/16"', refused="cluster-cidr"),

@@ -75,14 +75,17 @@ def test_the_wish_is_what_the_unit_records(registries: dict[str, object] | None)
 def test_the_environment_s_registry_is_in_registries_yaml_below_what_the_data_say() -> None:
     access = Access("10.0.0.4:5000", "nodes", "hunter2", "-----BEGIN\n")
     ours = yaml.safe_load(str(render.registries(DEFAULTS, access)))
+    endpoint = {"endpoint": ["https://10.0.0.4:5000"]}
     assert ours == {"configs": {"10.0.0.4:5000": {
         "auth": {"username": "nodes", "password": "hunter2"},
         "tls": {"ca_file": render.REGISTRY_CA},
-    }}}  # fmt: skip
-    given = {"mirrors": {"docker.io": {"endpoint": ["http://x"]}},
+    }}, "mirrors": {"10.0.0.4:5000": endpoint}}  # fmt: skip
+    mirror = yaml.safe_load(str(render.registries(DEFAULTS, replace(access, mirrors=["*"]))))
+    assert mirror["mirrors"] == {"10.0.0.4:5000": endpoint, "*": endpoint}
+    given: dict[str, Any] = {"mirrors": {"docker.io": {"endpoint": ["http://x"]}},
              "configs": {"10.0.0.4:5000": {"auth": {"password": "other"}}, "x": {}}}  # fmt: skip
     both = yaml.safe_load(str(render.registries(K3sSettings(registries=given), access)))
-    assert both["mirrors"] == given["mirrors"]
+    assert both["mirrors"] == {**given["mirrors"], "10.0.0.4:5000": endpoint}
     assert both["configs"]["x"] == {}
     config = both["configs"]["10.0.0.4:5000"]
     assert config["auth"] == {"username": "nodes", "password": "other"}
