@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import yaml
 from pyinfra import host
@@ -12,7 +12,7 @@ from deploys.k3s import kubeconfig, operations, packed, render, rolling, token, 
 from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import artifacts, checks, room, services
+from whisklab.engine import artifacts, asking, checks, registry, room, services
 from whisklab.engine.capability import capability, selected
 from whisklab.engine.declared import Platform, Storage
 from whisklab.engine.drift.settings import DriftSettings
@@ -174,9 +174,22 @@ def start(turn: Turn | None = None) -> None:
         wish=wish,
         configuration=sorted(set(wish) - {render.BINARY}),
         health_url=render.KUBELET_HEALTH,
-        before=turn.begin if turn else None,
+        before=_before(node.service, wish, turn),
         after=turn.settle if turn else None,
     )
+
+
+def _before(service: str, wish: Mapping[str, str], turn: Turn | None) -> Callable[[Host], None]:
+    access = registry.access()
+
+    def begin(node: Host) -> None:
+        runs = node.get_fact(services.Service, service=service).started_from
+        if access is not None and runs.get(render.REGISTRIES) != wish[render.REGISTRIES]:
+            asking.let_in(node, access)
+        if turn is not None:
+            turn.begin(node)
+
+    return begin
 
 
 def change(replaced: Iterable[str] = ()) -> None:

@@ -6,25 +6,15 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.registry import render
-from whisklab.engine import checks, registry
+from whisklab.engine import asking, checks, registry
+from whisklab.engine.asking import DENIED, GRANTED
 from whisklab.engine.capability import capability
 from whisklab.engine.declared import Platform
-from whisklab.engine.files import script
 from whisklab.engine.machine import Machine
-from whisklab.engine.registry import PULLER, RegistrySettings
-from whisklab.engine.remote import run_quietly
+from whisklab.engine.registry import RegistrySettings
 from whisklab.errors import WhisklabError
 
 PULLS = "pulls from the registry, and only pulls"
-DENIED, GRANTED = "401", "200"  # HTTP
-# The certificate and the account come on stdin: neither is in an argv, nor stays.
-_ASK = """
-ca=$(mktemp); trap 'rm -f "$ca"' EXIT; IFS= read -r account; cat > "$ca"
-ask() { curl -sS -o /dev/null -w '%{http_code} ' --max-time 10 --cacert "$ca" "$@" 2>&1; }
-ask "$1/v2/"
-printf 'user = "%s"\\n' "$account" | ask -K - "$1/v2/"
-printf 'user = "%s"\\n' "$account" | ask -K - "$2/v2/"
-"""
 
 
 @capability("registry", "verify")
@@ -37,8 +27,7 @@ def verify(platform: Platform) -> None:
     pull, push = (render.url(address, door.port) for door in render.doors(settings))
 
     def ask(node: Host) -> str:
-        told = [f"{PULLER}:{access.password}", *access.authority.splitlines()]
-        found = run_quietly(node, script(_ASK, pull, push), stdin=told).split()
+        found = asking.answers(node, access, pull, push)
         if found != [DENIED, GRANTED, DENIED]:
             raise WhisklabError(
                 f"{pull} answers {' '.join(found) or 'nothing'} to {node.name}, expected "

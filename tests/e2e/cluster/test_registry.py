@@ -19,6 +19,7 @@ pytestmark = pytest.mark.e2e
 NODES = ("master", "worker1", "worker2")
 PULL, PUSH = "10.77.0.14:5000", "10.77.0.14:5001"
 CA = "/etc/rancher/k3s/registry-ca.crt"
+MAIN = "systemctl show -p MainPID k3s-agent"
 CTR = f"ctr -n k8s.io images {{}} --tlscacert {CA} --user"
 DOORS = ("whisklab-registry", "whisklab-registry-push")
 DIRECTORY, IMAGES = "/etc/whisklab-registry", "/var/lib/whisklab-registry"
@@ -132,16 +133,25 @@ def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site
     with (site.directory / f"group_data/{site.name}.py").open("a") as data:
         data.write('registry_mirrors = ["docker.io"]\n')
     old = secret(site, "registry_pull").read_text().strip()
+    served = site.root("storage", f"systemctl show -p MainPID {' '.join(DOORS)}")
     secret(site, "registry_pull").write_text(secrets.token_hex(24) + "\n")
+    block = "iptables {} OUTPUT -p tcp --dport 5000 -j REJECT --reject-with tcp-reset"
+    site.root("worker2", block.format("-I"))
+    process = site.root("worker2", MAIN)
+    refused = site.whisklab("apply", site.name)
+    assert refused.code == 1, refused.output
+    assert f"https://{PULL} answers 000 curl: (7)" in refused.output
+    assert "to worker2 with the account nodes, expected 200, so its k3s is not" in refused.output
+    assert site.root("worker2", MAIN) == process
+    site.root("worker2", block.format("-D"))
     changed = changes(site, "apply", 0)
-    for node, unit in zip(NODES, ("k3s", "k3s-agent", "k3s-agent"), strict=True):
-        assert (node, "k3s: files | registries.yaml") in changed
-        assert (node, f"k3s: service | Service {unit}") in changed
+    assert changed == {("worker2", "k3s: service | Service k3s-agent")}
+    for node in NODES:
         assert pulled(site, node, image)
         assert pulled(site, node, "docker.io/lab/rotated:1")
         assert not pulled(site, node, "docker.io/lab/nobody-pushed:1")
     assert answer(site, "worker1", f"{PULL}/v2/", f"nodes:{old}") == "401"
-    assert not any("registry: install | Service" in operation for _, operation in changed)
+    assert site.root("storage", f"systemctl show -p MainPID {' '.join(DOORS)}") == served
     assert pods(site) == before
     assert changes(site, "plan", 0) == set()
 
