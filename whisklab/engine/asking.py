@@ -10,6 +10,7 @@ from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
 DENIED, GRANTED = "401", "200"  # HTTP
+SILENCE = "000"  # curl's
 # The certificate and the account come on stdin: neither is in an argv, nor stays.
 _ASK = """
 ca=$(mktemp); trap 'rm -f "$ca"' EXIT; IFS= read -r account; cat > "$ca"
@@ -25,7 +26,7 @@ for url; do printf 'user = "%s"\\n' "$account" | ask -K - "$url"; done
 def answers(node: Host, access: Access, *urls: str) -> list[str]:
     """Return the status of the first URL without the account, then of all with it.
 
-    A status 000 is followed by curl's words on why there is no answer.
+    Where there is no answer it is 000, after curl's words on why.
 
     Raises:
         WhisklabError: the node cannot be asked.
@@ -46,7 +47,20 @@ def let_in(node: Host, access: Access) -> None:
     found = answers(node, access, url)
     if found[1:] != [GRANTED]:
         raise WhisklabError(
-            f"{url} answers {' '.join(found[1:]) or 'nothing'} to {node.name} with the account "
-            f"{access.account}, expected {GRANTED}, so its k3s is not restarted for it: see what "
-            "is between the two machines, and `journalctl -u whisklab-registry` on the registry's"
+            f"{url} {refusal(found[-1], node.name, access.account)}, so its k3s is not restarted "
+            "for it: see what is between the two machines, and `journalctl -u whisklab-registry` "
+            "on the registry's"
         )
+
+
+def refusal(found: str, node: str, account: str) -> str:
+    """Return what a registry does instead of letting a node in, as half a sentence. Pure.
+
+    Args:
+        found: one of `answers`.
+        node: its name.
+        account: of the registry.
+    """
+    if found.endswith(SILENCE):
+        return f"does not answer {node} ({found.removesuffix(SILENCE).strip()})"
+    return f"answers {found} to {node} with the account {account}, expected {GRANTED}"
