@@ -11,7 +11,7 @@ from whisklab.engine.asking import refusal
     ("found", "words"),
     [
         ("401", "answers 401 to worker1 with the account nodes, expected 200"),
-        ("curl: (7) Failed to connect 000", "does not answer worker1 (curl: (7) Failed to connect)"),
+        ("curl: (7) Failed 000", "does not answer worker1 (curl: (7) Failed)"),
         ("curl: (60) SSL certificate problem 000",
          "does not answer worker1 (curl: (60) SSL certificate problem)"),
     ],
