@@ -8,7 +8,11 @@ from pyinfra.api.command import StringCommand
 from deploys.authority import render
 from whisklab.engine.files import script
 
-_LOOK = 'if tr -d "\\n" < "$1" 2>/dev/null | grep -qF -- "$2"; then echo yes; fi'
+_LOOK = """
+file=$1; shift; all=yes
+for body; do tr -d "\\n" < "$file" 2>/dev/null | grep -qF -- "$body" || all=; done
+if test -n "$all"; then echo yes; fi
+"""
 
 
 class Trusted(FactBase[bool]):
@@ -23,9 +27,9 @@ class Trusted(FactBase[bool]):
         """Look for it in the file that programs read.
 
         Args:
-            certificate: of the authority, PEM.
+            certificate: of the authority, PEM; all of them, where there are several.
         """
-        return script(_LOOK, render.BUNDLE, render.body(certificate))
+        return script(_LOOK, render.BUNDLE, *render.bodies(certificate))
 
     def process(self, output: list[str]) -> bool:
         """One line when it is there."""

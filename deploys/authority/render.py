@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+_BODY = re.compile(r"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 CERTIFICATE = "/usr/local/share/ca-certificates/whisklab.crt"  # update-ca-certificates(8)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def body(certificate: str) -> str:
-    """Return what stands between the marks of a certificate (PEM), on one line."""
-    return "".join(line for line in certificate.split("\n") if "-----" not in line)
+def bodies(certificates: str) -> list[str]:
+    """Return what stands between the marks of each certificate (PEM), on one line.
+
+    There are two while an authority takes the place of another one.
+    """
+    return ["".join(found.split()) for found in _BODY.findall(certificates)]
