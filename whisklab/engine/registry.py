@@ -10,7 +10,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from pyinfra import inventory
@@ -20,7 +20,8 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.context import ctx_state
 
 from whisklab.engine import authority, survey
-from whisklab.engine.authority import Pair
+from whisklab.engine.authority import RENEWED_BEFORE, Pair
+from whisklab.engine.certificates import CertificateSettings
 from whisklab.engine.environment import current
 from whisklab.engine.files import script
 from whisklab.engine.machine import Machine
@@ -158,15 +159,15 @@ def credentials(machine: Host) -> Credentials:
 
     def look() -> Credentials:
         names = [machine.name, Machine.of(machine).node_address, "localhost", "127.0.0.1"]
-        now = datetime.now(UTC)
-        return chosen(current().store, lambda: _kept(machine), names, current().name, now)
+        now, within = datetime.now(UTC), CertificateSettings.of(machine).within
+        return chosen(current().store, lambda: _kept(machine), names, current().name, now, within)
 
     return survey.once("registry", look)
 
 
 def chosen(
     store: SecretStore, there: Callable[[], Mapping[str, str]], names: list[str], title: str,
-    now: datetime,
+    now: datetime, within: timedelta = RENEWED_BEFORE,
 ) -> Credentials:  # fmt: skip
     """Return the secrets, and propose to the store those that it lacks.
 
@@ -176,6 +177,7 @@ def chosen(
         names: by which the registry is reached.
         title: of a new authority.
         now: with a time zone.
+        within: a certificate that ends sooner is made anew.
 
     Raises:
         WhisklabError: one half of the authority is there, or it cannot sign.
@@ -192,7 +194,7 @@ def chosen(
     signer = Pair(*(found[name] for name in _AUTHORITY))
     return Credentials(
         signer,
-        _leaf(store, found, signer, names, now),
+        _leaf(store, found, signer, names, now, within),
         {account: found[name] for account, name in _PASSWORDS.items()},
         found[_SALT],
     )
@@ -213,10 +215,13 @@ def _authority(store: SecretStore, found: dict[str, str], title: str, now: datet
 
 
 def _leaf(
-    store: SecretStore, found: Mapping[str, str], signer: Pair, names: list[str], now: datetime
-) -> Pair:
+    store: SecretStore, found: Mapping[str, str], signer: Pair, names: list[str], now: datetime,
+    within: timedelta,
+) -> Pair:  # fmt: skip
     leaf = Pair(*(found.get(name, "") for name in _LEAF))
-    why = authority.why_not(leaf, signer, names, now) if leaf.certificate else "is generated"
+    why = (
+        authority.why_not(leaf, signer, names, now, within) if leaf.certificate else "is generated"
+    )
     if why is None:
         return leaf
     made = authority.issue(signer, names, now)
