@@ -30,7 +30,7 @@ unit=$1 tls=$2 regenerate=$3; shift 3
 systemctl stop -- "$unit" || exit 1
 if test $# -gt 0 -o -n "$regenerate"; then
   copy="$tls-$(date +%s)"
-  mkdir -m 700 -- "$copy" && cp -a -- "$tls/." "$copy/" || exit 1
+  mkdir -m 700 -- "$copy" && cp -a -- "$tls"/* "$copy/" || exit 1
 fi
 if test -n "$regenerate"; then : > "$regenerate" || exit 1; fi
 test $# -eq 0 || rm -f -- "$@"
