@@ -13,6 +13,7 @@ import pytest
 
 from deploys.k3s import render
 from deploys.k3s.renew import _STOP
+from deploys.k3s.settings import K3sSettings
 from tests.contract.test_survey import with_state
 from whisklab.engine import authority, survey
 from whisklab.engine.certificates import Certificates
@@ -74,7 +75,7 @@ def test_k3ss_own_places_are_in_one_answer(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(LEAF.certificate)
     node = render.Node("m", "10.0.0.1", None, is_server=True)
-    settings = render.K3sSettings(server_config={"data-dir": str(tmp_path)})
+    settings = K3sSettings(server_config={"data-dir": str(tmp_path)})
     patterns = render.certificates(node, settings)
     found = with_state(lambda _, host: host.get_fact(Certificates, patterns=patterns))
     assert [Path(each.path).name for each in found] == ["a.crt", "b.crt", "c.crt"]
