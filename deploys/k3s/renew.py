@@ -13,7 +13,7 @@ from pyinfra.api.host import Host
 from deploys.k3s import operations, render, renewal, wanted
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import certificates, services
+from whisklab.engine import certificates, services, survey
 from whisklab.engine.capability import capability
 from whisklab.engine.certificates import Certificate, Certificates, CertificateSettings
 from whisklab.engine.environment import current
@@ -51,7 +51,11 @@ def renewable() -> None:
 
 def renewals() -> list[str]:
     """Return the nodes whose certificates are made anew, in this order."""
-    return renewal.turns(wanted.members().values(), certificates.now(), _within())
+    # Once: each host asks, and all must pass the same stages.
+    return survey.once(
+        "k3s renewals",
+        lambda: renewal.turns(wanted.members().values(), certificates.now(), _within()),
+    )
 
 
 @capability(K3S, "renew")

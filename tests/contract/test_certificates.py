@@ -54,8 +54,8 @@ def test_the_first_of_each_file_is_read_and_no_key(directory: Path) -> None:
     patterns = f"{tls}/*.crt {tls}/*.json {directory}/k3s.yaml {directory}/none/*.crt"
     found = with_state(lambda _, host: host.get_fact(Certificates, patterns=patterns))
     assert {Path(each.path).name: each.name for each in found} == {
-        "bad.crt": "", "ca.crt": "ca", "chain.crt": "leaf", "compact.json": "leaf",
-        "dynamic-cert.json": "leaf", "k3s.yaml": "leaf",
+        "bad.crt": "", "empty.crt": "", "odd.crt": "", "ca.crt": "ca", "chain.crt": "leaf",
+        "compact.json": "leaf", "dynamic-cert.json": "leaf", "k3s.yaml": "leaf",
     }  # fmt: skip
     command = Certificates().command(patterns)
     raw = with_state(lambda _, host: host.run_shell_command(command)[1].stdout)

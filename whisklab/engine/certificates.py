@@ -25,11 +25,12 @@ from whisklab.engine.settings import Settings
 
 ALL_DAYS = 36500  # whatever ends at all
 # The first certificate of each file, behind a line with its path: those after it are of who signed.
+# (awk reads no line of an empty file, as a power cut may leave one.)
 _PRINT = r"""
 for each in $1; do if test -f "$each"; then set -- "$@" "$each"; fi; done
 shift; test $# -gt 0 || exit 0
 awk '
-  FNR == 1 { print "= " FILENAME; on = shown = 0 }
+  FNR == 1 { print "= " FILENAME; read[FILENAME]; on = shown = 0 }
   shown { next }
   /-----BEGIN CERTIFICATE-----/ { on = 1 }
   on { print }
@@ -38,6 +39,7 @@ awk '
   !on && match($0, /"tls.crt": *"[^"]*/) {
     found = substr($0, RSTART, RLENGTH); sub(/.*"/, "", found); print found; shown = 1
   }
+  END { for (i = 1; i < ARGC; i++) if (!(ARGV[i] in read)) print "= " ARGV[i] }
 ' "$@" || exit 0
 """
 
@@ -113,7 +115,7 @@ class Certificates(FactBase[list[Certificate]]):
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Certificate]:
-    """Yield what the lines of `Certificates` say; a file without a certificate yields none. Pure.
+    """Yield what the lines of `Certificates` say; one without a certificate cannot be read. Pure.
 
     A file's certificate is PEM as it stands, or PEM in one line of base64.
     """
@@ -122,7 +124,7 @@ def parsed(lines: Iterable[str]) -> Iterator[Certificate]:
         if not line.startswith("= "):
             body.append(line)
             continue
-        if path and body:
+        if path:
             yield read(path, "\n".join(body))
         path, body = line.removeprefix("= "), []
 

@@ -42,6 +42,7 @@ def test_each_form_is_read() -> None:
     ends = NOW - authority.BEGINS_BEFORE + authority.LEAF_LASTS
     assert [(each.path, each.name, each.ends, each.signs) for each in found] == [
         ("/tls/a.crt", "nas", ends, False),
+        ("/none.crt", "", None, False),
         ("/k3s.yaml", "nas", ends, False),
         ("/tls/ca.crt", "whisklab lab", NOW + authority.AUTHORITY_LASTS, True),
         ("/bad.crt", "", None, False),
