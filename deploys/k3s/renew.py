@@ -51,10 +51,10 @@ def renewable() -> None:
 
 def renewals() -> list[str]:
     """Return the nodes whose certificates are made anew, in this order."""
-    # Once: each host asks, and all must pass the same stages.
+    members = wanted.members().values()  # (asks all hosts, of which each may ask `once` itself)
+    # Once: each host comes here, and all must pass the same stages.
     return survey.once(
-        "k3s renewals",
-        lambda: renewal.turns(wanted.members().values(), certificates.now(), _within()),
+        "k3s renewals", lambda: renewal.turns(members, certificates.now(), _within())
     )
 
 
