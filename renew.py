@@ -12,7 +12,7 @@ from whisklab.engine.stages import exclusive, require_engine, stage
 require_engine()
 platform = k3s.platform(storage=nfs.source())
 leads = host.name == platform.leader.name
-exclusive()
+exclusive("renew")
 stage("no other run is going on")
 
 if k3s.is_node():

@@ -13,7 +13,7 @@ from pyinfra.api.host import Host
 from deploys.k3s import operations, render, renewal, wanted
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import certificates, services, survey
+from whisklab.engine import certificates, limits, services, survey
 from whisklab.engine.capability import capability
 from whisklab.engine.certificates import Certificate, Certificates, CertificateSettings
 from whisklab.engine.environment import current
@@ -24,16 +24,22 @@ from whisklab.engine.remote import call
 from whisklab.errors import WhisklabError
 
 K3S = "k3s"
-# What is set aside is copied first, to where `k3s certificate rotate` puts its copy.
-_STOP = """
-unit=$1 tls=$2 regenerate=$3; shift 3
-systemctl stop -- "$unit" || exit 1
-if test $# -gt 0 -o -n "$regenerate"; then
+# What is set aside is copied first, to where `k3s certificate rotate` puts its copy. The start
+# belongs to it, so that a laptop that is gone leaves no node stopped; why one fails is told by who
+# looks next.
+_RESTART = """
+unit=$1 within=$2 tls=$3 regenerate=$4; shift 4
+set_aside() {
   copy="$tls-$(date +%s)"
-  mkdir -m 700 -- "$copy" && cp -a -- "$tls"/* "$copy/" || exit 1
-fi
-if test -n "$regenerate"; then : > "$regenerate" || exit 1; fi
-test $# -eq 0 || rm -f -- "$@"
+  mkdir -m 700 -- "$copy" && cp -a -- "$tls"/* "$copy/" || return
+  if test -n "$regenerate"; then : > "$regenerate" || return; fi
+  test $# -eq 0 || rm -f -- "$@"
+}
+systemctl stop -- "$unit" || exit 1
+failed=0
+if test $# -gt 0 -o -n "$regenerate"; then set_aside "$@" || failed=1; fi
+timeout "$within" systemctl start -- "$unit" 2>/dev/null || true
+exit "$failed"
 """
 
 
@@ -63,20 +69,22 @@ def renew() -> None:
     """Make this node's certificates anew in its turn, while all others work; no pod is moved."""
     node, settings, turn = wanted.node(host), K3sSettings.of(host), _turn()
     patterns = render.certificates(node, settings)
+    within = _within()
+
+    def settle(machine: Host) -> None:
+        turn.settle(machine)
+        _require_renewed(machine, patterns, within)
+
     _others_ready(turn)
-    stopped(
+    renewed(
         name=f"Certificates of {node.service}",
         service=node.service,
         patterns=patterns,
         tls=render.tls(node, settings),
-        within=_within(),
+        within=within,
         before=turn.begin,
+        after=settle,
     )
-
-    def settle(machine: Host) -> None:
-        turn.settle(machine)
-        _require_renewed(machine, patterns, _within())
-
     wish = wanted.service_wish(host)
     services.running(
         name=f"Service {node.service}",
@@ -112,12 +120,18 @@ def _others_ready(turn: Turn) -> None:
 
 
 @operation()
-def stopped(
-    service: str, patterns: str, tls: str, within: timedelta, before: Callable[[Host], None]
+def renewed(
+    service: str,
+    patterns: str,
+    tls: str,
+    within: timedelta,
+    before: Callable[[Host], None],
+    after: Callable[[Host], None],
 ) -> Generator[PyinfraCommand]:
-    """Have k3s stopped, with what its next start would not renew by itself set aside.
+    """Have certificates that last, by a restart, with what that would not renew set aside.
 
-    Yields nothing on a node of which nothing is due. Pods go on: the unit ends k3s only.
+    Yields nothing on a node of which nothing is due. Pods go on: the unit ends k3s only. Where k3s
+    does not come up, what comes next says so.
 
     Args:
         service: the unit.
@@ -125,6 +139,7 @@ def stopped(
         tls: the directory of a server's own.
         within: what ends within that time is due.
         before: called on the laptop before it is stopped.
+        after: called when it has come up.
     """
     now = certificates.now()
     found = host.get_fact(Certificates, patterns=patterns)
@@ -133,8 +148,15 @@ def stopped(
         return
     because(_of(ending), restarts=service)
     files, regenerate = renewal.split(renewal.aside(ending, tls, now), tls)
+    starts = str(limits.SERVICE_STARTS_WITHIN)
+
+    def proven(machine: Host) -> None:
+        if machine.get_fact(services.Service, service=service).active == "active":
+            after(machine)
+
     yield call(before)
-    yield script(_STOP, service, tls, regenerate, *files)
+    yield script(_RESTART, service, starts, tls, regenerate, *files)
+    yield call(proven)
 
 
 def _of(ending: list[Certificate]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploys.k3s import render
-from deploys.k3s.renew import _STOP
+from deploys.k3s.renew import _RESTART
 from deploys.k3s.settings import K3sSettings
 from tests.contract.test_survey import with_state
 from whisklab.engine import authority, survey
@@ -81,7 +81,7 @@ def test_k3ss_own_places_are_in_one_answer(tmp_path: Path) -> None:
     assert [Path(each.path).name for each in found] == ["a.crt", "b.crt", "c.crt"]
 
 
-def stop(directory: Path, *arguments: str, works: bool = True) -> str:
+def restart(directory: Path, *arguments: str, works: bool = True, code: int = 0) -> str:
     """Run the script with a systemctl that only writes down; return what it was told."""
     programs = directory / "bin"
     programs.mkdir(exist_ok=True)
@@ -90,17 +90,17 @@ def stop(directory: Path, *arguments: str, works: bool = True) -> str:
     fake.write_text(f"#!/bin/sh\necho \"$@\" >> '{told}'\n{'true' if works else 'false'}\n")
     fake.chmod(0o755)
     done = subprocess.run(
-        ["sh", "-c", _STOP, "whisklab", *arguments],
+        ["sh", "-c", _RESTART, "whisklab", "k3s", "60", *arguments],
         env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}, check=False,
     )  # fmt: skip
-    assert (done.returncode == 0) == works
+    assert done.returncode == code
     return told.read_text()
 
 
 def test_what_a_start_renews_by_itself_stays(directory: Path) -> None:
     tls = directory / "tls"
     before = sorted(tls.iterdir())
-    assert stop(directory, "k3s", str(tls), "") == "stop -- k3s\n"
+    assert restart(directory, str(tls), "") == "stop -- k3s\nstart -- k3s\n"
     assert sorted(tls.iterdir()) == before
     assert list(directory.glob("tls-*")) == []
 
@@ -108,7 +108,7 @@ def test_what_a_start_renews_by_itself_stays(directory: Path) -> None:
 def test_the_others_are_set_aside_with_a_copy(directory: Path) -> None:
     tls = directory / "tls"
     trigger = tls / "dynamic-cert-regenerate"
-    stop(directory, "k3s", str(tls), str(trigger), str(tls / "chain.crt"))
+    restart(directory, str(tls), str(trigger), str(tls / "chain.crt"))
     assert trigger.read_text() == ""
     assert not (tls / "chain.crt").exists()
     assert (tls / "ca.crt").exists()
@@ -119,5 +119,12 @@ def test_the_others_are_set_aside_with_a_copy(directory: Path) -> None:
 
 def test_a_service_that_does_not_stop_keeps_its_certificates(directory: Path) -> None:
     chain = directory / "tls/chain.crt"
-    stop(directory, "k3s", str(directory / "tls"), "", str(chain), works=False)
+    restart(directory, str(directory / "tls"), "", str(chain), works=False, code=1)
+    assert chain.exists()
+
+
+def test_without_a_copy_nothing_is_removed_and_k3s_runs(directory: Path) -> None:
+    """As on a full disk."""
+    chain, gone = directory / "tls/chain.crt", directory / "gone/tls"
+    assert restart(directory, str(gone), "", str(chain), code=1).endswith("start -- k3s\n")
     assert chain.exists()

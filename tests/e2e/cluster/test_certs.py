@@ -152,7 +152,7 @@ def test_all_that_ends_is_renewed_in_turns_and_nothing_else(ending: Site) -> Non
     before, running = pods(ending), services(ending)
     done = ending.whisklab(*RENEW, ending.name)
     assert done.code == 0, done.output
-    turns = [f"{host}: k3s: renew | Service" for host in ("master", "worker1")]
+    turns = [f"{host}: k3s: renew | Certificates of" for host in ("master", "worker1")]
     registry = "storage: registry: renew | Service whisklab-registry"
     assert [done.output.index(each) for each in (registry, *turns)] == sorted(
         done.output.index(each) for each in (registry, *turns)
