@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.engine import registry
+from whisklab.engine import authority, registry
 from whisklab.engine.registry import NAMES, Credentials
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
@@ -117,3 +117,29 @@ def test_half_an_authority_is_refused(tmp_path: Path, lacking: str) -> None:
     store.path(lacking).unlink()
     with pytest.raises(WhisklabError, match=f"{lacking}: not there, and .* is: put it back"):
         chosen(store, {})
+
+
+def test_without_the_authority_in_either_place_all_is_of_a_new_one(tmp_path: Path) -> None:
+    """As docs/troubleshooting.md says it of one that ends."""
+    store, first = whole(tmp_path)
+    kept = dict(first.files)
+    for name in ("ca_certificate", "ca_key"):
+        store.path(name).unlink()
+        del kept[name]
+    found = chosen(store, kept)
+    assert found.authority != first.authority
+    assert authority.why_not(found.leaf, found.authority, HOSTS, NOW) is None
+    assert (found.passwords, found.salt) == (first.passwords, first.salt)
+    assert "registry_certificate" in store.proposed
+
+
+def test_how_soon_a_leaf_is_made_anew_can_be_said(tmp_path: Path) -> None:
+    store, first = whole(tmp_path)
+    machine = dict(first.files)
+
+    def within(days: int) -> Credentials:
+        limit = timedelta(days=days)
+        return registry.chosen(store, lambda: machine, HOSTS, "lab", NOW, limit)
+
+    assert within(800) == first
+    assert within(36500).leaf != first.leaf
