@@ -47,7 +47,7 @@ def test_for_programs_each_is_there() -> None:
         ("/a", -3, True), ("/c", 0, False), ("/b", 300, False),
     ]  # fmt: skip
     assert found[2] == {
-        "place": "m", "path": "/b", "for": "x", "authority": False, "days": 300,
+        "place": "m", "path": "/b", "for": "x", "names": [], "authority": False, "days": 300,
         "begins": "2026-10-30T12:00:00+00:00", "ends": "2027-09-25T12:00:00+00:00",
     }  # fmt: skip
     assert certs.rows(found) == [
@@ -57,6 +57,8 @@ def test_for_programs_each_is_there() -> None:
         ("m", "2027-09-25", "300", "", "x", "/b"),
     ]
     assert certs.rows([]) == []
+    server = {**found[2], "names": ["x", "10.0.0.4", *("n" * 20 for _ in range(3)), "n" * 30]}
+    assert certs.rows([server])[1][4] == f"x 10.0.0.4 {'n' * 20} ..."
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from whisklab.engine.overview import Line
 
 SHOW = "show"
+WIDTH = 48  # of a column
 
 
 class _OrShow(click.Group):
@@ -100,6 +102,11 @@ def _entries(data: object) -> list[dict[str, Any]]:
     return data if isinstance(data, list) else []  # a machine that could not be asked has none
 
 
+def _shown(names: Sequence[str]) -> str:
+    """Whom a certificate is for, as far as a column holds it; --json has all."""
+    return textwrap.shorten(" ".join(dict.fromkeys(names)), WIDTH, placeholder=" ...")
+
+
 def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Return a table with a head; none without certificates. Pure."""
     if not found:
@@ -110,7 +117,7 @@ def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             each["ends"][:10] if each["ends"] else "cannot be read",
             str(each["days"]),
             "authority" if each["authority"] else "",
-            each["for"],
+            _shown([each["for"], *each["names"]]),
             each["path"],
         )
         for each in found

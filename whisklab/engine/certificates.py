@@ -71,6 +71,7 @@ class Certificate:
         begins: when it begins to be valid; with a time zone, as the next one.
         ends: when it ends; None for one that cannot be read.
         signs: whether it is an authority's.
+        names: DNS names and addresses that it is good for.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Certificate:
     begins: datetime | None
     ends: datetime | None
     signs: bool = False
+    names: tuple[str, ...] = ()
 
     def left(self, now: datetime) -> timedelta:
         """Return how long it is valid still; nothing for one that cannot be read."""
@@ -137,7 +139,12 @@ def read(path: str, text: str) -> Certificate:
         names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         name = str(names[0].value) if names else found.subject.rfc4514_string()
         return Certificate(
-            path, name, found.not_valid_before_utc, found.not_valid_after_utc, _signs(found)
+            path,
+            name,
+            found.not_valid_before_utc,
+            found.not_valid_after_utc,
+            signs=_signs(found),
+            names=_names(found),
         )
     except (ValueError, binascii.Error, x509.DuplicateExtension):
         return Certificate(path, "", None, None)
@@ -148,6 +155,14 @@ def _signs(found: x509.Certificate) -> bool:
         return found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(each.value) for each in names)
 
 
 def of_kubeconfig(path: str, text: str, user: str) -> list[Certificate]:

@@ -74,6 +74,7 @@ def entry(found: Certificate, now: datetime) -> dict[str, Any]:
     return {
         "path": found.path,
         "for": found.name,
+        "names": list(found.names),
         "authority": found.signs,
         "begins": found.begins.isoformat() if found.begins else None,
         "ends": found.ends.isoformat() if found.ends else None,

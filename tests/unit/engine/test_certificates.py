@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
 RENEW = "whisklab certs renew lab"
 CA = authority.new("whisklab lab", NOW)
-LEAF = authority.issue(CA, ["nas"], NOW)  # begins two days back
+LEAF = authority.issue(CA, ["nas", "10.0.0.4"], NOW)  # begins two days back
 ENCODED = base64.b64encode(LEAF.certificate.encode()).decode()
 
 
@@ -48,6 +48,7 @@ def test_each_form_is_read() -> None:
         ("/bad.crt", "", None, False),
     ]
     assert found[0].begins == NOW - timedelta(days=2)
+    assert [each.names for each in found[:2]] == [("nas", "10.0.0.4"), ()]
     assert Certificates.default() == []
 
 
