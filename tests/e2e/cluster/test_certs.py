@@ -182,3 +182,23 @@ def test_what_a_killed_run_has_stopped_the_next_one_starts(ending: Site) -> None
     assert "1 changed" in done.output
     assert pods(ending) == before
     assert changes(ending, "plan", 0) == set()
+
+
+def test_all_of_them_are_renewed_on_request(site: Site) -> None:
+    """Those too that k3s leaves at a start: they last for a year still."""
+
+    def ends() -> set[tuple[str, str, str]]:
+        found = [each for each in listed(site, 0) if not each["authority"]]
+        return {(each["place"], each["path"], each["ends"]) for each in found}
+
+    before, running, old = pods(site), services(site), ends()
+    done = site.whisklab(*RENEW, site.name, "--all")
+    assert done.code == 0, done.output
+    new = ends()
+    assert len(new) == len(old)
+    assert new & old == set()
+    after = services(site)
+    assert all(after[host] != running[host] for host in after)
+    assert pods(site) == before
+    assert nodes(secret(site, "kubeconfig")) == {"master", "worker1", "worker2"}
+    assert changes(site, "plan", 0) == set()
