@@ -25,6 +25,7 @@ from deploys.base import base
 from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
 from whisklab.engine.declared import open_ports, ports
+from whisklab.engine.expiry import note_authorities
 from whisklab.engine.keeping import secrets_kept
 from whisklab.engine.stages import exclusive, require_engine, stage
 
@@ -65,6 +66,7 @@ site = openwhisk.Site(
     domain=platform.domain,
 )
 if leads:
+    note_authorities()
     provisioner.fetch(platform)
     openwhisk.fetch(
         site, api=platform.api, earlier=partial(provisioner.archived, storage=platform.storage)

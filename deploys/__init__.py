@@ -36,9 +36,10 @@ def declared() -> list[Capability]:
 
 def models() -> list[type[Settings]]:
     """Return the models of all data: of each machine, of the capabilities, of the engine."""
+    from whisklab.engine.certificates import CertificateSettings  # noqa: PLC0415
     from whisklab.engine.drift.settings import DriftSettings  # noqa: PLC0415
     from whisklab.engine.forwards import ForwardSettings  # noqa: PLC0415
     from whisklab.engine.machine import Machine  # noqa: PLC0415
 
     ours = [model for each in declared() for model in each.settings]
-    return [Machine, *ours, DriftSettings, ForwardSettings]
+    return [Machine, *ours, DriftSettings, ForwardSettings, CertificateSettings]

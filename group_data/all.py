@@ -236,3 +236,8 @@ drift_ignored = []
 # "[LOCAL:]HOST:PORT" by name, as the first master sees it, such as {"registry":
 # "5000:10.0.0.14:5000"}
 forwards = {}
+
+# Certificates that end ---------------------------------------------------------------------------
+
+# how many days before its end a certificate is told by status and plan, and renewed
+certs_days = 30

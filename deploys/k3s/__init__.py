@@ -3,6 +3,7 @@
 from deploys.k3s.deploy import (
     API,
     adopt,
+    certificates,
     change,
     check,
     fetch,
@@ -15,10 +16,12 @@ from deploys.k3s.deploy import (
     platform,
     ports,
     ready,
+    save_kubeconfig,
     start,
     turns,
     verify,
 )
+from deploys.k3s.renew import renew, renewable, renewals
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.status import status
 from whisklab.engine.declared import Capability, Step, on_leader
@@ -35,6 +38,10 @@ __all__ = [
     "joins",
     "platform",
     "ready",
+    "renew",
+    "renewable",
+    "renewals",
+    "save_kubeconfig",
     "start",
     "turns",
 ]
@@ -47,4 +54,5 @@ CAPABILITY = Capability(
     status=on_leader(status),
     checks=[Step("the cluster was tried", on_leader(verify))],
     adopt=on_leader(adopt),
+    certificates=certificates,
 )

@@ -12,9 +12,9 @@ from deploys.k3s import kubeconfig, operations, packed, render, rolling, token, 
 from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import artifacts, asking, checks, registry, room, services
+from whisklab.engine import artifacts, asking, checks, expiry, registry, room, services
 from whisklab.engine.capability import capability, selected
-from whisklab.engine.declared import Platform, Storage
+from whisklab.engine.declared import Kept, Platform, Storage
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.forwards import LOOPBACK, Forward
 from whisklab.engine.machine import Machine
@@ -73,6 +73,17 @@ def forwards(master: Host) -> list[Forward]:
     return [Forward(API, LOOPBACK, K3sSettings.of(master).https_listen_port)]
 
 
+def certificates(_: Platform) -> Kept:
+    """Return where k3s's certificates are on this host, and whose kubeconfig has one."""
+    if not is_node():
+        return Kept()
+    settings = K3sSettings.of(host)
+    merged = settings.merge_kubeconfig and host.name == wanted.leader().name
+    return Kept(
+        [render.certificates(wanted.node(host), settings)], [kubeconfig.own()] if merged else []
+    )
+
+
 def check() -> None:
     """Check what concerns several hosts at once.
 
@@ -104,6 +115,7 @@ def fetch() -> None:
     member = wanted.members().get(host.name)
     if member is not None:
         _say_foreign(member)
+        expiry.note(host.name, member.certificates)
     if member is None or not member.pending:
         return
     available = wanted.catalogue(host).versions("k3s")
@@ -262,10 +274,11 @@ def ready() -> None:
         ignored=DriftSettings.of(host).ignored,
         within=settings.ready_within,
     )
-    _kubeconfig()
+    save_kubeconfig()
 
 
-def _kubeconfig() -> None:
+def save_kubeconfig() -> None:
+    """On the leader: have the kubeconfig on the laptop."""
     machine, port = Machine.of(host), wanted.api().port
     kubeconfig.saved(
         name="Kubeconfig on the laptop",
@@ -285,7 +298,7 @@ def adopt(_: Platform) -> None:
             f"{host.name} has no cluster, so there is nothing to take over: run `whisklab apply`"
         )
     token.token(wanted.servers())
-    _kubeconfig()
+    save_kubeconfig()
 
 
 @capability(K3S, "verify")

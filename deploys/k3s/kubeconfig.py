@@ -140,22 +140,23 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
         because("it is missing, or another cluster's")
         yield call(save)
     elif not same(*_owns(wanted, environment.name, merge=merge)):
-        because(f"{_own()} {'has not' if merge else 'still has'} its context {environment.name}")
+        because(f"{own()} {'has not' if merge else 'still has'} its context {environment.name}")
         yield call(save)
 
 
 def _owns(ours: str, name: str, *, merge: bool) -> tuple[str | None, str | None]:
     """Return what the user's kubeconfig says, and what it should say; None: no file."""
     try:
-        theirs = _own().read_text() if _own().exists() else None
+        theirs = own().read_text() if own().exists() else None
     except (OSError, UnicodeDecodeError) as error:
         if not merge:
             return None, None  # nothing of ours can be in there
-        raise WhisklabError(f"{_own()} cannot be read: {error}: mend it") from error
+        raise WhisklabError(f"{own()} cannot be read: {error}: mend it") from error
     return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
 
 
-def _own() -> Path:
+def own() -> Path:
+    """Return the user's own kubeconfig, which need not be there."""
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Path(first) if first else Path.home() / ".kube" / "config"
 
@@ -164,9 +165,9 @@ def _have(theirs: str | None, wanted: str | None) -> None:
     if same(theirs, wanted):
         return
     if wanted is None:
-        _own().unlink()
+        own().unlink()
     else:
-        _write(_own(), wanted)
+        _write(own(), wanted)
 
 
 def _write(path: Path, text: str) -> None:

@@ -30,6 +30,7 @@ DATA = "/var/lib/rancher/k3s"  # k3s's own default
 PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; what a node is known by
 IMAGES = f"{DATA}/agent/images"
 NEVER_PROXIED = ("localhost", "127.0.0.0/8")
+SHOWN = "dynamic-cert.json"  # below server/tls: the certificate that a server shows to all
 KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on servers and agents
 SERVER, AGENT = "k3s", "k3s-agent"
 # Of k3s's documentation, "k3s server": what must not be shown by --diff.
@@ -244,6 +245,23 @@ def _data(node: Node, settings: K3sSettings) -> str:
 def containerd(node: Node, settings: K3sSettings) -> str:
     """Return the root of a node's containerd."""
     return f"{_data(node, settings)}/agent/containerd"
+
+
+def certificates(node: Node, settings: K3sSettings) -> str:
+    """Return the patterns of the files of a node with k3s's certificates, separated by spaces."""
+    of_agent = f"{_data(node, settings)}/agent/*.crt"
+    if not node.is_server:
+        return of_agent
+    # Scheduler and controller manager have theirs in directories of their own since k3s 1.33.
+    below = ("", "etcd/", "kube-scheduler/", "kube-controller-manager/")
+    own = tls(node, settings)
+    return " ".join([*(f"{own}/{each}*.crt" for each in below), f"{own}/{SHOWN}", KUBECONFIG,
+                     of_agent])  # fmt: skip
+
+
+def tls(node: Node, settings: K3sSettings) -> str:
+    """Return the directory of a server's own certificates."""
+    return f"{_data(node, settings)}/server/tls"
 
 
 def beside(node: Node, settings: K3sSettings) -> str:

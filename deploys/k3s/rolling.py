@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from whisklab.engine.certificates import Certificate
+
 _CLUSTER = "build a new cluster with it (`whisklab actions export` keeps the actions)"
 # Keys of config.yaml that k3s's documentation says cannot change, and the way out.
 FIXED = {
@@ -34,6 +36,7 @@ class Member:
         foreign: files of somebody else's that k3s reads beside ours.
         started: when the machine was started, in seconds since 1970 by its own clock, if that is
             so short ago that the cluster may not know yet; else None.
+        certificates: of k3s on it.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Member:
     anew: bool = False
     started: float | None = None
     foreign: tuple[str, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def joins(self) -> bool:

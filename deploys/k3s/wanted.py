@@ -14,6 +14,7 @@ from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine import registry, services, survey, wishes
 from whisklab.engine.catalogue import Artifact, Catalogue, opened
+from whisklab.engine.certificates import Certificates
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.survey import Question
@@ -159,8 +160,9 @@ def _look(_: State, machine: Host) -> Member | None:
     here = Question(MachineState, (render.PASSWORD,))
     read = Question(ForeignFiles, (render.beside(node(machine), K3sSettings.of(machine)),
                                    render.HEADER))  # fmt: skip
+    ends = Question(Certificates, (render.certificates(node(machine), K3sSettings.of(machine)),))
     wanted = files(machine)
-    questions = [unit, other, here, read, *(each.question for each in wanted)]
+    questions = [unit, other, here, read, ends, *(each.question for each in wanted)]
     answers = survey.ask(machine, questions)
     found = answers.get(unit, services.Service.default())
     about = answers.get(here)
@@ -173,6 +175,7 @@ def _look(_: State, machine: Host) -> Member | None:
         active=found.active == "active",
         version=answers.get(other),
         foreign=tuple(answers.get(read, ())),
+        certificates=tuple(answers.get(ends, ())),
         anew=bool(about and not about.password),
         started=about.started if about and about.up < JUST_STARTED else None,
     )

@@ -17,6 +17,7 @@ from deploys.openwhisk.keys import asked, recorded
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import http, issuer, kube, survey
 from whisklab.engine.authority import Pair
+from whisklab.engine.certificates import CertificateSettings
 from whisklab.engine.environment import current
 from whisklab.engine.machine import Machine
 from whisklab.errors import BadInput
@@ -40,7 +41,7 @@ def pair(leader: Host, api: kube.Endpoint) -> Pair:
         return _given(settings.certificate, settings.certificate_key)
 
     def look() -> Pair:
-        wish = issuer.Wish(FILES, hosts(leader))
+        wish = issuer.Wish(FILES, hosts(leader), CertificateSettings.of(leader).within)
         return issuer.leaf(
             current().store, wish, lambda: _running(leader, api, settings), issuer.signer(),
             datetime.now(UTC),

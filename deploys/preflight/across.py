@@ -10,6 +10,7 @@ from statistics import median
 from deploys.preflight.checks import Finding
 from deploys.preflight.facts import Answer
 
+FROM_THE_LAPTOP = 3600.0  # seconds; certificates that it makes begin two days back
 CLOCKS_APART = 30.0  # seconds from the median; certificates and leases of Kubernetes break first
 Found = tuple[str, Finding]
 
@@ -105,6 +106,15 @@ def _clocks(machines: Mapping[str, Seen]) -> Iterator[Found]:
             sentence = (
                 f"its clock is {apart:.0f} s {way} the others: set it, and have it kept right with "
                 "`timedatectl set-ntp true` or chrony"
+            )
+            yield name, Finding("clock", sentence)
+        elif least > FROM_THE_LAPTOP or most < -FROM_THE_LAPTOP:
+            # All machines may be wrong together, in a network without a time server.
+            way, apart = ("ahead of", least) if least > 0 else ("behind", -most)
+            sentence = (
+                f"its clock is {apart:.0f} s {way} this laptop's, by which certificates are made: "
+                "set the one that is wrong, and have the machines follow a time server of their "
+                "network (NTP= in /etc/systemd/timesyncd.conf, or chrony)"
             )
             yield name, Finding("clock", sentence)
 

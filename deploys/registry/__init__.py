@@ -1,6 +1,15 @@
 """A private registry, on the first machine of the group registry."""
 
-from deploys.registry.deploy import adopt, fetch, forwards, install, open_ports, ports
+from deploys.registry.deploy import (
+    adopt,
+    certificates,
+    fetch,
+    forwards,
+    install,
+    open_ports,
+    ports,
+    renew,
+)
 from deploys.registry.status import status
 from deploys.registry.verify import verify
 from whisklab.engine.declared import Capability, Step
@@ -16,4 +25,6 @@ CAPABILITY = Capability(
     status=status,
     checks=[Step("each node has asked the registry", verify)],
     adopt=adopt,
+    certificates=certificates,
+    renew=renew,
 )

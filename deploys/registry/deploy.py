@@ -15,7 +15,7 @@ from deploys.registry import render
 from whisklab.engine import artifacts, copies, files, packages, registry, room, services
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, opened
-from whisklab.engine.declared import Platform
+from whisklab.engine.declared import Kept, Platform
 from whisklab.engine.forwards import Forward
 from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.registry import Credentials, RegistrySettings
@@ -55,6 +55,20 @@ def adopt(_: Platform) -> None:
         registry.credentials(registry.machine())
 
 
+def certificates(_: Platform) -> Kept:
+    """Return where its certificate is on its machine, and the authority's."""
+    return Kept([render.CERTIFICATE, render.AUTHORITY] if is_server() else [])
+
+
+@capability("registry", "renew")
+def renew(_: Platform) -> None:
+    """On its machine: have the services run with the certificate that the laptop has."""
+    if is_server():
+        known = registry.credentials(registry.machine())
+        _secrets(known)
+        _services(known)
+
+
 def _program() -> Artifact:
     machine = Machine.of(host)
     catalogue = opened(machine.catalogue, machine.mirror)
@@ -92,6 +106,10 @@ def _files(known: Credentials) -> None:
         name="Images", path=render.DATA, user=render.USER, group=render.USER, mode="750"
     )
     artifacts.pushed(name="Program", artifact=_program(), path=render.BINARY)
+    _secrets(known)
+
+
+def _secrets(known: Credentials) -> None:
     copies.kept(registry.KEPT, known.files)
     owner = f"root:{render.USER}"
     for path, text in host.loop([

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "snapshots": ("whisklab.cli.snapshots", "List what was kept of a lab."),
     "restore": ("whisklab.cli.snapshots", "Have a lab as it was when a snapshot was taken."),
     "clone": ("whisklab.cli.snapshots", "Make a lab as a copy of another, or of its snapshot."),
+    "certs": ("whisklab.cli.certs", "Show when certificates end, and renew them."),
     "forward": ("whisklab.cli.forward", "Open local ports into an environment."),
     "actions": ("whisklab.cli.actions", "Write what people have in OpenWhisk to a file, and back."),
     "settings": ("whisklab.cli.settings", "Print every setting, its default and its meaning."),

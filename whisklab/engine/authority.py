@@ -105,8 +105,23 @@ def opened(authority: Pair) -> tuple[x509.Certificate, Signer]:
     return certificate, key
 
 
-def why_not(leaf: Pair, authority: Pair, names: Sequence[str], now: datetime) -> str | None:
+def why_not(
+    leaf: Pair,
+    authority: Pair,
+    names: Sequence[str],
+    now: datetime,
+    within: timedelta = RENEWED_BEFORE,
+) -> str | None:
     """Return why a server's certificate must be made anew, as half a sentence; None if it is good.
+
+    One that ends with its authority is good: another one would not last longer.
+
+    Args:
+        leaf: the certificate.
+        authority: that is to have signed it.
+        names: for which it must be.
+        now: with a time zone.
+        within: how long it must last at least.
 
     Raises:
         WhisklabError: the authority cannot be read.
@@ -126,8 +141,9 @@ def why_not(leaf: Pair, authority: Pair, names: Sequence[str], now: datetime) ->
     missing = [each for each in names if _general(each) not in found]
     if missing:
         return f"it is not for {', '.join(missing)}"
-    if now > certificate.not_valid_after_utc - RENEWED_BEFORE:
-        return f"it ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    ends = certificate.not_valid_after_utc
+    if ends - now < within and ends < ca.not_valid_after_utc:
+        return f"it ends on {ends:%Y-%m-%d}"
     return None
 
 

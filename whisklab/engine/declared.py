@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api.host import Host
@@ -76,6 +77,19 @@ class Step:
     work: Work
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where certificates of a capability lie.
+
+    Attributes:
+        on_host: patterns of files on the host at work.
+        kubeconfigs: of users, on the laptop, in which the environment is; the leader says them.
+    """
+
+    on_host: Sequence[str] = ()
+    kubeconfigs: Sequence[Path] = ()
+
+
 def _no_ports(_: Platform) -> dict[int, str]:
     return {}
 
@@ -86,6 +100,10 @@ def _no_open_ports(_: Platform) -> dict[str, str]:
 
 def _no_forwards(_: Host) -> list[Forward]:
     return []
+
+
+def _no_certificates(_: Platform) -> Kept:
+    return Kept()
 
 
 def _nothing(_: Platform) -> None:
@@ -104,6 +122,8 @@ class Capability:
         status: tells what is there now, by `overview.tell`.
         checks: of verify, in order.
         adopt: takes over what the running platform has and this laptop lacks.
+        certificates: where its certificates lie, as this host has them.
+        renew: brings those of the environment's authority that were made anew to this host.
     """
 
     settings: Sequence[type[Settings]] = ()
@@ -113,6 +133,8 @@ class Capability:
     status: Work = _nothing
     checks: Sequence[Step] = ()
     adopt: Work = _nothing
+    certificates: Callable[[Platform], Kept] = _no_certificates
+    renew: Work = _nothing
 
 
 def on_leader(work: Work) -> Work:

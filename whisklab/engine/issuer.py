@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pyinfra import inventory
 
 from whisklab.engine import authority, copies, survey
-from whisklab.engine.authority import Pair
+from whisklab.engine.authority import RENEWED_BEFORE, Pair
 from whisklab.engine.environment import current
 from whisklab.engine.secrets import SecretStore
 from whisklab.errors import WhisklabError
@@ -29,10 +29,12 @@ class Wish:
     Attributes:
         files: of the store, for the certificate and its key.
         hosts: DNS names and addresses by which the server is reached.
+        within: one that ends sooner is made anew.
     """
 
     files: tuple[str, str]
     hosts: Sequence[str]
+    within: timedelta = RENEWED_BEFORE
 
 
 def signer() -> Pair:
@@ -111,7 +113,9 @@ def leaf(
         if name in kept:
             found[name] = store.propose(name, kept[name], "is taken over from the platform")
     pair = Pair(*(found.get(name, "") for name in wish.files))
-    why = authority.why_not(pair, signer, wish.hosts, now) if pair.certificate else "is generated"
+    why: str | None = "is generated"
+    if pair.certificate:
+        why = authority.why_not(pair, signer, wish.hosts, now, wish.within)
     if why is None:
         return pair
     made = authority.issue(signer, wish.hosts, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -18,7 +18,8 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from whisklab.engine import copies, issuer, survey
-from whisklab.engine.authority import Pair
+from whisklab.engine.authority import RENEWED_BEFORE, Pair
+from whisklab.engine.certificates import CertificateSettings
 from whisklab.engine.environment import current
 from whisklab.engine.machine import Machine
 from whisklab.engine.names import Port
@@ -163,7 +164,7 @@ def credentials(machine: Host) -> Credentials:
         hosts = [machine.name, Machine.of(machine).node_address, "localhost", "127.0.0.1"]
         return chosen(
             current().store, lambda: copies.there(machine, KEPT), issuer.signer(), hosts,
-            datetime.now(UTC),
+            datetime.now(UTC), CertificateSettings.of(machine).within,
         )  # fmt: skip
 
     return survey.once("registry", look)
@@ -171,7 +172,7 @@ def credentials(machine: Host) -> Credentials:
 
 def chosen(
     store: SecretStore, there: Callable[[], Mapping[str, str]], signer: Pair, hosts: Sequence[str],
-    now: datetime,
+    now: datetime, within: timedelta = RENEWED_BEFORE,
 ) -> Credentials:  # fmt: skip
     """Return the secrets, and propose to the store those that it lacks.
 
@@ -181,6 +182,7 @@ def chosen(
         signer: the environment's authority.
         hosts: names and addresses by which the registry is reached.
         now: with a time zone.
+        within: a certificate that ends sooner is made anew.
 
     Raises:
         WhisklabError: the authority cannot sign.
@@ -188,7 +190,7 @@ def chosen(
     names = (*_PASSWORDS.values(), _SALT)
     kept = there() if any(store.value(name) is None for name in NAMES) else {}
     found = {name: _kept(store, name, kept) for name in names}
-    leaf = issuer.leaf(store, issuer.Wish(_LEAF, hosts), lambda: kept, signer, now)
+    leaf = issuer.leaf(store, issuer.Wish(_LEAF, hosts, within), lambda: kept, signer, now)
     passwords = {account: found[name] for account, name in _PASSWORDS.items()}
     return Credentials(signer, leaf, passwords, found[_SALT])
 

@@ -153,6 +153,24 @@ def status(inventory: str, display: Display) -> Outcome:
     return outcome
 
 
+def certs(inventory: str, display: Display) -> Outcome:
+    """Ask when certificates end; `overview.lines()` has what was told."""
+    overview.forget()
+    return _drive([inventory, "certs.py", "-y"], display)
+
+
+def renew(inventory: str, display: Display, days: int | None) -> Outcome:
+    """Make the certificates anew that end soon.
+
+    Args:
+        inventory: path of the inventory file.
+        display: hears of operations and errors at once.
+        days: how soon; None for what the data say.
+    """
+    options = [] if days is None else ["--data", f"certs_days={days}"]
+    return _drive([inventory, "renew.py", "-y", *options], display)
+
+
 def machines() -> dict[str, bool]:
     """Return the machines of the run by name: whether it reached them."""
     if not ctx_state.isset() or not getattr(ctx_state.get(), "initialised", False):

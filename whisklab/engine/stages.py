@@ -6,7 +6,7 @@ same place is a barrier in that graph.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra import host
 from pyinfra.api.command import FunctionCommand
@@ -37,9 +37,10 @@ def _exclusive() -> Generator[FunctionCommand]:
 
 
 @operation()
-def _asked_ahead() -> Generator[FunctionCommand]:
+def _asked_ahead(kind: Sequence[str]) -> Generator[FunctionCommand]:
     if isinstance(host.connector, WhiskSSH):
-        foresight.ahead(ctx_host.get(), [str(current().secrets), *capability.selection()])
+        known = [str(current().secrets), *kind, *capability.selection()]
+        foresight.ahead(ctx_host.get(), known)
     yield from ()
 
 
@@ -51,14 +52,19 @@ def _hold(connector: WhiskSSH) -> Generator[FunctionCommand]:
         yield fail(str(error))
 
 
-def exclusive() -> None:
+def exclusive(*kind: str) -> None:
     """Hold each host's run lock from here to the end of the run; a plan needs none.
 
     It changes nothing. While another run holds a lock, this one stops, naming it. Then each host
     is asked at once what it was asked in the last run.
+
+    Args:
+        kind: of the run, when it asks other things than a deploy.
     """
     _exclusive(name="Nobody else is at work")
-    _asked_ahead(name="What was asked in the last run")  # once nobody is at work on any host
+    _asked_ahead(
+        name="What was asked in the last run", kind=kind
+    )  # once nobody is at work on any host
 
 
 def stage(name: str) -> None:

@@ -159,6 +159,7 @@ def changes(site: Site) -> list[Change]:
         Change("releases", why_not="tests/e2e/cluster/test_releases.py"),
         Change("drift_ignored", '["Deployment/nothing spec.replicas"]'),
         Change("forwards", '{"files": "5003:10.77.0.14:8003"}'),
+        Change("certs_days", "20"),
     ]
 
 

@@ -234,6 +234,23 @@ def test_a_clock_that_differs() -> None:
     assert kinds({"a": seen("a"), "b": seen("b", ahead=3600)}) == {"a": ["clock"], "b": ["clock"]}
 
 
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (-9 * 3600, "its clock is 32400 s behind this laptop's, by which certificates are made"),
+        (400 * 86400, "its clock is 34560000 s ahead of this laptop's"),
+    ],
+)
+def test_machines_that_are_wrong_together(ahead: float, said: str) -> None:
+    machines = {name: seen(name, ahead=ahead, took=0.0) for name in "abc"}
+    assert kinds(machines) == {name: ["clock"] for name in "abc"}
+    finding = compare(machines, machines)["a"][0]
+    assert finding.sentence.startswith(said)
+    assert not finding.warning
+    near = {name: seen(name, ahead=3500) for name in "abc"}
+    assert kinds(near) == {}
+
+
 def test_a_slow_answer_is_no_wrong_clock() -> None:
     """It was written at some time between question and receipt."""
     others = {name: seen(name) for name in "abc"}

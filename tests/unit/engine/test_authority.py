@@ -59,6 +59,20 @@ def test_a_good_leaf_stays() -> None:
     assert authority.why_not(LEAF, CA, ["10.0.0.4"], NOW) is None  # fewer names are enough
 
 
+def test_how_long_it_must_last() -> None:
+    days = timedelta(days=822)
+    assert authority.why_not(LEAF, CA, NAMES, NOW, days) is None
+    why = authority.why_not(LEAF, CA, NAMES, NOW, days + timedelta(days=2))
+    assert why == "it ends on 2029-03-01"
+
+
+def test_a_leaf_that_ends_with_its_authority_stays() -> None:
+    """Each run would make another one, which would end on the same day."""
+    late = NOW + timedelta(days=3640)
+    leaf = authority.issue(CA, NAMES, late)
+    assert authority.why_not(leaf, CA, NAMES, late) is None
+
+
 @pytest.mark.parametrize(
     ("leaf", "ca", "names", "days", "why"),
     [

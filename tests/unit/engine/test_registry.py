@@ -106,3 +106,15 @@ def test_half_a_leaf_is_made_anew(tmp_path: Path, lacking: str) -> None:
     assert found.leaf.certificate != first.leaf.certificate
     store.keep()
     assert chosen(SecretStore(tmp_path / "first")) == found
+
+
+def test_how_soon_a_leaf_is_made_anew_can_be_said(tmp_path: Path) -> None:
+    store, first = whole(tmp_path)
+    machine = dict(first.files)
+
+    def within(days: int) -> Credentials:
+        limit = timedelta(days=days)
+        return registry.chosen(store, lambda: machine, SIGNER, HOSTS, NOW, limit)
+
+    assert within(800) == first
+    assert within(36500).leaf != first.leaf
