@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -190,6 +191,8 @@ def _drive(arguments: list[str], display: Display, output: io.TextIOBase | None 
         except click.ClickException as error:
             outcome.code = error.exit_code
             error.show()
+            if not outcome.errors:  # pyinfra tells its own as warnings, with a traceback
+                logger.error("--> %s", _unforeseen(error))
         except (KeyboardInterrupt, click.Abort):
             outcome.code = INTERRUPTED
     if ctx_state.isset() and getattr(ctx_state.get(), "initialised", False):
@@ -197,6 +200,16 @@ def _drive(arguments: list[str], display: Display, output: io.TextIOBase | None 
         if outcome.code == DONE and ctx_state.get().failed_hosts:
             outcome.code = FAILED
     return outcome
+
+
+def _unforeseen(error: click.ClickException) -> str:
+    """Return a sentence on what is no sentence yet: an exception of a deploy, or pyinfra's own."""
+    cause = getattr(error, "exception", None)
+    if not isinstance(cause, Exception):
+        return error.format_message()
+    frames = traceback.extract_tb(getattr(cause, "_traceback", cause.__traceback__))
+    place = f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
+    return f"{place}{type(cause).__name__}: {cause}: this is an error of the program, not of yours"
 
 
 def _changes(state: State, *, planned: bool) -> Iterator[Change]:

@@ -1,0 +1,52 @@
+"""A run that ends by what nobody has foreseen says what it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# In a process of its own: pyinfra patches the standard library, and keeps its state.
+DRIVE = """
+import json, sys
+from whisklab.engine import run
+class Silent:
+    def __getattr__(self, name):
+        return lambda *_: None
+outcome = run._drive(["@local", sys.argv[1], "-y"], Silent())
+print(json.dumps([outcome.code, outcome.errors]))
+"""
+
+
+def driven(directory: Path, deploy: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVE, deploy], cwd=directory, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    code, errors = json.loads(done.stdout)
+    return code, errors
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\nraise ValueError('no number')\n", "line 2: ValueError: no number"),
+        ("from deploys.nothing import nothing\n", "ModuleNotFoundError: No module named"),
+        ("def broken(\n", "SyntaxError"),
+    ],
+)
+def test_an_exception_of_a_deploy_is_told(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    code, (sentence,) = driven(tmp_path, "broken.py")
+    assert code == 1
+    assert said in sentence
+    assert "an error of the program" in sentence
+
+
+def test_what_pyinfra_refuses_is_told(tmp_path: Path) -> None:
+    code, errors = driven(tmp_path, "nowhere.py")
+    assert code == 1
+    assert any("nowhere.py" in each for each in errors)
