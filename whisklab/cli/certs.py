@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from whisklab.engine.overview import Line
 
 SHOW = "show"
+_OURSELVES = (sys.executable, "-c", "from whisklab.cli.main import main; main()")
 WIDTH = 48  # of a column
 
 
@@ -101,26 +103,24 @@ def renew(environment: str, days: int | None, everything: bool, authority: bool)
 
 
 def _succession(environment: str) -> int:
-    from whisklab.engine import run  # noqa: PLC0415  patches the standard library for gevent
+    from whisklab.engine.session import open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine.environment import current  # noqa: PLC0415
-    from whisklab.engine.session import open_inventory  # noqa: PLC0415
     from whisklab.engine.succession import WORDS, Stage, Succession  # noqa: PLC0415
 
-    inventory = inventory_of(environment)
+    inventory_of(environment)
     open_inventory(environment)
     change = Succession(current().store, f"whisklab {current().name}")
     change.settle()
     stage = change.stage or change.advance(datetime.now(UTC))
     while True:
-        display = Lines(sys.stderr)
-        outcome = run.apply(inventory, display)
-        display.end()
-        if outcome.code != run.DONE:
-            return outcome.code
+        # In a process of its own: a run holds the machines' locks as long as its process lives.
+        code = subprocess.run([*_OURSELVES, "apply", environment], check=False).returncode
+        if code:
+            return code
         click.echo(f"{environment}: {WORDS[stage]}")
         if stage is Stage.OLD_FORGOTTEN:
             change.end()
-            return outcome.code
+            return code
         stage = change.advance(datetime.now(UTC))
 
 
