@@ -1,0 +1,188 @@
+"""One blob into the registry, in parts; what was cut goes on where the registry says.
+
+OCI distribution specification, "Pushing a blob in chunks". What it leaves open is as in CNCF
+distribution 3.1 (registry/handlers/blobupload.go): after a cut it keeps what came of a part, a GET
+of the upload tells how much that is and gives a new address, and the closing PUT may bring bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from whisklab.errors import WhisklabError
+from whisklab.images import content
+from whisklab.images.client import NOT_FOUND, OUT_OF_RANGE, Cut, Refused, Registry
+from whisklab.images.remembered import Place
+
+PART = 8 << 20  # bytes; at most so many are sent twice after a cut
+TRIES = 6  # without a byte more in the registry; the pauses between are 31 s together
+_STARTED, _OFFSET_TOLD, _CREATED, _BAD_REQUEST, _CANCELLED = 202, 204, 201, 400, 204
+Bytes = Callable[[int], Iterator[bytes]]
+
+
+class _Unknown(WhisklabError):
+    """The registry does not know an upload (any more)."""
+
+
+@dataclass
+class Upload:
+    """The upload of one blob.
+
+    Attributes:
+        registry: where it goes.
+        repository: there.
+        digest: of the blob.
+        size: of it.
+        read: yields its bytes from an offset on.
+        place: where its address is remembered, None for nowhere.
+        report: hears how many bytes of it the registry has.
+        sent: how many bytes were sent, those twice that were sent twice.
+        resumed: how many the registry had of an earlier one.
+    """
+
+    registry: Registry
+    repository: str
+    digest: str
+    size: int
+    read: Bytes
+    place: Place | None
+    report: Callable[[int], None]
+    sent: int = 0
+    resumed: int = 0
+    _location: str = field(default="", repr=False)
+    _offset: int = 0
+
+    def run(self) -> None:
+        """Have the blob in the registry.
+
+        Raises:
+            Cut: the connection broke off again and again; a later one goes on.
+            WhisklabError: the registry refuses it.
+        """
+        location = self.place.location if self.place else ""
+        tries, furthest = 0, -1
+        while True:
+            try:
+                self._locate(location)
+                if furthest < 0:
+                    self.resumed = self._offset
+                tries = 0 if self._offset > furthest else tries
+                furthest = max(furthest, self._offset)
+                self._send()
+                break
+            except Cut:
+                location, tries = self._location or location, self._again(tries)
+            except _Unknown:
+                location, tries = "", self._again(tries)
+        if self.place:
+            self.place.forget()
+
+    @staticmethod
+    def _again(tries: int) -> int:
+        """Wait before another try; called where the last one has failed, whose error it raises."""
+        if tries + 1 == TRIES:
+            raise  # noqa: PLE0704  the error at hand
+        time.sleep(2**tries)
+        return tries + 1
+
+    def _locate(self, location: str) -> None:
+        """Know address and offset of the upload at an address, or of a new one."""
+        if not (location and self._resumes(location)):
+            path = f"/v2/{self.repository}/blobs/uploads/"
+            answer = self.registry.ask("POST", path, body=b"", expected=(_STARTED,))
+            self._location, self._offset = answer.location, 0
+            if self.place:
+                self.place.keep(self._location)
+
+    def _resumes(self, location: str) -> bool:
+        try:
+            answer = self.registry.ask("GET", location, expected=(_OFFSET_TOLD,))
+        except Refused as error:
+            if error.status in {NOT_FOUND, _BAD_REQUEST}:
+                return False
+            raise
+        # "0-0" is nothing as well as one byte: then a new upload is as good.
+        last = answer.headers.get("range", "").rpartition("-")[2]
+        self._offset = int(last) + 1 if last.isdigit() and last != "0" else 0
+        self._location = answer.location
+        return 0 < self._offset <= self.size
+
+    def _send(self) -> None:
+        self.report(self._offset)
+        for data in parts(self.read(self._offset), self.size - self._offset):
+            try:
+                self._part(data)
+            except Refused as error:
+                self._refused(error)
+                return
+            self.report(self._offset)
+
+    def _part(self, data: bytes) -> None:
+        end = self._offset + len(data)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Range": f"{self._offset}-{end - 1}",
+        }
+        self.sent += len(data)
+        if end < self.size:
+            answer = self.registry.ask(
+                "PATCH", self._location, body=data, headers=headers, expected=(_STARTED,)
+            )
+            self._location = answer.location
+        else:
+            self._close(data, headers)
+        self._offset = end
+
+    def _close(self, data: bytes, headers: dict[str, str]) -> None:
+        joint = "&" if "?" in self._location else "?"
+        path = f"{self._location}{joint}digest={self.digest}"
+        if not data:
+            del headers["Content-Range"]
+        self.registry.ask("PUT", path, body=data, headers=headers, expected=(_CREATED,))
+
+    def _refused(self, error: Refused) -> None:
+        """Do nothing if another push has brought the blob meanwhile.
+
+        Raises:
+            Cut: the offset is another one than was thought.
+            _Unknown: the upload is not there (any more), or was made of other bytes.
+            Refused: for good.
+        """
+        if error.status == OUT_OF_RANGE:
+            raise Cut(str(error)) from error
+        if content.has_blob(self.registry, self.repository, self.digest):
+            return
+        if error.status in {NOT_FOUND, _BAD_REQUEST}:
+            raise _Unknown(str(error)) from error
+        self._cancel()
+        raise error
+
+    def _cancel(self) -> None:
+        """Take away what came, so that a full disk is not fuller after each try."""
+        try:
+            answer = self.registry.ask("GET", self._location, expected=(_OFFSET_TOLD,))
+            self.registry.ask("DELETE", answer.location, expected=(_CANCELLED,))
+        except (Cut, Refused):
+            return  # the registry's own purge, or `images gc`, does it later
+        if self.place:
+            self.place.forget()
+
+
+def parts(data: Iterator[bytes], size: int, part: int = PART) -> Iterator[bytes]:
+    """Yield `size` bytes in parts; one that is empty for none.
+
+    Raises:
+        WhisklabError: there are less.
+    """
+    waiting, left = bytearray(), size
+    for piece in data:
+        waiting += piece
+        while len(waiting) >= part and left > part:
+            yield bytes(waiting[:part])
+            del waiting[:part]
+            left -= part
+    if len(waiting) != left:
+        raise WhisklabError("it has changed while it was read: run again")
+    yield bytes(waiting)
