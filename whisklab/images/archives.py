@@ -107,6 +107,8 @@ class Archive:
         self._file.seek(end)
         if self._file.read(_BLOCK) != bytes(_BLOCK):
             raise tarfile.ReadError("its end is missing")
+        while self._file.read(CHUNK):  # to where gzip has its own checksum
+            pass
 
     def _add(self, found: tarfile.TarInfo) -> None:
         name = found.name.removeprefix("./")

@@ -21,6 +21,7 @@ INDEXES = (OCI_INDEX, DOCKER_LIST)
 ACCEPTED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 LARGEST = 4 << 20  # bytes of a manifest; distribution takes no larger one (handlers/manifests.go)
 UNKNOWN = "unknown"  # the platform of what is no image, such as an attestation of buildx
+_OLDEST = "application/vnd.docker.distribution.manifest.v1"
 _FOREIGN = (
     "application/vnd.docker.image.rootfs.foreign.diff.tar",
     "application/vnd.oci.image.layer.nondistributable.",
@@ -94,7 +95,7 @@ def parse(what: str, data: bytes, media_type: str = "") -> Manifest | Index:
     """
     found = _object(what, data)
     kind = str(found.get("mediaType") or media_type)
-    if found.get("schemaVersion") == 1 or ".manifest.v1+" in kind:
+    if found.get("schemaVersion") == 1 or kind.startswith(_OLDEST):
         raise BadInput(
             f"{what}: is of the oldest format (schema 1), which neither the registry nor "
             "containerd takes: build the image again"

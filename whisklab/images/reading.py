@@ -50,5 +50,12 @@ def targets(source: Source, found: list[Image], name: str | None) -> list[tuple[
             f"{source.label}: {nameless.top.digest} has no name in it: give one, such as "
             "lab/simulation:1.2"
         )
-    pairs = [(each, parse(given)) for each in found for given in each.names]
-    return list(dict.fromkeys(pairs))
+    pairs: dict[Reference, Image] = {}
+    for each in found:
+        for given in each.names:
+            if pairs.setdefault(parse(given), each) is not each:
+                raise BadInput(
+                    f"{source.label}: two images in it would be {parse(given)} in the registry: "
+                    "push them from archives of their own, each with its NAME"
+                )
+    return [(image, reference) for reference, image in pairs.items()]

@@ -1,0 +1,68 @@
+"""A relay for TCP that counts what goes through it, and breaks it off when told."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+PIECE = 65536
+
+
+class Relay:
+    """Leads a port of loopback to another one.
+
+    Attributes:
+        port: where it listens.
+        up: bytes that went to the server.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target, self.up = target, 0
+        self._cut_at: int | None = None
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut_after(self, count: int) -> None:
+        """Break all connections off when so many more bytes went up."""
+        self._cut_at = self.up + count
+
+    def close(self) -> None:
+        self._listener.close()
+        self._cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                ours, _ = self._listener.accept()
+                try:
+                    theirs = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    ours.close()
+                    continue
+                self._open += [ours, theirs]
+                for pair in ((ours, theirs, True), (theirs, ours, False)):
+                    threading.Thread(target=self._lead, args=pair, daemon=True).start()
+
+    def _lead(self, source: socket.socket, target: socket.socket, upwards: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(PIECE):
+                if upwards:
+                    with self._lock:
+                        self.up += len(data)
+                target.sendall(data)
+                if upwards and self._cut_at is not None and self.up >= self._cut_at:
+                    self._cut_at = None
+                    self._cut()
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _cut(self) -> None:
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
