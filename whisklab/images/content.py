@@ -90,11 +90,20 @@ def _pages(registry: Registry, path: str, key: str) -> list[str]:
         answer = _page(registry, following)
         if answer is None:
             break
-        found: dict[str, Any] = json.loads(answer.data)
+        found = _parsed(path, answer.data)
         names += [str(each) for each in found.get(key) or []]
         last = names[-1] if names else ""
         following = f"{path}?n={_PAGE}&last={quote(last)}" if answer.headers.get("link") else ""
     return names
+
+
+def _parsed(path: str, data: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(data)
+        found.get("")
+    except (ValueError, AttributeError):
+        raise WhisklabError(f"{path}: the registry answers something else than a list") from None
+    return found
 
 
 def _page(registry: Registry, path: str) -> Reply | None:

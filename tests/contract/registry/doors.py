@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,18 +72,17 @@ class Doors:
     def url(self, door: render.Door) -> str:
         return render.url("127.0.0.1", door.port)
 
-    def start(self, door: render.Door, before: Callable[[], object] | None = None) -> None:
+    def start(self, door: render.Door, through: Sequence[str] = ()) -> None:
         """Start a door, and wait until it answers.
 
         Args:
             door: which.
-            before: what its process does before it becomes the program.
+            through: a command that becomes the program.
         """
         with (self.directory / f"{door.service}.log").open("ab") as log:
             self._processes[door.service] = subprocess.Popen(
-                [self.program, "serve", self.placed(door.configuration)],
-                stdout=log, stderr=log, preexec_fn=before,  # noqa: PLW1509  limits of the process
-                env={"OTEL_TRACES_EXPORTER": "none"},
+                [*through, self.program, "serve", self.placed(door.configuration)],
+                stdout=log, stderr=log, env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
             )  # fmt: skip
         deadline = time.monotonic() + STARTS_WITHIN
         while not self.answers(door):
@@ -117,9 +117,10 @@ class Doors:
             timeout=60,
         )  # fmt: skip
 
-    def under_way(self) -> list[Path]:
-        """Uploads that are not ended, or were left."""
-        return list(self.data.glob("docker/registry/v2/repositories/**/_uploads/*"))
+    def under_way(self, root: Path = Path("/")) -> list[Path]:
+        """Uploads that are not ended, or were left; as a process with another root sees them."""
+        data = root / self.data.relative_to("/")
+        return list(data.glob("docker/registry/v2/repositories/**/_uploads/*"))
 
 
 def _trusting(ca: Path) -> ssl.SSLContext:
