@@ -32,6 +32,7 @@ MARKED = re.compile(r"(manifest|blob|bytes|upload) (.+)")
 _LOOK = r"""
 registry="$4/docker/registry/v2"
 run() {
+  test -d "$registry/blobs" || return 0  # else the program fails
   setpriv --reuid="$2" --regid="$2" --clear-groups -- \
     env OTEL_TRACES_EXPORTER=none "$1" garbage-collect --delete-untagged $4 "$3"
 }
@@ -45,9 +46,8 @@ left() {
   test -d "$registry/repositories" || return 0
   find "$registry/repositories" -type d \( -name _layers -o -name _manifests \) -prune \
     -o -type d -path '*/_uploads/*' -prune -print | while IFS= read -r upload; do
-    if test -z "$(find "$upload" -type f -mmin "-$5" -print | head -n 1)"; then
-      echo "$upload"
-    fi
+    fresh=$(find "$upload" -mmin "-$5" -print 2>/dev/null | head -n 1)
+    if test -z "$fresh" && test -d "$upload"; then echo "$upload"; fi
   done
 }
 """
@@ -96,6 +96,7 @@ class Program:
         user: as whom it runs.
         data: where the images lie.
         service: that takes images.
+        locks: the directory of locks.
     """
 
     binary: str
@@ -103,6 +104,7 @@ class Program:
     user: str
     data: str
     service: str
+    locks: str = DIRECTORY
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -167,9 +169,9 @@ def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
         yield repository, digest
 
 
-def keep(file: str) -> StringCommand:
+def keep(program: Program, file: str) -> StringCommand:
     """Return the command that writes what may go, which it reads on stdin, into a file."""
-    return script(_KEEP, DIRECTORY, file)
+    return script(_KEEP, program.locks, file)
 
 
 def collect(program: Program, file: str) -> StringCommand:
@@ -178,16 +180,15 @@ def collect(program: Program, file: str) -> StringCommand:
         "systemd-run", f"--unit={UNIT}", "--wait", "--collect", "--quiet",
         # Also when the script is killed, or fails in the middle.
         "-p", QuoteString(f"ExecStopPost=/bin/systemctl start {program.service}"),
-        _script(program, file),
+        unit_script(program, file),
     )  # fmt: skip
 
 
-def _script(program: Program, file: str) -> StringCommand:
-    return script(
-        _COLLECT, *program.arguments, DIRECTORY, program.service, str(limits.LOCK_WITHIN), file
-    )
+def unit_script(program: Program, file: str, within: int = limits.LOCK_WITHIN) -> StringCommand:
+    """Return what the unit runs; it waits `within` seconds for pushes that are under way."""
+    return script(_COLLECT, *program.arguments, program.locks, program.service, str(within), file)
 
 
-def answer(file: str) -> StringCommand:
+def answer(program: Program, file: str) -> StringCommand:
     """Return the command that tells what the unit has said; it takes all of it away."""
-    return script(_ANSWER, DIRECTORY, file)
+    return script(_ANSWER, program.locks, file)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import gevent
 import paramiko
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine import alive, limits, locks
@@ -53,6 +54,15 @@ def require_room(host: Host, path: str, needed: int) -> None:
         )
 
 
+def share(directory: str = locks.DIRECTORY) -> StringCommand:
+    """Return the command that holds the lock of pushes while it gets a BEAT now and then.
+
+    It prints HELD, or nothing when garbage collection takes too long.
+    """
+    within, silent = str(limits.LOCK_WITHIN), str(limits.RUN_SILENT)
+    return script(_SHARE, directory, locks.holder(), within, silent)
+
+
 @contextmanager
 def sharing(host: Host) -> Iterator[None]:
     """Hold off garbage collection for a while; others may push, too.
@@ -61,8 +71,7 @@ def sharing(host: Host) -> Iterator[None]:
         WhisklabError: it goes on for too long; or the lock was lost meanwhile.
     """
     connector = _connector(host)
-    arguments = (locks.DIRECTORY, locks.holder(), str(limits.LOCK_WITHIN), str(limits.RUN_SILENT))
-    channel = connector.open(script(_SHARE, *arguments))
+    channel = connector.open(share())
     said = channel.recv(locks.ANSWER_BYTES).decode(errors="replace").strip()
     if said != locks.HELD:
         channel.close()
@@ -113,11 +122,11 @@ def collect(host: Host, program: Program, told: Going, answers: Callable[[], Non
     """
     connector = _connector(host)
     connector.run_lock.take()
-    file = f"{locks.DIRECTORY}/registry.told.{secrets.token_hex(4)}"
-    _require_done(host, connector.exchange(collecting.keep(file), told.lines.encode()))
+    file = f"{program.locks}/registry.told.{secrets.token_hex(4)}"
+    _require_done(host, connector.exchange(collecting.keep(program, file), told.lines.encode()))
     with locks.changing():
         done = connector.exchange(collecting.collect(program, file), b"")
-    said = run_quietly(host, collecting.answer(file)).strip()
+    said = run_quietly(host, collecting.answer(program, file)).strip()
     kind, _, rest = said.partition(" ")
     if kind == collecting.BUSY:
         raise WhisklabError(
