@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from pyinfra.api.host import Host
 
 from deploys.k3s.render import KUBECONFIG
@@ -75,7 +76,7 @@ class Site:
     ) -> list[Pushed]:
         """Push images, once there is room for them."""
         push = Push(self.registry, source, paths.state_dir() / "uploads" / current().name, report)
-        with host.sharing(self.machine):
+        with host.sharing(self.machine, report):
             self.registry.require_login()
             host.require_room(self.machine, render.DATA, push.lacking(targets))
             return push.run(targets)
@@ -110,7 +111,7 @@ class Site:
 
     def untag(self, names: Sequence[Reference]) -> None:
         """Remove tags."""
-        with host.sharing(self.machine):
+        with host.sharing(self.machine, _say):
             for each in names:
                 content.untag(self.registry, each)
 
@@ -118,7 +119,7 @@ class Site:
         """Give a tag to what the cluster uses without one; return their names."""
         self.registry.require_login()
         using = self.used()
-        with host.sharing(self.machine):
+        with host.sharing(self.machine, _say):
             return keeping.keep(self.registry, keeping.endangered(self.going(), using))
 
     def going(self) -> collecting.Going:
@@ -128,6 +129,10 @@ class Site:
     def collect(self, told: collecting.Going) -> None:
         """Collect garbage."""
         host.collect(self.machine, self._program, told, self.registry.require_login)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @contextmanager

@@ -1,14 +1,12 @@
-"""A registry, asked over HTTP: one login, one form of errors, and only the path of a Location."""
+"""A registry, asked over HTTP: one login, one form of errors."""
 
 from __future__ import annotations
 
-import base64
-import json
 import ssl
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -16,63 +14,13 @@ import urllib3
 from whisklab.engine import limits
 from whisklab.engine.alive import Lost
 from whisklab.errors import WhisklabError
+from whisklab.images.answers import UNAUTHORIZED, Cut, Refused, Reply, is_full, told
+from whisklab.images.login import Basic
 
 T = TypeVar("T")
 ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
 STARTS_WITHIN = 10.0  # seconds; it is away for a moment when `images gc` has ended
-UNAUTHORIZED, NOT_FOUND, OUT_OF_RANGE, SERVER_ERROR = 401, 404, 416, 500
-FULL = "no space left on device"  # ENOSPC, in the words of Go, within an answer 500
-_FULL_STATUS = 507
-
-
-class Cut(WhisklabError):
-    """No answer came: the connection broke off, or nobody is there (now)."""
-
-
-class Refused(WhisklabError):
-    """The registry answered with an error: HTTP's `status`, and the `code` of its specification."""
-
-    def __init__(self, sentence: str, status: int, code: str) -> None:
-        super().__init__(sentence)
-        self.status, self.code = status, code
-
-
-@dataclass(frozen=True)
-class Basic:
-    """A login by name and password.
-
-    Attributes:
-        account: its name.
-        password: of it.
-        source: where the password comes from, for sentences.
-    """
-
-    account: str
-    password: str = field(repr=False)
-    source: str
-
-    def headers(self) -> dict[str, str]:
-        """Return what goes with each request."""
-        pair = base64.b64encode(f"{self.account}:{self.password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the registry answered; the names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-
-    @property
-    def location(self) -> str:
-        """Path and query of where it goes on.
-
-        Its host and scheme are those of how the registry sees itself, the connection is ours.
-        """
-        parts = urlsplit(self.headers.get("location", ""))
-        return parts.path + (f"?{parts.query}" if parts.query else "")
+POLL = 0.2
 
 
 @dataclass(frozen=True)
@@ -105,7 +53,7 @@ class Registry:
             except Cut:
                 if time.monotonic() > until:
                     raise
-                time.sleep(1)
+                time.sleep(POLL)
             else:
                 return
 
@@ -162,7 +110,7 @@ class Registry:
         )
 
     def _refusal(self, status: int, data: bytes, asked: str) -> Refused:
-        code, said = _told(data)
+        code, said = told(data)
         if status == UNAUTHORIZED:
             sentence = (
                 f"the registry at {self.url} does not know the account {self.login.account} with "
@@ -177,23 +125,6 @@ class Registry:
         else:
             sentence = f"the registry at {self.url} refuses {asked}: {said or f'status {status}'}"
         return Refused(sentence, status, code)
-
-
-def is_full(status: int, said: str) -> bool:
-    """Tell whether an answer says that the registry's disk is full. Pure."""
-    return status == _FULL_STATUS or (status >= SERVER_ERROR and FULL in said)
-
-
-def _told(data: bytes) -> tuple[str, str]:
-    """Return code and sentence of an error, as the specification has them; "" for neither."""
-    try:
-        first: dict[str, Any] = json.loads(data)["errors"][0]
-        detail = json.dumps(first["detail"]) if first.get("detail") else ""
-        return str(first.get("code", "")), " ".join(
-            each for each in (str(first.get("message") or ""), detail) if each
-        )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return "", ""  # such as the HTML page of a front end
 
 
 def patiently(ask: Callable[[], T], tries: int = 3) -> T:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from whisklab.errors import WhisklabError
 from whisklab.images import manifests
-from whisklab.images.client import NOT_FOUND, Refused, Registry, Reply, patiently
+from whisklab.images.answers import NOT_FOUND, Refused, Reply
+from whisklab.images.client import Registry, patiently
 from whisklab.images.manifests import Index, Manifest
 from whisklab.images.names import Reference
 

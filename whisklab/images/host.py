@@ -20,11 +20,12 @@ from whisklab.images import collecting
 from whisklab.images.collecting import Going, Program
 
 MB = 1_000_000
+_WAITING = "waiting"
 MARGIN = 16 * MB  # of manifests and links, and for whoever else writes there
 # Shared by pushes; its holder ends with the connection, or when the laptop is silent.
 _SHARE = """
 umask 077; mkdir -p "$1"; exec 9>>"$1/registry.lock"
-if flock -s -w "$3" 9; then
+if flock -s -n 9 || { echo waiting; flock -s -w "$3" 9; }; then
   printf "%s\\n" "$2" > "$1/registry.pusher"
   echo held
   while test -n "$(timeout "$4" head -c 1)"; do :; done
@@ -57,22 +58,30 @@ def require_room(host: Host, path: str, needed: int) -> None:
 def share(directory: str = locks.DIRECTORY) -> StringCommand:
     """Return the command that holds the lock of pushes while it gets a BEAT now and then.
 
-    It prints HELD, or nothing when garbage collection takes too long.
+    It prints HELD, or nothing when garbage collection takes too long; "waiting" before if need be.
     """
     within, silent = str(limits.LOCK_WITHIN), str(limits.RUN_SILENT)
     return script(_SHARE, directory, locks.holder(), within, silent)
 
 
 @contextmanager
-def sharing(host: Host) -> Iterator[None]:
+def sharing(host: Host, report: Callable[[str], None]) -> Iterator[None]:
     """Hold off garbage collection for a while; others may push, too.
+
+    Args:
+        host: the registry's machine.
+        report: hears when it has to wait.
 
     Raises:
         WhisklabError: it goes on for too long; or the lock was lost meanwhile.
     """
     connector = _connector(host)
     channel = connector.open(share())
-    said = channel.recv(locks.ANSWER_BYTES).decode(errors="replace").strip()
+    with channel.makefile("r") as answer:
+        said = answer.readline().strip()
+        if said == _WAITING:
+            report(f"{host.name}: waiting for garbage collection of the registry")
+            said = answer.readline().strip()
     if said != locks.HELD:
         channel.close()
         raise WhisklabError(

@@ -12,6 +12,8 @@ LATEST = "latest"  # what a name without a tag means everywhere
 _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# With a dot or a port, else it is part of the repository.
+_HOST = re.compile(r"(?=.*[.:])(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:[0-9]+)?")
 _LONGEST = 255  # characters of a repository; many clients take no more, the specification says
 
 
@@ -42,15 +44,18 @@ def parse(text: str) -> Reference:
     if at:
         raise BadInput(f"{text}: has a digest, which the image brings itself: leave it out")
     name, tag = split_tag(name)
+    tag = tag or ("" if text.endswith(":") else LATEST)
     repository = without_host(name)
     if not _REPOSITORY.fullmatch(repository) or len(repository) > _LONGEST:
         raise BadInput(
             f"{text}: is no name of an image: expected one such as lab/simulation:1.2, in small "
             "letters"
         )
-    if not _TAG.fullmatch(tag or LATEST):
-        raise BadInput(f"{text}: the tag {tag} is none: expected up to 128 of A-Z a-z 0-9 _ . -")
-    return Reference(repository, tag or LATEST)
+    if not _TAG.fullmatch(tag):
+        raise BadInput(
+            f"{text}: its tag may have 128 letters, digits, and _ . - but not at the beginning"
+        )
+    return Reference(repository, tag)
 
 
 def split_tag(name: str) -> tuple[str, str]:
@@ -62,5 +67,5 @@ def split_tag(name: str) -> tuple[str, str]:
 def without_host(name: str) -> str:
     """Return a name without the registry's host, where it begins with one."""
     first, slash, rest = name.partition("/")
-    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    is_host = slash and (first == "localhost" or _HOST.fullmatch(first))
     return rest if is_host else name

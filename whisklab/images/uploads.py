@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from whisklab.errors import WhisklabError
 from whisklab.images import content
-from whisklab.images.client import NOT_FOUND, OUT_OF_RANGE, Cut, Refused, Registry
+from whisklab.images.answers import NOT_FOUND, OUT_OF_RANGE, Cut, Refused
+from whisklab.images.client import Registry
 from whisklab.images.remembered import Place
 
 PART = 8 << 20  # bytes; at most so many are sent twice after a cut

@@ -16,10 +16,11 @@ from whisklab.images import collecting
 from whisklab.images.collecting import Going, Program
 from whisklab.images.host import share
 
-# What it asks of systemd.
+# What it asks of systemd. A process that has ended may wait for its parent to notice.
 SYSTEMCTL = """#!/bin/sh
 case "$1" in
-  stop) kill "$(cat {pid})"; while kill -0 "$(cat {pid})" 2>/dev/null; do sleep 0.05; done;;
+  stop) pid=$(cat {pid}); kill "$pid"
+    while grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null; do sleep 0.05; done;;
   start) setsid env OTEL_TRACES_EXPORTER=none {program} serve {configuration} >>{log} 2>&1 9>&- &
     echo $! > {pid};;
 esac

@@ -16,7 +16,8 @@ import urllib3
 
 from whisklab.engine.registry import PUSHER
 from whisklab.images import archives, reading
-from whisklab.images.client import Basic, Registry
+from whisklab.images.client import Registry
+from whisklab.images.login import Basic
 from whisklab.images.push import Push, Pushed
 
 
