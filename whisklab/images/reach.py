@@ -15,7 +15,8 @@ from whisklab.engine.machine import Machine
 from whisklab.engine.registry import RegistrySettings
 from whisklab.engine.urls import bracketed
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.images.client import Basic, Registry
+from whisklab.images.client import Registry
+from whisklab.images.login import Basic
 from whisklab.images.used import LISTS
 
 PASSWORD, AUTHORITY = "registry_push", "ca_certificate"  # secrets
