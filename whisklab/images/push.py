@@ -71,6 +71,8 @@ class Push:
         whole = sum(each.size for each in image.blobs)
         skipped = whole - sum(each.size for each in missing)
         sent = 0
+        for there in {blob.digest for blob in image.blobs} - {blob.digest for blob in missing}:
+            remembered.forget(self.uploads, name.repository, there)
         for number, each in enumerate(missing, 1):
             done = self._upload(image, name, each, f"{number} of {len(missing)}")
             sent += done.sent

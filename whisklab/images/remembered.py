@@ -64,8 +64,7 @@ def place(directory: Path, repository: str, digest: str) -> Iterator[Place | Non
     Raises:
         WhisklabError: the directory cannot be written to.
     """
-    known = hashlib.sha256(f"{repository} {digest}".encode()).hexdigest()
-    path = directory / known
+    path = _path(directory, repository, digest)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         # An upload's address is signed by the registry and is for its owner alone.
@@ -79,6 +78,15 @@ def place(directory: Path, repository: str, digest: str) -> Iterator[Place | Non
             yield None
             return
         yield Place(path, file)
+
+
+def forget(directory: Path, repository: str, digest: str) -> None:
+    """Remember nothing of a blob that is whole: who pushed it may have been killed since."""
+    _path(directory, repository, digest).unlink(missing_ok=True)
+
+
+def _path(directory: Path, repository: str, digest: str) -> Path:
+    return directory / hashlib.sha256(f"{repository} {digest}".encode()).hexdigest()
 
 
 def tidy(directory: Path) -> None:

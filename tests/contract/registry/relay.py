@@ -15,20 +15,26 @@ class Relay:
     Attributes:
         port: where it listens.
         up: bytes that went to the server.
+        is_closed: whether it lets nobody in now.
     """
 
     def __init__(self, target: int) -> None:
         self.target, self.up = target, 0
         self._cut_at: int | None = None
+        self._closes, self.is_closed = False, False
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_after(self, count: int) -> None:
-        """Break all connections off when so many more bytes went up."""
-        self._cut_at = self.up + count
+    def cut_after(self, count: int, *, for_good: bool = False) -> None:
+        """Break all connections off when so many more bytes went up; let no others in, perhaps."""
+        self._cut_at, self._closes = self.up + count, for_good
+
+    def let_in(self) -> None:
+        """Let others in again."""
+        self.is_closed = False
 
     def close(self) -> None:
         self._listener.close()
@@ -38,6 +44,9 @@ class Relay:
         with suppress(OSError):
             while True:
                 ours, _ = self._listener.accept()
+                if self.is_closed:
+                    ours.close()
+                    continue
                 try:
                     theirs = socket.create_connection(("127.0.0.1", self.target))
                 except OSError:
@@ -55,7 +64,7 @@ class Relay:
                         self.up += len(data)
                 target.sendall(data)
                 if upwards and self._cut_at is not None and self.up >= self._cut_at:
-                    self._cut_at = None
+                    self._cut_at, self.is_closed = None, self._closes
                     self._cut()
         for each in (source, target):
             with suppress(OSError):

@@ -132,15 +132,16 @@ def test_a_registry_that_restarts_in_the_middle_and_one_that_has_forgotten(
         again.result()
     assert pulled(doors, "lab/back", "1") == (made.digest, dict(made.blobs))
 
+    relay.cut_after(12 * MB, for_good=True)
     process = started(doors, relay, uploads, written(tmp_path / "o.tar", single(made, "lab/o:1")))
-    seen = relay.up
-    while relay.up < seen + 12 * MB:
+    while not relay.is_closed:
         time.sleep(0.002)
     process.kill()
     process.communicate()
     assert list(uploads.iterdir())  # it would go on there
     for left in doors.under_way():
         shutil.rmtree(left)
+    relay.let_in()
     (done,) = push(behind, uploads, tmp_path / "o.tar", None)
     assert done.sent + done.skipped == sum(map(len, made.blobs.values()))
     assert pulled(doors, "lab/o", "1") == (made.digest, dict(made.blobs))
