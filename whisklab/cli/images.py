@@ -120,10 +120,10 @@ def gc(environment: str, yes: bool) -> None:
             return
         for repository, digest in going.manifests:
             click.echo(f"{repository}@{digest}")
-        left = f", {len(going.uploads)} left-over uploads ({size(sum(going.uploads))})"
         click.echo(
-            f"{len(going.manifests)} manifests without a tag, {len(going.blobs)} files "
-            f"({size(going.size)}){left if going.uploads else ''}"
+            f"without a tag: {len(going.manifests)} manifests, {len(going.blobs)} files with "
+            f"{size(going.size)}; left-over uploads: {len(going.uploads)}, "
+            f"{size(sum(going.uploads))}"
         )
         _require_consent("remove these?", yes=yes)
         site.collect(going)

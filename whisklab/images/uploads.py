@@ -18,7 +18,8 @@ from whisklab.images.client import Registry
 from whisklab.images.remembered import Place
 
 PART = 8 << 20  # bytes; at most so many are sent twice after a cut
-TRIES = 6  # without a byte more in the registry; the pauses between are 31 s together
+TRIES = 8  # without a byte more in the registry
+PAUSE = 0.25  # seconds before the second; twice as long each time, 32 s together
 _STARTED, _OFFSET_TOLD, _CREATED, _BAD_REQUEST, _CANCELLED = 202, 204, 201, 400, 204
 Bytes = Callable[[int], Iterator[bytes]]
 
@@ -85,12 +86,17 @@ class Upload:
         """Wait before another try; called where the last one has failed, whose error it raises."""
         if tries + 1 == TRIES:
             raise  # noqa: PLE0704  the error at hand
-        time.sleep(2**tries)
+        time.sleep(PAUSE * 2**tries)
         return tries + 1
 
     def _locate(self, location: str) -> None:
         """Know address and offset of the upload at an address, or of a new one."""
-        if not (location and self._resumes(location)):
+        if location and self._resumes(location):
+            return
+        # An answer that was lost on the way may have been that the blob is whole.
+        if location and content.has_blob(self.registry, self.repository, self.digest):
+            self._offset, self._location = self.size, ""
+        else:
             path = f"/v2/{self.repository}/blobs/uploads/"
             answer = self.registry.ask("POST", path, body=b"", expected=(_STARTED,))
             self._location, self._offset = answer.location, 0
@@ -112,6 +118,8 @@ class Upload:
 
     def _send(self) -> None:
         self.report(self._offset)
+        if not self._location:
+            return
         for data in parts(self.read(self._offset), self.size - self._offset):
             try:
                 self._part(data)

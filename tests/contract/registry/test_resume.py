@@ -23,6 +23,7 @@ from tests.contract.registry.relay import Relay
 from tests.contract.registry.test_push import pulled
 from whisklab.engine.registry import PUSHER
 from whisklab.errors import WhisklabError
+from whisklab.images import content
 from whisklab.images.client import Registry
 from whisklab.images.uploads import PART
 
@@ -169,8 +170,10 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
         ]
         assert sum(file.stat().st_size for file in left) < 1000
         assert not list(uploads.iterdir())
-    (again,) = push(behind, uploads, tmp_path / "g.tar", None)
-    assert again.sent == 0
+    # (The space itself may come back later: with a full disk distribution loses sight of the file
+    # that it had open, until Go collects its own garbage.)
+    for key, data in good.blobs.items():
+        assert content.blob(behind, "lab/good", key) == data
 
 
 def test_two_pushes_at_once_both_end_well(doors: Doors, uploads: Path, tmp_path: Path) -> None:
