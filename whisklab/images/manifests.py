@@ -91,7 +91,7 @@ def parse(what: str, data: bytes, media_type: str = "") -> Manifest | Index:
         media_type: what refers to it says it is; its own word comes first.
 
     Raises:
-        BadInput: it is none, of the oldest format, or refers to what may not be copied.
+        BadInput: it is none, or of the oldest format.
     """
     found = _object(what, data)
     kind = str(found.get("mediaType") or media_type)
@@ -107,13 +107,21 @@ def parse(what: str, data: bytes, media_type: str = "") -> Manifest | Index:
         raise BadInput(f"{what}: is no manifest of an image ({kind or 'of unknown kind'})")
     (config,) = _descriptors(what, [found["config"]])
     layers = tuple(_descriptors(what, found.get("layers") or []))
-    foreign = next((each for each in layers if each.media_type.startswith(_FOREIGN)), None)
-    if foreign:
-        raise BadInput(
-            f"{what}: the layer {foreign.digest} may not be passed on (its kind is "
-            f"{foreign.media_type}): build the image on a base that may"
-        )
     return Manifest(kind if kind in ACCEPTED else OCI_MANIFEST, data, config, layers)
+
+
+def require_copyable(what: str, manifest: Manifest) -> None:
+    """Do nothing if all layers of an image may be passed on.
+
+    Raises:
+        BadInput: one may not: its licence forbids it, and the registry refuses it by itself.
+    """
+    foreign = (each for each in manifest.layers if each.media_type.startswith(_FOREIGN))
+    if (found := next(foreign, None)) is not None:
+        raise BadInput(
+            f"{what}: the layer {found.digest} may not be passed on (its kind is "
+            f"{found.media_type}): build the image on a base that may"
+        )
 
 
 def architecture_of(config: bytes) -> str | None:

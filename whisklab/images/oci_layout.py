@@ -14,6 +14,7 @@ from whisklab.images.manifests import (
     Manifest,
     architecture_of,
     parse,
+    require_copyable,
 )
 from whisklab.images.sources import Source
 
@@ -132,6 +133,7 @@ def _read(source: Source, what: str, entry: Descriptor) -> Manifest | Index:
 
 def _checked(source: Source, what: str, manifest: Manifest) -> set[str]:
     """Check all parts of an image; return the architecture that it names."""
+    require_copyable(what, manifest)
     for each in manifest.blobs:
         _require(source, what, each)
     name = _file(manifest.config)
