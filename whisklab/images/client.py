@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -63,7 +63,7 @@ class Registry:
         path: str,
         *,
         expected: Collection[int],
-        body: bytes | None = None,
+        body: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Return the answer to one request.
@@ -72,7 +72,7 @@ class Registry:
             method: such as GET.
             path: with its query.
             expected: the statuses that are good answers.
-            body: sent as it is.
+            body: sent as it is; of pieces the headers say the length.
             headers: further ones.
 
         Raises:

@@ -69,6 +69,7 @@ class Relay:
         for each in (source, target):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+                each.close()  # else what still comes is taken, and who sends it waits
 
     def _cut(self) -> None:
         for each in self._open:

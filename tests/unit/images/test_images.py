@@ -16,7 +16,7 @@ from whisklab.images.image import Image, unfit
 from whisklab.images.manifests import Descriptor, Manifest
 from whisklab.images.manifests import parse as parse_manifest
 from whisklab.images.names import Reference, parse
-from whisklab.images.uploads import parts
+from whisklab.images.pieces import Pieces, lengths
 from whisklab.images.used import used
 
 DIGEST = "sha256:" + "a" * 64
@@ -74,15 +74,19 @@ def test_any_json_is_a_manifest_or_a_sentence(found: object) -> None:  # fmt: sk
     assert said.startswith("x: ")
 
 
-@given(st.lists(st.binary(max_size=20)), st.integers(1, 30))
-def test_parts_are_all_bytes_and_none_is_larger(pieces: list[bytes], part: int) -> None:
+@given(st.lists(st.binary(max_size=20)), st.integers(1, 30), st.integers(1, 30))
+def test_parts_are_all_bytes_and_none_is_larger(pieces: list[bytes], first: int, part: int) -> None:
     whole = b"".join(pieces)
-    found = list(parts(iter(pieces), len(whole), part))
+    data = Pieces(each for each in pieces if each)
+    sizes = list(lengths(len(whole), first, part))
+    found = [b"".join(data.take(size)) for size in sizes]
     assert b"".join(found) == whole
-    assert [len(each) for each in found[:-1]] == [part] * (len(found) - 1)
-    assert len(found[-1]) <= part
+    assert sizes == [len(each) for each in found]
+    assert sizes[0] == min(first, len(whole))
+    assert set(sizes[1:-1]) <= {part}
+    assert all(0 < each <= part for each in sizes[1:])
     with pytest.raises(WhisklabError, match="has changed while it was read"):
-        list(parts(iter(pieces), len(whole) + 1, part))
+        list(data.take(1))
 
 
 def test_which_images_a_cluster_uses() -> None:
