@@ -77,7 +77,12 @@ def place(directory: Path, repository: str, digest: str) -> Iterator[Place | Non
         except OSError:
             yield None
             return
-        yield Place(path, file)
+        found = Place(path, file)
+        try:
+            yield found
+        finally:
+            if not found.location:
+                found.forget()
 
 
 def forget(directory: Path, repository: str, digest: str) -> None:

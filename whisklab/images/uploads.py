@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from whisklab.errors import WhisklabError
 from whisklab.images import content
 from whisklab.images.answers import NOT_FOUND, OUT_OF_RANGE, Cut, Refused
-from whisklab.images.client import Registry
+from whisklab.images.client import Registry, patiently
 from whisklab.images.pieces import Pieces, lengths
 from whisklab.images.remembered import Place
 
@@ -103,6 +103,8 @@ class Upload:
         if location and content.has_blob(self.registry, self.repository, self.digest):
             self._offset, self._location = self.size, ""
         else:
+            if self.place:
+                self.place.keep("")
             path = f"/v2/{self.repository}/blobs/uploads/"
             answer = self.registry.ask("POST", path, body=b"", expected=(_STARTED,))
             self._location, self._offset = answer.location, 0
@@ -116,11 +118,11 @@ class Upload:
             if error.status in {NOT_FOUND, _BAD_REQUEST}:
                 return False
             raise
-        # "0-0" is nothing as well as one byte: then a new upload is as good.
+        # "0-0" is nothing as well as one byte: a wrong guess is refused.
         last = answer.headers.get("range", "").rpartition("-")[2]
         self._offset = int(last) + 1 if last.isdigit() and last != "0" else 0
         self._location = answer.location
-        return 0 < self._offset <= self.size
+        return self._offset <= self.size
 
     def _send(self, first: int) -> None:
         self.report(self._offset)
@@ -171,11 +173,11 @@ class Upload:
             _Unknown: the upload is not there (any more), or was made of other bytes.
             Refused: for good.
         """
-        if error.status == OUT_OF_RANGE:
+        if error.status == OUT_OF_RANGE and self._offset:
             raise Cut(str(error)) from error
         if content.has_blob(self.registry, self.repository, self.digest):
             return
-        if error.status in {NOT_FOUND, _BAD_REQUEST}:
+        if error.status in {NOT_FOUND, _BAD_REQUEST, OUT_OF_RANGE}:
             raise _Unknown(str(error)) from error
         self._cancel()
         raise error
@@ -183,8 +185,9 @@ class Upload:
     def _cancel(self) -> None:
         """Take away what came, so that a full disk is not fuller after each try."""
         try:
-            answer = self.registry.ask("GET", self._location, expected=(_OFFSET_TOLD,))
-            self.registry.ask("DELETE", answer.location, expected=(_CANCELLED,))
+            ask = self.registry.ask
+            found = patiently(lambda: ask("GET", self._location, expected=(_OFFSET_TOLD,)))
+            patiently(lambda: ask("DELETE", found.location, expected=(_CANCELLED, NOT_FOUND)))
         except (Cut, Refused):
             return  # the registry's own purge, or `images gc`, does it later
         if self.place:

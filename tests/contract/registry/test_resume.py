@@ -83,7 +83,8 @@ def test_a_push_killed_at_ten_points_sends_at_most_a_part_twice_for_each(
     assert used.ru_maxrss < 200 * 1024  # kB
     twice = relay.up - total
     print(f"{total} bytes, {twice} more on the wire after {KILLS} kills at {points}")
-    assert twice <= KILLS * PART + (KILLS + 1) * AROUND
+    # The registry keeps what came of a part, so much less than a part is sent twice.
+    assert twice <= KILLS * MB + (KILLS + 1) * AROUND < KILLS * PART
     assert pulled(doors, "lab/big", "1") == (made.digest, dict(made.blobs))
     assert not doors.under_way()
     assert not list(uploads.iterdir())
