@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "certs": ("whisklab.cli.certs", "Show when certificates end, and renew them."),
     "forward": ("whisklab.cli.forward", "Open local ports into an environment."),
     "actions": ("whisklab.cli.actions", "Write what people have in OpenWhisk to a file, and back."),
+    "images": ("whisklab.cli.images", "Push, list and remove images of the registry."),
     "settings": ("whisklab.cli.settings", "Print every setting, its default and its meaning."),
     "lock": ("whisklab.cli.lock", "Write the checksums of the catalogue into its lock."),
     "clean": ("whisklab.cli.lab", "Remove cached images and builds that nothing uses."),

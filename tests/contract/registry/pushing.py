@@ -1,0 +1,45 @@
+"""A push without a host: as a function, and as a process that can be killed.
+
+As a program: URL, file of the authority, directory of remembered uploads, source, name; the
+password comes on stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import urllib3
+
+from whisklab.engine.registry import PUSHER
+from whisklab.images import archives, reading
+from whisklab.images.client import Registry
+from whisklab.images.login import Basic
+from whisklab.images.push import Push, Pushed
+
+
+def opened(url: str, ca: Path, password: str) -> Registry:
+    """A registry that is reached directly."""
+    pool = urllib3.PoolManager(
+        retries=False, ssl_context=ssl.create_default_context(cafile=str(ca))
+    )
+    return Registry(url, pool, Basic(PUSHER, password, ".secrets/test/registry_push"), str(ca))
+
+
+def push(registry: Registry, uploads: Path, source: Path, name: str | None) -> list[Pushed]:
+    """Push a source, as the verb does."""
+    with archives.opened(source) as found:
+        targets = reading.targets(found, reading.images(found), name)
+        registry.require_login()
+        run = Push(registry, found, uploads, lambda line: print(line, file=sys.stderr, flush=True))
+        return run.run(targets)
+
+
+if __name__ == "__main__":
+    url, ca, uploads, source, name = sys.argv[1:]
+    registry = opened(url, Path(ca), sys.stdin.readline().strip())
+    done = push(registry, Path(uploads), Path(source), name or None)
+    print(json.dumps([asdict(each) for each in done]))

@@ -1,0 +1,194 @@
+"""Names, use by a cluster, sentences: what needs no registry."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisklab.engine import registry as registries
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.images import answers, collecting, keeping, local, login, reach
+from whisklab.images.collecting import Going, Program
+from whisklab.images.image import Image, unfit
+from whisklab.images.manifests import Descriptor, Manifest
+from whisklab.images.manifests import parse as parse_manifest
+from whisklab.images.names import Reference, parse
+from whisklab.images.pieces import Pieces, lengths
+from whisklab.images.used import used
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lab/one:1", Reference("lab/one", "1")),
+        ("one", Reference("one", "latest")),
+        ("docker.io/library/busybox:1.36", Reference("library/busybox", "1.36")),
+        ("10.77.0.14:5001/lab/one", Reference("lab/one", "latest")),
+        ("localhost/lab/one:2", Reference("lab/one", "2")),
+        ("[fd00::4]:5001/lab/one:2", Reference("lab/one", "2")),
+        ("lab.example/a/b__c-d.e:V_1.2-x", Reference("a/b__c-d.e", "V_1.2-x")),
+    ],
+)
+def test_a_name_without_its_host(text: str, expected: Reference) -> None:
+    assert parse(text) == expected
+    assert parse(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Lab/one", "lab//one", "lab/one:", f"lab/one@{DIGEST}", "a:-b", "../x", "a" * 256,
+             f"one:{'t' * 129}", "lab/one:ä"],
+)  # fmt: skip
+def test_what_is_no_name(text: str) -> None:
+    with pytest.raises(BadInput):
+        parse(text)
+
+
+@given(st.binary(max_size=300))
+def test_a_manifest_that_is_none_is_a_sentence(data: bytes) -> None:
+    with pytest.raises(BadInput, match=r"^x: "):
+        parse_manifest("x", data)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda each: (
+            st.lists(each)
+            | st.dictionaries(
+                st.sampled_from(["config", "layers", "manifests", "digest", "size"]), each
+            )
+        ),
+    )
+)
+def test_any_json_is_a_manifest_or_a_sentence(found: object) -> None:  # fmt: skip
+    said = "x: "
+    try:
+        parse_manifest("x", json.dumps(found).encode())
+    except BadInput as error:
+        said = str(error)
+    assert said.startswith("x: ")
+
+
+@given(st.lists(st.binary(max_size=20)), st.integers(1, 30), st.integers(1, 30))
+def test_parts_are_all_bytes_and_none_is_larger(pieces: list[bytes], first: int, part: int) -> None:
+    whole = b"".join(pieces)
+    data = Pieces(each for each in pieces if each)
+    sizes = list(lengths(len(whole), first, part))
+    found = [b"".join(data.take(size)) for size in sizes]
+    assert b"".join(found) == whole
+    assert sizes == [len(each) for each in found]
+    assert sizes[0] == min(first, len(whole))
+    assert set(sizes[1:-1]) <= {part}
+    assert all(0 < each <= part for each in sizes[1:])
+    with pytest.raises(WhisklabError, match="has changed while it was read"):
+        list(data.take(1))
+
+
+def test_which_images_a_cluster_uses() -> None:
+    runtimes = {
+        "runtimes": {"nodejs": [{"image": {"prefix": "lab", "name": "node", "tag": "n1"}}]},
+        "blackboxes": [{"prefix": "openwhisk", "name": "dockerskeleton", "tag": "nightly"}],
+    }
+    template = {"spec": {
+        "initContainers": [{"image": "init:1"}],
+        "containers": [{"image": "r.example:5000/lab/web@" + DIGEST, "env": [
+            {"name": "RUNTIMES_MANIFEST", "value": json.dumps(runtimes)},
+            {"name": "BROKEN", "value": '{"runtimes": '},
+        ]}],
+    }}  # fmt: skip
+    meta = {"namespace": "n", "name": "x"}
+    found = used({
+        "CronJob": [{"metadata": meta, "spec": {"jobTemplate": {"spec": {"template": template}}}}],
+        "Pod": [{"metadata": meta, "status": {"containerStatuses": [
+            {"image": "sha256:" + "b" * 64, "imageID": "r.example/lab/web@sha256:" + "c" * 64},
+        ]}}],
+    })  # fmt: skip
+    assert set(found.names) == {
+        ("init", "1"), ("lab/node", "n1"), ("openwhisk/dockerskeleton", "nightly"),
+    }  # fmt: skip
+    assert found.digests == {
+        DIGEST: ("cronjob n/x",),
+        **{f"sha256:{each * 64}": ("pod n/x",) for each in "bc"},
+    }
+    assert found.of(Reference("mirror/lab/node", "n1"), ()) == ("cronjob n/x",)
+    assert found.of(Reference("otherlab/node", "n1"), ()) == ()
+
+
+def _image(*architectures: str) -> Image:
+    config = Descriptor("c", DIGEST, 1)
+    manifest = Manifest("m", b"{}", config, ())
+    return Image(("one:1",), manifest, (manifest,), {}, frozenset(architectures))
+
+
+def test_an_image_that_no_node_can_run() -> None:
+    nodes = {"a": "amd64", "b": "amd64"}
+    assert unfit(_image("arm64"), nodes) == "is for arm64, and the nodes are amd64"
+    assert unfit(_image("arm64", "amd64", "unknown"), nodes) is None
+    assert unfit(_image("unknown"), nodes) is None  # an artifact
+    assert unfit(_image(), nodes) is None
+    assert unfit(_image("arm64"), {"a": "amd64", "b": "arm64"}) is None
+
+
+def test_what_the_look_tells() -> None:
+    told = f"blob {DIGEST}\nmanifest lab/one {DIGEST}\nbytes 10\nbytes 5\nupload 100\n"
+    going = collecting.parsed(told)
+    assert going == Going((("lab/one", DIGEST),), (DIGEST,), 15, (100,))
+    assert going.lines == f"manifest lab/one {DIGEST}\nblob {DIGEST}\n"
+    assert collecting.parsed("").is_nothing
+    with pytest.raises(WhisklabError, match="unexpected answer"):
+        collecting.parsed("panic: x")
+    running = {"metadata": {}, "status": {"imageID": f"x@{DIGEST}"}}
+    assert keeping.endangered(going, used({"Pod": [running]})) == [("lab/one", DIGEST)]
+    assert keeping.endangered(going, used({})) == []
+    assert parse(f"lab/one:{keeping.tag_of(DIGEST)}").tag == "in-use-aaaaaaaaaaaa"
+
+
+def test_systemd_replaces_nothing_in_the_unit_s_script() -> None:
+    """systemd.service(5): ${NAME} within a word, and $NAME as a whole one; $$ is a single $."""
+    command = collecting.collect(Program("b", "c", "u", "d", "s"), "f")
+    raw = command.get_raw_value()
+    assert "${" not in raw
+    assert "$$" not in raw
+    assert "ExecStopPost=/bin/systemctl start s" in raw
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "full"),
+    [(507, "", True), (500, f"write x: {answers.FULL}", True), (500, "panic", False),
+     (400, answers.FULL, False)],
+)  # fmt: skip
+def test_which_answers_say_that_the_disk_is_full(status: int, said: str, full: bool) -> None:
+    assert answers.is_full(status, said) is full
+
+
+def test_only_the_path_of_a_location_is_used() -> None:
+    for told in (
+        "http://other.example:1/v2/a/blobs/uploads/u?_state=s",
+        "/v2/a/blobs/uploads/u?_state=s",
+    ):
+        reply = answers.Reply(202, {"location": told}, b"")
+        assert reply.location == "/v2/a/blobs/uploads/u?_state=s"
+
+
+def test_the_names_of_secrets_are_the_registry_s() -> None:
+    assert {reach.PASSWORD, reach.AUTHORITY} <= set(registries.NAMES)
+    assert "secret" not in repr(login.Basic("push", "secret", "x"))
+
+
+def test_images_of_a_program_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert local.split("a/b.tar") is None
+    assert local.split("docker://lab/one:1") == ("docker", "lab/one:1")
+    for wrong in ("podman://x", "docker://", "docker://--help"):
+        with pytest.raises(BadInput):
+            local.split(wrong)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with (
+        pytest.raises(BadInput, match="there is no ctr on this machine"),
+        local.saved("containerd", "x"),
+    ):
+        pass

@@ -1,0 +1,156 @@
+"""An environment as the verb `images` sees it: its registry, that one's machine, its cluster."""
+
+from __future__ import annotations
+
+import whisklab.engine.session  # isort: skip  patches the standard library, must be first
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from pyinfra.api.host import Host
+
+from deploys.k3s.render import KUBECONFIG
+from deploys.k3s.settings import K3sSettings
+from deploys.openwhisk.reach import connect as connect_openwhisk
+from deploys.openwhisk.settings import OpenWhiskSettings
+from deploys.registry import render
+from whisklab import paths
+from whisklab.engine import registry as registries
+from whisklab.engine.environment import current
+from whisklab.engine.kube import Endpoint
+from whisklab.engine.registry import RegistrySettings
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.images import collecting, content, host, keeping, listing, reach
+from whisklab.images.client import Registry
+from whisklab.images.image import Image
+from whisklab.images.listing import Listed
+from whisklab.images.names import Reference
+from whisklab.images.push import Push, Pushed
+from whisklab.images.sources import Source
+from whisklab.images.used import Used, used
+
+
+@dataclass(frozen=True)
+class Site:
+    """An environment.
+
+    Attributes:
+        machine: that has the registry, connected.
+        master: the first server.
+        registry: the door that takes images.
+    """
+
+    machine: Host
+    master: Host
+    registry: Registry
+
+    @property
+    def _api(self) -> Endpoint:
+        return Endpoint(KUBECONFIG, K3sSettings.of(self.master).https_listen_port)
+
+    @property
+    def _program(self) -> collecting.Program:
+        door = render.doors(RegistrySettings.of(self.machine))[-1]
+        return collecting.Program(
+            render.BINARY, door.configuration, render.USER, render.DATA, door.service
+        )
+
+    def architectures(self) -> dict[str, str]:
+        """Return the architecture of each node."""
+        try:
+            return reach.architectures(self.master, self._api)
+        except WhisklabError as error:
+            raise WhisklabError(
+                f"for which architecture the nodes are is not known: {error}: "
+                "--any-architecture pushes without asking"
+            ) from error
+
+    def push(
+        self,
+        source: Source,
+        targets: Sequence[tuple[Image, Reference]],
+        report: Callable[[str], None],
+    ) -> list[Pushed]:
+        """Push images, once there is room for them."""
+        push = Push(self.registry, source, paths.state_dir() / "uploads" / current().name, report)
+        with host.sharing(self.machine, report):
+            self.registry.require_login()
+            host.require_room(self.machine, render.DATA, push.lacking(targets))
+            return push.run(targets)
+
+    def used(self) -> Used:
+        """Return what the cluster uses, and OpenWhisk's actions."""
+        try:
+            found = reach.objects(self.master, self._api)
+            return used({**found, "Action": self._actions()})
+        except WhisklabError as error:
+            raise WhisklabError(f"what the cluster uses is not known: {error}") from error
+
+    def _actions(self) -> Sequence[Mapping[str, Any]]:
+        """Return the actions of the guests' namespace that have an image of their own."""
+        if not OpenWhiskSettings.of(self.master).enabled:
+            return []
+        client = connect_openwhisk(self.master, self._api)
+        found = []
+        for each in client.listed("actions"):
+            kinds = [note["value"] for note in each["annotations"] if note["key"] == "exec"]
+            if kinds == ["blackbox"]:
+                package = each["namespace"].partition("/")[2]
+                name = f"{package}/{each['name']}" if package else each["name"]
+                image = ((client.get("actions", name) or {}).get("exec") or {}).get("image", "")
+                found.append({"metadata": {"namespace": "_", "name": name}, "image": image})
+        return found
+
+    def listed(self, using: Used) -> list[Listed]:
+        """Return all tags of the registry."""
+        self.registry.require_login()
+        return listing.listed(self.registry, using)
+
+    def untag(self, names: Sequence[Reference]) -> None:
+        """Remove tags."""
+        with host.sharing(self.machine, _say):
+            for each in names:
+                content.untag(self.registry, each)
+
+    def keep_used(self) -> list[str]:
+        """Give a tag to what the cluster uses without one; return their names."""
+        self.registry.require_login()
+        using = self.used()
+        with host.sharing(self.machine, _say):
+            return keeping.keep(self.registry, keeping.endangered(self.going(), using))
+
+    def going(self) -> collecting.Going:
+        """Return what garbage collection would take."""
+        return host.going(self.machine, self._program)
+
+    def collect(self, told: collecting.Going) -> None:
+        """Collect garbage."""
+        host.collect(self.machine, self._program, told, self.registry.require_login)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@contextmanager
+def opened(environment: str) -> Iterator[Site]:
+    """Open an environment.
+
+    Raises:
+        BadInput: it has no registry, or the laptop lacks what it needs.
+        WhisklabError: the registry's machine cannot be reached.
+    """
+    session = whisklab.engine.session
+    inventory = session.open_inventory(environment)
+    machine = registries.server(inventory)
+    if machine is None:
+        raise BadInput(
+            f"{environment} has no registry: put a machine into the group registry, see "
+            "registry_enabled, and deploy"
+        )
+    master = inventory.get_group("masters")[0]
+    with session.connected(machine):
+        yield Site(machine, master, reach.connect(machine))

@@ -1,0 +1,62 @@
+"""What a registry answers over HTTP, and which of that are errors. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from whisklab.errors import WhisklabError
+
+UNAUTHORIZED, NOT_FOUND, OUT_OF_RANGE, SERVER_ERROR = 401, 404, 416, 500
+FULL = "no space left on device"  # ENOSPC, in the words of Go, within an answer 500
+_FULL_STATUS = 507
+
+
+class Cut(WhisklabError):
+    """No answer came: the connection broke off, or nobody is there (now)."""
+
+
+class Refused(WhisklabError):
+    """The registry answered with an error: HTTP's `status`, and the `code` of its specification."""
+
+    def __init__(self, sentence: str, status: int, code: str) -> None:
+        super().__init__(sentence)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the registry answered; the names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+    @property
+    def location(self) -> str:
+        """Path and query of where it goes on.
+
+        Its host and scheme are those of how the registry sees itself, the connection is ours.
+        """
+        parts = urlsplit(self.headers.get("location", ""))
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def is_full(status: int, said: str) -> bool:
+    """Tell whether an answer says that the registry's disk is full. Pure."""
+    return status == _FULL_STATUS or (status >= SERVER_ERROR and FULL in said)
+
+
+def told(data: bytes) -> tuple[str, str]:
+    """Return code and sentence of an error, as the specification has them; "" for neither."""
+    try:
+        first: dict[str, Any] = json.loads(data)["errors"][0]
+        detail = json.dumps(first["detail"]) if first.get("detail") else ""
+        return str(first.get("code", "")), " ".join(
+            each for each in (str(first.get("message") or ""), detail) if each
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return "", ""  # such as the HTML page of a front end

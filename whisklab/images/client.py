@@ -1,0 +1,141 @@
+"""A registry, asked over HTTP: one login, one form of errors."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+
+from whisklab.engine import limits
+from whisklab.engine.alive import Lost
+from whisklab.errors import WhisklabError
+from whisklab.images.answers import UNAUTHORIZED, Cut, Refused, Reply, is_full, told
+from whisklab.images.login import Basic
+
+T = TypeVar("T")
+ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
+STARTS_WITHIN = 10.0  # seconds; it is away for a moment when `images gc` has ended
+POLL = 0.2
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry.
+
+    Attributes:
+        url: without a path; its host is the name in its certificate.
+        pool: its connections.
+        login: its account.
+        trusted: where the certificate of its authority lies, for sentences.
+    """
+
+    url: str
+    pool: urllib3.PoolManager
+    login: Basic
+    trusted: str
+
+    def require_login(self) -> None:
+        """Do nothing if it answers, and the account may push.
+
+        Raises:
+            Refused: it does not know the account.
+            Cut: nobody answers, for some time.
+        """
+        until = time.monotonic() + STARTS_WITHIN
+        while True:
+            try:
+                self.ask("GET", "/v2/", expected=(200,))
+            except Cut:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(POLL)
+            else:
+                return
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        expected: Collection[int],
+        body: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Return the answer to one request.
+
+        Args:
+            method: such as GET.
+            path: with its query.
+            expected: the statuses that are good answers.
+            body: sent as it is; of pieces the headers say the length.
+            headers: further ones.
+
+        Raises:
+            Cut: there is no answer.
+            Refused: it has another status; the sentence has what the registry says.
+        """
+        try:
+            answer = self.pool.request(
+                method, self.url + path, body=body, redirect=False,
+                headers={**self.login.headers(), **(headers or {})},
+                timeout=urllib3.Timeout(connect=limits.CONNECT_WITHIN, read=ANSWERS_WITHIN),
+            )  # fmt: skip
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unanswered(error) from error
+        found = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.status not in expected:
+            raise self._refusal(answer.status, answer.data, f"{method} {urlsplit(path).path}")
+        return Reply(answer.status, found, answer.data)
+
+    def _unanswered(self, error: Exception) -> WhisklabError:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return WhisklabError(
+                    f"the registry at {self.url} shows a certificate that is not of the authority "
+                    f"in {self.trusted} ({cause.verify_message}): `whisklab plan` says what is "
+                    "different; is it the right environment?"
+                )
+            if isinstance(cause, WhisklabError):  # of the tunnel
+                return cause if isinstance(cause, Lost) else Cut(str(cause))
+            cause = cause.__cause__ or cause.__context__
+        return Cut(
+            f"the registry at {self.url} does not answer: see `systemctl status "
+            "whisklab-registry-push` on its machine, and run again"
+        )
+
+    def _refusal(self, status: int, data: bytes, asked: str) -> Refused:
+        code, said = told(data)
+        if status == UNAUTHORIZED:
+            sentence = (
+                f"the registry at {self.url} does not know the account {self.login.account} with "
+                f"the password in {self.login.source}: put the right one there, or `whisklab "
+                "apply`"
+            )
+        elif is_full(status, said):
+            sentence = (
+                f"the disk of the registry at {self.url} is full: make room there, such as by "
+                "`whisklab images gc`, and run again"
+            )
+        else:
+            sentence = f"the registry at {self.url} refuses {asked}: {said or f'status {status}'}"
+        return Refused(sentence, status, code)
+
+
+def patiently(ask: Callable[[], T], tries: int = 3) -> T:
+    """Return what `ask` says; once more when the connection was cut.
+
+    Raises:
+        Cut: each time.
+    """
+    for pause in range(1, tries):
+        try:
+            return ask()
+        except Cut:
+            time.sleep(pause)
+    return ask()

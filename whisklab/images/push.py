@@ -1,0 +1,105 @@
+"""Images into a registry: what it lacks, in the order of the source, and the manifests last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whisklab.images import content, remembered
+from whisklab.images.client import Registry
+from whisklab.images.image import Image
+from whisklab.images.manifests import Descriptor
+from whisklab.images.names import Reference
+from whisklab.images.sources import Source
+from whisklab.images.uploads import Upload
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of an image.
+
+    Attributes:
+        name: under which it is in the registry.
+        digest: of its manifest or index.
+        sent: bytes of configurations and layers that were sent.
+        skipped: bytes of them that the registry had.
+    """
+
+    name: str
+    digest: str
+    sent: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Push:
+    """Pushing the images of a source.
+
+    Attributes:
+        registry: where they go.
+        source: where they come from.
+        uploads: the directory in which uploads that were cut are remembered.
+        report: hears of the progress, as lines.
+    """
+
+    registry: Registry
+    source: Source
+    uploads: Path
+    report: Callable[[str], None]
+
+    def lacking(self, targets: Sequence[tuple[Image, Reference]]) -> int:
+        """Return how many bytes the registry lacks of images; raises as `Registry.ask`."""
+        blobs: dict[str, int] = {}
+        for image, name in targets:
+            blobs |= {each.digest: each.size for each in self._missing(image, name.repository)}
+        return sum(blobs.values())
+
+    def run(self, targets: Sequence[tuple[Image, Reference]]) -> list[Pushed]:
+        """Have images in the registry.
+
+        Raises:
+            WhisklabError: the registry refuses something, or cannot be reached.
+        """
+        remembered.tidy(self.uploads)
+        return [self._push(image, name) for image, name in targets]
+
+    def _push(self, image: Image, name: Reference) -> Pushed:
+        missing = self._missing(image, name.repository)
+        whole = sum(each.size for each in image.blobs)
+        skipped = whole - sum(each.size for each in missing)
+        sent = 0
+        for there in {blob.digest for blob in image.blobs} - {blob.digest for blob in missing}:
+            remembered.forget(self.uploads, name.repository, there)
+        for number, each in enumerate(missing, 1):
+            done = self._upload(image, name, each, f"{number} of {len(missing)}")
+            sent += done.sent
+            skipped += done.resumed
+        for manifest in image.manifests:
+            if manifest.digest != image.top.digest:
+                content.put(self.registry, name.repository, manifest, manifest.digest)
+        content.put(self.registry, name.repository, image.top, name.tag)
+        return Pushed(str(name), image.top.digest, sent, skipped)
+
+    def _missing(self, image: Image, repository: str) -> list[Descriptor]:
+        blobs = sorted(image.blobs, key=lambda each: self.source.place(image.files[each.digest]))
+        return [
+            each for each in blobs if not content.has_blob(self.registry, repository, each.digest)
+        ]
+
+    def _upload(self, image: Image, name: Reference, blob: Descriptor, count: str) -> Upload:
+        file = image.files[blob.digest]
+        what = f"{name}: {blob.digest[7:19]} ({count})"
+
+        def report(there: int) -> None:
+            self.report(f"{what}: {there / MB:.1f} of {blob.size / MB:.1f} MB")
+
+        with remembered.place(self.uploads, name.repository, blob.digest) as place:
+            upload = Upload(
+                self.registry, name.repository, blob.digest, blob.size,
+                lambda offset: self.source.read(file, offset), place, report,
+            )  # fmt: skip
+            upload.run()
+        return upload
