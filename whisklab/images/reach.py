@@ -8,7 +8,7 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube, registry
+from whisklab.engine import issuer, kube, registry
 from whisklab.engine.environment import current
 from whisklab.engine.http import tunnelled
 from whisklab.engine.machine import Machine
@@ -19,7 +19,7 @@ from whisklab.images.client import Registry
 from whisklab.images.login import Basic
 from whisklab.images.used import LISTS
 
-PASSWORD, AUTHORITY = "registry_push", "ca_certificate"  # secrets
+PASSWORD, AUTHORITY = "registry_push", issuer.NAMES[0]  # secrets
 
 
 def connect(machine: Host) -> Registry:
