@@ -141,8 +141,9 @@ def test_a_registry_that_restarts_in_the_middle_and_one_that_has_forgotten(
     process.kill()
     process.communicate()
     assert list(uploads.iterdir())  # it would go on there
-    for left in doors.under_way():
-        shutil.rmtree(left)
+    while left := doors.under_way():  # the registry may still write down how far it was
+        for each in left:
+            shutil.rmtree(each, ignore_errors=True)
     relay.let_in()
     (done,) = push(behind, uploads, tmp_path / "o.tar", None)
     assert done.sent + done.skipped == sum(map(len, made.blobs.values()))
