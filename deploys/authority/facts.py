@@ -8,15 +8,17 @@ from pyinfra.api.command import StringCommand
 from deploys.authority import render
 from whisklab.engine.files import script
 
+# An authority that was there before ours is forgotten only when the file is made anew.
 _LOOK = """
-file=$1; shift; all=yes
+file=$1 source=$2; shift 2; all=yes
+test ! "$source" -nt "$file" || all=
 for body; do tr -d "\\n" < "$file" 2>/dev/null | grep -qF -- "$body" || all=; done
 if test -n "$all"; then echo yes; fi
 """
 
 
 class Trusted(FactBase[bool]):
-    """Whether programs of this host trust an authority."""
+    """Whether programs of this host trust an authority, and none that was in its place before."""
 
     @staticmethod
     def default() -> bool:
@@ -29,7 +31,7 @@ class Trusted(FactBase[bool]):
         Args:
             certificate: of the authority, PEM; all of them, where there are several.
         """
-        return script(_LOOK, render.BUNDLE, *render.bodies(certificate))
+        return script(_LOOK, render.BUNDLE, render.CERTIFICATE, *render.bodies(certificate))
 
     def process(self, output: list[str]) -> bool:
         """One line when it is there."""
