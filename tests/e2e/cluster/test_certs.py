@@ -16,15 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.test_forward import nodes
-from tests.e2e.cluster.test_registry import (
-    PULL,
-    answer,
-    changes,
-    pods,
-    pulled,
-    pushed,
-    secret,
-)
+from tests.e2e.cluster.test_registry import PULL, answer, changes, pods, secret
 from whisklab.engine import authority
 from whisklab.engine.authority import Pair
 
@@ -178,27 +170,6 @@ def test_all_that_ends_is_renewed_in_turns_and_nothing_else(ending: Site) -> Non
     assert again.code == 0
     assert "nothing had to be renewed" in again.output
     assert services(ending) == after
-    assert changes(ending, "plan", 0) == set()
-
-
-def test_another_authority_takes_over_and_each_node_pulls_all_the_time(ending: Site) -> None:
-    old = secret(ending, "ca_certificate").read_text().strip()
-    image, before = pushed(ending, "lab/authority"), pods(ending)
-    done = ending.whisklab(*RENEW, ending.name, "--authority")
-    assert done.code == 0, done.output
-    told = ("a second authority is trusted", "the new authority signs", "the old authority is no")
-    assert [each in done.output for each in told] == [True] * 3
-    new = secret(ending, "ca_certificate").read_text().strip()
-    assert new.count("BEGIN") == 1
-    assert new != old
-    places = "/usr/local/share/ca-certificates/whisklab.crt /etc/rancher/k3s/registry-ca.crt"
-    for host in ("master", "worker1", "worker2"):
-        found = ending.root(host, f"cat {places} /etc/ssl/certs/ca-certificates.crt")
-        assert found.count(new) == 3
-        assert old not in found
-        assert pulled(ending, host, image)
-    assert pods(ending) == before
-    assert not secret(ending, "ca_next_key").exists()
     assert changes(ending, "plan", 0) == set()
 
 

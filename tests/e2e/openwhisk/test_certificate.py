@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.cluster.background import background
 from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.test_registry import NODES, pulled, pushed, secret
 from tests.e2e.cluster.trial import saying
 from tests.e2e.openwhisk.asking import ECHO, READY, RELEASE, components, create, url, wsk
 from tests.e2e.openwhisk.chain import Chain
@@ -27,6 +28,12 @@ pytestmark = pytest.mark.e2e
 TRUSTED = "/usr/local/share/ca-certificates"
 UPDATE = "update-ca-certificates > /dev/null 2>&1"
 NAME = "api.lab.example"
+# Where an authority is trusted: by programs, and by containerd for the registry.
+PLACES = (
+    f"{TRUSTED}/whisklab.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/rancher/k3s/registry-ca.crt",
+)
 SHOW = "echo | openssl s_client -connect {} -showcerts 2>/dev/null | grep -c BEGIN.CERTIFICATE"
 # A call each second, which a namespace may make; the status of each.
 CALLS = """
@@ -110,22 +117,18 @@ def wsk_refused(site: Site) -> str:
     return site.root("master", "! wsk package list /whisk.system 2>&1")
 
 
-def test_another_certificate_is_rolled_out_under_calls(site: Site) -> None:
-    """A name more, then fewer again, which the same certificate covers."""
+def test_another_authority_and_certificate_come_under_calls(site: Site) -> None:
+    """All that asks, asks by what its machine trusts; a name more is in the new certificate."""
     create(site, "often", ECHO, ".py", "--web", "true")
     before, there = components(site), url(site, "/api/v1/web/guest/default/often")
-    site.root("master", "rm -f /tmp/enough")
-    calls = (*site.ssh_command("master"), "sh", "-s", "--", "300", there)
-    with subprocess.Popen(calls, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdin
-        run.stdin.write(CALLS)
-        run.stdin.close()
-        with saying(site, f"openwhisk_certificate_names = [{NAME!r}]\n"):
-            assert site.converge() <= {RELEASE, READY, ("Secrets on the laptop", "master")}
-        site.root("master", "touch /tmp/enough")
-        said = (run.stdout or io.StringIO()).read().split()
+    image, old = pushed(site, "lab/authority"), secret(site, "ca_certificate").read_text().strip()
+    with calling(site, there) as said, saying(site, f"openwhisk_certificate_names = [{NAME!r}]\n"):
+        done = site.whisklab("certs", "renew", site.name, "--authority")
+        assert done.code == 0, done.output
+    steps = ("a second authority is trusted", "the new authority signs", "the old authority is no")
+    assert [each in done.output for each in steps] == [True] * 3
     wsk(site, "action", "delete", "often")
-    assert site.converge() == set()
+    assert site.converge() == set()  # the certificate is good for fewer names, too
     after = components(site)
     changed = {name for name in before if before[name] != after.get(name)}
     assert {name.rpartition("-")[0].rpartition("-")[0] for name in changed} == {"owdev-nginx"}
@@ -137,6 +140,29 @@ def test_another_certificate_is_rolled_out_under_calls(site: Site) -> None:
     found = site.ssh("master", "curl", "-sS", "--resolve", resolved,
                      f"https://{resolved.rpartition(':')[0]}/api/v1")  # fmt: skip
     assert "stand-in" in json.loads(found)["description"]
+    new = secret(site, "ca_certificate").read_text().strip()
+    for node in NODES:
+        text = site.root(node, f"cat {' '.join(PLACES)}")
+        assert (text.count(new), text.count(old)) == (len(PLACES), 0)
+        assert pulled(site, node, image)
+    assert not secret(site, "ca_next_key").exists()
+
+
+@contextmanager
+def calling(site: Site, there: str) -> Iterator[list[str]]:
+    """Call a URL on the master all the time; what it answered is in the list afterwards."""
+    site.root("master", "rm -f /tmp/enough")
+    calls = (*site.ssh_command("master"), "sh", "-s", "--", "600", there)
+    answers: list[str] = []
+    with subprocess.Popen(calls, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdin
+        run.stdin.write(CALLS)
+        run.stdin.close()
+        try:
+            yield answers
+        finally:
+            site.root("master", "touch /tmp/enough")
+            answers += (run.stdout or io.StringIO()).read().split()
 
 
 def test_a_chain_of_ones_own_is_sent_whole(site: Site, tmp_path: Path) -> None:
