@@ -144,4 +144,12 @@ def test_an_action_runs_on_an_image_of_one_s_own_from_the_registry(site: Site) -
     body = {"exec": {"kind": "blackbox", "image": image, "code": HELLO}}
     rest(site, "PUT", "actions/own", body)
     assert invoke(site, "own", "--param", "name", "Registry") == {"payload": "Hello, Registry!"}
+    name = image.removeprefix(f"{registry.PULL}/")
+    listed = site.whisklab("images", "list", site.name, "--json")
+    assert listed.code == 0, listed.output
+    (found,) = (x for x in json.loads(listed.stdout) if f"{x['name']}:{x['tag']}" == name)
+    assert "action _/own" in found["used_by"]
+    refused = site.whisklab("images", "rm", site.name, name, "--yes")
+    assert refused.code == 2, refused.output
+    assert "is in use by action _/own" in refused.output
     wsk(site, "action", "delete", "own")
