@@ -59,7 +59,7 @@ unit: .venv/ready
 	cd standins/wsk && $(call go_check,.)
 
 contract: .venv/ready
-	$(BIN)/pytest tests/contract $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/contract $(ARGS)
 
 e2e: .venv/ready ## End to end; one file: make e2e ARGS=tests/e2e/cluster/test_nfs.py
 	$(BIN)/pytest -n $(WORKERS) --junitxml=.lab/e2e.xml $(or $(ARGS),tests/e2e)

@@ -263,7 +263,7 @@ def test_go_lists_shared_packages(wsk_program: Path, front: Role, tmp_path: Path
 
 def test_go_knows_each_command_that_the_readme_tells(wsk: Wsk) -> None:
     """A lab's wsk has few commands: what a new user is told to type must be among them."""
-    told = re.findall(r"\bwsk ((?:[a-z]+ )*[a-z]+)", README.read_text())
+    told = re.findall(r"(?:`|-- )wsk ((?:[a-z]+ )*[a-z]+)", README.read_text())
     assert {"action list", "action create hello hello"} <= set(told)
     for command in told:  # without a file that is there, a creation is refused for another reason
         assert "unknown command" not in wsk(*command.split()).stderr, command
