@@ -212,7 +212,7 @@ def change(replaced: Iterable[str] = ()) -> None:
     Args:
         replaced: labels of pods that a drain may end though they have no controller.
     """
-    turn = _turn(frozenset(replaced))
+    turn = wanted.turn(drain=K3sSettings.of(host).drain, replaced=replaced)
     if joins():
         start(turn if len(wanted.servers()) > 1 else None)
         return
@@ -237,22 +237,6 @@ def _begin(turn: Turn) -> None:
         operations.snapshot(
             name="etcd snapshot", service=wanted.node(host).service, wish=wanted.service_wish(host)
         )
-
-
-def _turn(replaced: frozenset[str]) -> Turn:
-    settings = K3sSettings.of(host)
-    # `host` is a proxy for whichever host is at work.
-    leader: Host = wanted.leader()
-    return Turn(
-        leader=leader,
-        api=wanted.api(),
-        node=host.name,
-        service=wanted.node(host).service,
-        version=wanted.version(host),
-        within=settings.ready_within,
-        drain=settings.drain,
-        replaced=replaced,
-    )
 
 
 @capability(K3S, "cluster")

@@ -67,7 +67,7 @@ def renewals() -> list[str]:
 @capability(K3S, "renew")
 def renew() -> None:
     """Make this node's certificates anew in its turn, while all others work; no pod is moved."""
-    node, settings, turn = wanted.node(host), K3sSettings.of(host), _turn()
+    node, settings, turn = wanted.node(host), K3sSettings.of(host), wanted.turn(drain=False)
     patterns = render.certificates(node, settings)
     within = _within()
 
@@ -93,19 +93,6 @@ def renew() -> None:
         configuration=sorted(set(wish) - {render.BINARY}),
         health_url=render.KUBELET_HEALTH,
         after=settle,
-    )
-
-
-def _turn() -> Turn:
-    leader: Host = wanted.leader()
-    return Turn(
-        leader=leader,
-        api=wanted.api(),
-        node=host.name,
-        service=wanted.node(host).service,
-        version=wanted.version(host),
-        within=K3sSettings.of(host).ready_within,
-        drain=False,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from pyinfra import inventory
+from pyinfra import host, inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
@@ -12,6 +12,7 @@ from deploys.k3s import render, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
+from deploys.k3s.turns import Turn
 from whisklab.engine import registry, services, survey, wishes
 from whisklab.engine.catalogue import Artifact, Catalogue, opened
 from whisklab.engine.certificates import Certificates
@@ -112,6 +113,26 @@ def service_wish(machine: Host) -> dict[str, str]:
     """Return what a machine's service must have started from: path to SHA-256."""
     binary = _artifact(machine, "k3s").source.sha256
     return render.wish(node(machine), K3sSettings.of(machine), binary)
+
+
+def turn(*, drain: bool, replaced: Iterable[str] = ()) -> Turn:
+    """Return the turn of the host at work.
+
+    Args:
+        drain: whether its pods are moved away before.
+        replaced: labels of pods that a drain may end though they have no controller.
+    """
+    first: Host = leader()
+    return Turn(
+        leader=first,
+        api=api(),
+        node=host.name,
+        service=node(host).service,
+        version=version(host),
+        within=K3sSettings.of(host).ready_within,
+        drain=drain,
+        replaced=frozenset(replaced),
+    )
 
 
 def files(machine: Host) -> list[Wish]:
