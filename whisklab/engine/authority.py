@@ -76,9 +76,7 @@ def issue(authority: Pair, names: Sequence[str], now: datetime) -> Pair:
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(_SERVER, critical=False)
         .add_extension(_alternatives(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
+        .add_extension(_signed_by(ca), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     return _pair(certificate, key)
@@ -145,6 +143,22 @@ def why_not(
     if ends - now < within and ends < ca.not_valid_after_utc:
         return f"it ends on {ends:%Y-%m-%d}"
     return None
+
+
+def _signed_by(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    # As the authority calls its key: OpenSSL takes another name for another authority.
+    try:
+        named = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_public(ca))
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(named)
+
+
+def _public(ca: x509.Certificate) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    found = ca.public_key()
+    if not isinstance(found, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise WhisklabError("the authority's key is of another kind: expected an EC or RSA key")
+    return found
 
 
 def _general(name: str) -> x509.GeneralName:

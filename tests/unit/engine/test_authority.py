@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.unit.engine.certificates import self_signed
@@ -16,6 +19,7 @@ from whisklab.engine.authority import Pair
 from whisklab.errors import WhisklabError
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+CURVE = ec.SECP256R1()
 NAMES = ["nas", "10.0.0.4", "fd00::4", "localhost"]
 CA = authority.new("whisklab lab", NOW)
 LEAF = authority.issue(CA, NAMES, NOW)
@@ -115,3 +119,44 @@ def test_a_leaf_does_not_outlive_its_authority() -> None:
 
 def test_no_key_is_shown() -> None:
     assert "PRIVATE" not in repr(CA) + repr(LEAF)
+
+
+def given(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, named: bytes | None) -> Pair:
+    """An authority of others: of any kind of key, which it calls as it likes, or not at all."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Theirs")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(days=9))
+        .not_valid_after(NOW + timedelta(days=9000))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    if named:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier(named), critical=False)
+    text = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return Pair(text, private.decode())
+
+
+@pytest.mark.parametrize("named", [None, b"as they like"])
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_openssl_follows_a_leaf_to_an_authority_of_others(
+    tmp_path: Path, kind: str, named: bytes | None
+) -> None:
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(CURVE)
+    ca = given(key, named=named)
+    leaf = authority.issue(ca, ["nas"], NOW)
+    assert authority.why_not(leaf, ca, ["nas"], NOW) is None
+    (tmp_path / "ca").write_text(ca.certificate)
+    (tmp_path / "leaf").write_text(leaf.certificate)
+    at = str(int(NOW.timestamp()))
+    files = (str(tmp_path / "ca"), str(tmp_path / "leaf"))
+    argv = ["openssl", "verify", "-attime", at, "-CAfile", *files]
+    subprocess.run(argv, check=True, capture_output=True)
