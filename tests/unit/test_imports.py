@@ -1,0 +1,83 @@
+"""Imports go one way (docs/architecture.md): who may know whom; no capability knows another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+BELOW = {"whisklab", "whisklab.errors", "whisklab.paths"}
+ENGINE = BELOW | {"whisklab.engine"}
+# A room and what it may import beside itself; each capability below deploys is a room of its own.
+MAY = {
+    "whisklab": set[str](),
+    "whisklab.errors": set[str](),
+    "whisklab.paths": BELOW,
+    "whisklab.engine": BELOW,
+    "whisklab.lab": BELOW,
+    "whisklab.images": ENGINE,
+    "whisklab.cli": ENGINE | {"whisklab.images", "whisklab.lab", "deploys"},
+    "deploys": ENGINE,
+}
+FILES = sorted(
+    path.relative_to(REPOSITORY)
+    for top in ("whisklab", "deploys")
+    for path in (REPOSITORY / top).rglob("*.py")
+)
+
+
+def room(module: str) -> str:
+    """The room of a module, such as whisklab.engine or deploys.k3s."""
+    return ".".join(module.split(".")[:2])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of ours that a file imports, wherever in it; names are taken for modules, too."""
+    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = node.module in {"whisklab", "deploys"}
+            yield from (f"{node.module}.{each.name}" if whole else node.module
+                        for each in node.names)  # fmt: skip
+
+
+def may(here: str, there: str) -> bool:
+    if here == there or not there.startswith(("whisklab", "deploys")):
+        return True
+    top = here if here in MAY else here.partition(".")[0]
+    wider = there if there in MAY else there.partition(".")[0]
+    allowed = MAY[top]
+    if wider == "deploys" and there not in MAY and here.startswith("deploys."):
+        return False
+    return there in allowed or wider in allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_imports_what_its_room_may(path: Path) -> None:
+    parts = path.with_suffix("").parts
+    here = room(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    assert [each for each in imported(path) if not may(here, room(each))] == []
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "right"),
+    [
+        ("deploys.k3s", "deploys.nfs", False),
+        ("deploys.k3s", "deploys.k3s", True),
+        ("deploys.k3s", "whisklab.engine", True),
+        ("deploys.k3s", "whisklab.cli", False),
+        ("deploys.k3s", "whisklab.images", False),
+        ("whisklab.engine", "deploys.k3s", False),
+        ("whisklab.engine", "whisklab.lab", False),
+        ("whisklab.lab", "whisklab.engine", False),
+        ("whisklab.cli", "deploys.k3s", True),
+        ("whisklab.images", "deploys.registry", False),
+        ("whisklab.engine", "paramiko", True),
+    ],
+)
+def test_the_rules(here: str, there: str, *, right: bool) -> None:
+    assert may(here, there) is right
