@@ -43,7 +43,7 @@ def pair(leader: Host, api: kube.Endpoint) -> Pair:
     def look() -> Pair:
         wish = issuer.Wish(FILES, hosts(leader), CertificateSettings.of(leader).within)
         return issuer.leaf(
-            current().store, wish, lambda: _running(leader, api, settings), issuer.signer(),
+            current().store, wish, lambda: _running(leader, api, settings), issuer.signer(leader),
             datetime.now(UTC),
         )  # fmt: skip
 
@@ -60,7 +60,7 @@ def trusted(leader: Host) -> dict[str, Any]:
     settings = OpenWhiskSettings.of(leader)
     if settings.certificate is not None:
         return http.trusting_only(_read(settings.certificate, "openwhisk_certificate"))
-    context = ssl.create_default_context(cadata=issuer.signer().certificate)
+    context = ssl.create_default_context(cadata=issuer.signer(leader).certificate)
     return {"ssl_context": context}
 
 

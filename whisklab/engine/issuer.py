@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pyinfra import inventory
+from pyinfra.api.host import Host
 
 from whisklab.engine import authority, copies, survey
 from whisklab.engine.authority import RENEWED_BEFORE, Pair
@@ -37,8 +38,11 @@ class Wish:
     within: timedelta = RENEWED_BEFORE
 
 
-def signer() -> Pair:
+def signer(leader: Host | None = None) -> Pair:
     """Return the authority: the laptop's, else the platform's, else a new one.
+
+    Args:
+        leader: the first server; that of the run unless given.
 
     Raises:
         WhisklabError: the laptop lacks it, and the first server cannot be asked; half of it is
@@ -46,10 +50,10 @@ def signer() -> Pair:
     """
 
     def look() -> Pair:
-        leader = inventory.get_group("masters")[0]
+        first = inventory.get_group("masters")[0] if leader is None else leader
         environment = current()
         return chosen(
-            environment.store, lambda: copies.there(leader, KEPT), environment.name,
+            environment.store, lambda: copies.there(first, KEPT), environment.name,
             datetime.now(UTC),
         )  # fmt: skip
 
