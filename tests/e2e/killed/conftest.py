@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from queue import Queue
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.e2e.bare import bare
 from tests.e2e.killed.points import Command, draw, spread
 from tests.e2e.killed.rig import DATA, TOPOLOGY, Aftermath, Rig, Trials
+from whisklab.engine import authority
 
 LABS = 2
 SEED = "SEED"  # an environment variable: which points are drawn
@@ -25,11 +27,12 @@ def rigs(
 ) -> Iterator[list[Rig]]:
     """The labs, deployed on once."""
     with ExitStack() as stack, ThreadPoolExecutor(LABS) as pool:
-        made = []
+        made, signer = [], authority.new("whisklab killed", datetime.now(UTC))
         for letter in "abcdef"[:LABS]:
             directory, name = tmp_path_factory.mktemp(letter), f"{lab_name}-{letter}"
             site = bare(directory, name, test_file, data=DATA, topology=TOPOLOGY)
             made.append(Rig(stack.enter_context(site)))
+            made[-1].give(signer)
         list(pool.map(Rig.prepare, made))
         yield made
 

@@ -13,6 +13,9 @@ import yaml
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.killed import look
 from tests.e2e.killed.points import Command, noted
+from whisklab.engine import issuer
+from whisklab.engine.authority import Pair
+from whisklab.engine.secrets import SecretStore
 
 TOPOLOGY = """
 hosts:
@@ -67,6 +70,12 @@ class Rig:
     def fresh(self) -> None:
         """Have hosts with nothing on them; a snapshot is restored no sooner than they are made."""
         assert self.site.whisklab("rebuild", self.site.name).code == 0
+
+    def give(self, signer: Pair) -> None:
+        """Have an authority, the same for all: a host is sent as many bytes in each run, then."""
+        store = SecretStore(self.site.directory / ".secrets" / self.site.name)
+        for name, text in zip(issuer.NAMES, (signer.certificate, signer.key), strict=True):
+            store.write(name, text)
 
     def leave_out(self, *products: str) -> None:
         """Have a catalogue without their images: those are put on each node, run there or not."""
