@@ -22,13 +22,13 @@ from whisklab.images.client import Registry
 from whisklab.images.names import Reference
 from whisklab.images.used import used
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes the user, as on a machine")
 ROUNDS = 20
 SHARED = layer(1, 200_000)
 
 
 @pytest.fixture
 def collector(doors: Doors, tmp_path: Path) -> Iterator[Collector]:
+    assert os.geteuid() == 0, "the host's script changes its user, as on a machine: run as root"
     doors.stop(doors.push)
     made = Collector(doors, tmp_path / "machine")
     made.start()
