@@ -16,5 +16,5 @@ from whisklab.engine.reasons import because
 def trusted(certificate: str) -> Generator[StringCommand]:
     """Have the file that programs read made anew when it lacks the authority."""
     if not host.get_fact(Trusted, certificate=certificate):
-        because("programs do not trust it yet")
+        because("what programs trust was not made of this authority")
         yield StringCommand("update-ca-certificates", ">", "/dev/null")
