@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab.rig import LABS, Lab, execute, in_namespaces, kill_group, sysctls
+from tests.e2e.lab.rig import (
+    LABS,
+    WITHIN,
+    Lab,
+    execute,
+    in_namespaces,
+    kill_group,
+    parent,
+    sysctls,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -129,12 +138,27 @@ def test_stop_keeps_disks_addresses_and_ports(lab: Lab) -> None:
 
 def test_a_killed_host_is_brought_back_and_others_are_left_alone(lab: Lab) -> None:
     before = lab.processes()
+    keeper = parent(before["a"])
+    os.kill(keeper, signal.SIGSTOP)  # it does not notice at once, as on a busy machine
     os.kill(before["a"], signal.SIGKILL)
-    lab.run("up")
+    up = lab.start("up")
+    with pytest.raises(subprocess.TimeoutExpired):  # its sshd outlives it, and answers
+        up.wait(4)
+    os.kill(keeper, signal.SIGCONT)
+    told = up.communicate(timeout=WITHIN)[1]
+    assert up.returncode == 0, told
+    assert "starting a" in told
     after = lab.processes()
     assert after["a"] != before["a"]
     assert after["b"] == before["b"]
     assert lab.does("a", "cat /proc/sys/kernel/panic") != "77"  # a fresh boot
+
+
+def test_what_ran_in_a_killed_host_ends_with_it(lab: Lab) -> None:
+    os.kill(lab.processes()["a"], signal.SIGKILL)
+    wait_until(lambda: lab.hosts()["a"]["state"] == "stopped")
+    assert lab.ssh("a", "true").code == 255
+    lab.run("up")
 
 
 def test_a_host_can_reboot_itself(lab: Lab) -> None:

@@ -113,13 +113,38 @@ def test_waiting_for_ssh_tells_the_ended_from_the_silent() -> None:
         free.close()
         problems = ready.wait_for_ssh(
             {"ended": port, "silent": silent.getsockname()[1]},
-            lambda name: name != "ended",
+            alive=lambda name: name != "ended",
+            whole=lambda _name: True,
             deadline=0.1,
         )
     assert problems == {
         "ended": "ended while it was starting",
         "silent": "did not answer SSH within 0 s",
     }
+
+
+async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send what an SSH server sends first."""
+    writer.write(b"SSH-2.0-x\r\n")
+    writer.close()
+
+
+def test_an_answer_of_a_host_that_is_ending_is_not_believed() -> None:
+    """Its main process was killed; its sshd answers until the keeper has noticed and ends."""
+    looks = iter([True, True, False])
+
+    async def scenario() -> dict[str, str]:
+        server = await asyncio.start_server(greet, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            return await asyncio.to_thread(
+                ready.wait_for_ssh,
+                {"a": port},
+                alive=lambda _name: next(looks),
+                whole=lambda _name: False,
+            )
+
+    assert asyncio.run(scenario()) == {"a": "ended while it was starting"}
 
 
 def test_the_module_runs_by_name() -> None:

@@ -196,6 +196,23 @@ def test_ending_a_process_waits_until_it_is_gone() -> None:
     assert process.end(known, 1.0)
 
 
+def test_a_child_that_ended_is_none() -> None:
+    script = "sleep 1000 & echo on; read x; kill $!; wait; echo off; read y"
+    with subprocess.Popen(
+        ["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin and parent.stdout
+        known = process.identify(parent.pid)
+        assert parent.stdout.readline() == "on\n"
+        assert process.has_child(known)
+        print("end it", file=parent.stdin, flush=True)
+        assert parent.stdout.readline() == "off\n"
+        assert not process.has_child(known)
+        print("end", file=parent.stdin, flush=True)
+    assert not process.has_child(known)
+    assert not process.has_child(None)
+
+
 def test_the_gate_starts_only_what_was_written_down(tmp_path: Path) -> None:
     numbers: list[int] = []
     log = tmp_path / "log"

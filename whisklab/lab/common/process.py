@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STATE = 0  # fields of /proc/<pid>/stat after the name in parentheses (proc(5))
+_PARENT = 1
 _START = 19
 
 
@@ -43,6 +44,18 @@ def alive(process: Process | None) -> bool:
     fields = _fields(process.pid)
     return (
         fields is not None and int(fields[_START]) == process.start and fields[_STATE] not in "ZX"
+    )
+
+
+def has_child(process: Process | None) -> bool:
+    """Whether this process runs and has started another one that still runs."""
+    if process is None or not alive(process):
+        return False
+    numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    everyone = (_fields(number) for number in numbers)
+    return any(
+        fields and int(fields[_PARENT]) == process.pid and fields[_STATE] not in "ZX"
+        for fields in everyone
     )
 
 

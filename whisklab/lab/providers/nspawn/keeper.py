@@ -28,7 +28,8 @@ def main() -> None:
     """Keep one host: the plan is the only argument."""
     plan = plans.parse(sys.argv[1])
     while _boot(plan) == REBOOT:
-        _clean(plan)
+        for group in _groups(plan):
+            cgroup.remove(group)
 
 
 def _boot(plan: Plan) -> int:
@@ -48,6 +49,8 @@ def _boot(plan: Plan) -> int:
     signal.signal(signal.SIGTERM, power_off)
     _, status = os.waitpid(child, 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for group in groups:  # what runs in a host outlives a systemd-nspawn that was killed
+        cgroup.kill(group)
     code = os.waitstatus_to_exitcode(status)
     _say(f"{plan.machine.name} ended with {code}")
     return code
@@ -70,10 +73,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _clean(plan: Plan) -> None:
-    for group in cgroup.hierarchies().groups(plan.lab, plan.machine.name):
-        cgroup.kill(group)
-        cgroup.remove(group)
+def _groups(plan: Plan) -> list[Path]:
+    return cgroup.hierarchies().groups(plan.lab, plan.machine.name)
 
 
 if __name__ == "__main__":

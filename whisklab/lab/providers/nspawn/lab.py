@@ -10,7 +10,7 @@ from typing import Any
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.lock import locked
 from whisklab.lab.common.machine import SSH, Machine
-from whisklab.lab.common.process import alive
+from whisklab.lab.common.process import alive, has_child
 from whisklab.lab.common.removal import remove_tree
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.nspawn import (
@@ -247,4 +247,8 @@ def _wait(spec: LabSpec, book: Journal, started: list[str], report: Report) -> l
 def _problems(spec: LabSpec, book: Journal) -> dict[str, str]:
     records = book.record.hosts
     ports = {host.name: records[host.name].ports[SSH] for host in spec.hosts}
-    return wait_for_ssh(ports, lambda name: alive(records[name].keeper))
+    return wait_for_ssh(
+        ports,
+        alive=lambda name: alive(records[name].keeper),
+        whole=lambda name: has_child(records[name].keeper),
+    )

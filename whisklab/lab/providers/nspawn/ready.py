@@ -25,10 +25,12 @@ async def _banner(port: int) -> bool:
         return False
 
 
-async def _wait(port: int, alive: Callable[[], bool], deadline: float) -> str | None:
+async def _wait(
+    port: int, alive: Callable[[], bool], whole: Callable[[], bool], deadline: float
+) -> str | None:
     loop = asyncio.get_running_loop()
     ends = loop.time() + deadline
-    while not await _banner(port):
+    while not (await _banner(port) and whole()):
         if not alive():
             return "ended while it was starting"
         if loop.time() > ends:
@@ -38,9 +40,15 @@ async def _wait(port: int, alive: Callable[[], bool], deadline: float) -> str | 
 
 
 def wait_for_ssh(
-    ports: Mapping[str, int], alive: Callable[[str], bool], deadline: float = DEADLINE
+    ports: Mapping[str, int],
+    alive: Callable[[str], bool],
+    whole: Callable[[str], bool],
+    deadline: float = DEADLINE,
 ) -> dict[str, str]:
     """Wait for the SSH banner of every host; `ports` are those of its ssh on 127.0.0.1.
+
+    `alive` tells whether a host can still come, `whole` whether an answer is to be believed: what
+    runs in a host outlives its main process for a moment, and answers.
 
     Returns:
         What is wrong with each host that has ended or let the deadline pass.
@@ -48,7 +56,8 @@ def wait_for_ssh(
 
     async def everyone() -> list[str | None]:
         waits = (
-            _wait(port, functools.partial(alive, name), deadline) for name, port in ports.items()
+            _wait(port, functools.partial(alive, name), functools.partial(whole, name), deadline)
+            for name, port in ports.items()
         )
         return await asyncio.gather(*waits)
 
