@@ -201,7 +201,8 @@ def test_a_child_that_ended_is_none() -> None:
     with subprocess.Popen(
         ["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
-        assert parent.stdin and parent.stdout
+        assert parent.stdin
+        assert parent.stdout
         known = process.identify(parent.pid)
         assert parent.stdout.readline() == "on\n"
         assert process.has_child(known)
