@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from pyinfra import host
 from pyinfra.api.host import Host
-from pyinfra.operations import files as stock
-from pyinfra.operations import server
 
 from deploys.registry import render
-from whisklab.engine import artifacts, copies, files, packages, registry, room, services
+from whisklab.engine import accounts, artifacts, copies, files, packages, registry, room, services
 from whisklab.engine.capability import capability
 from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.declared import Kept, Platform
@@ -97,14 +95,9 @@ def install() -> None:
 
 def _files(known: Credentials) -> None:
     packages.installed(name="Packages", names=list(render.PACKAGES))
-    server.group(name="Group", group=render.USER, system=True)
-    server.user(  # noqa: S604  the shell of the account
-        name="User", user=render.USER, group=render.USER, system=True, create_home=False,
-        home=render.DATA, shell="/usr/sbin/nologin",
-    )  # fmt: skip
-    stock.directory(
-        name="Images", path=render.DATA, user=render.USER, group=render.USER, mode="750"
-    )
+    accounts.of_service(name="Account", account=render.USER, home=render.DATA)
+    owner = f"{render.USER}:{render.USER}"
+    files.directory(name="Images", path=render.DATA, mode="750", owner=owner)
     artifacts.pushed(name="Program", artifact=_program(), path=render.BINARY)
     _secrets(known)
 

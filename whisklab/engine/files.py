@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from pyinfra import host
-from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api import FactBase, FactProcessError, OperationError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from whisklab.engine.reasons import because, diff_wanted, differs
@@ -179,6 +179,30 @@ def content(
     else:
         because(why_differs(found, mode, owner))
     yield write_command(path, content, mode, owner)
+
+
+@operation()
+def directory(path: str, mode: str, owner: str) -> Generator[StringCommand]:
+    """Have a directory with this mode and owner; what is in it stays as it is.
+
+    Args:
+        path: absolute; missing directories above it are made with mode 755.
+        mode: octal, without a leading zero.
+        owner: `user:group`.
+
+    Raises:
+        OperationError: something else is there.
+    """
+    found = host.get_fact(Stat, path=path)
+    if found == FileState("directory", owner, mode, None):
+        host.noop(f"{path} is as wanted")
+        return
+    if found is not None and found.kind != "directory":
+        raise OperationError(f"{path} is a {found.kind}, no directory: move it elsewhere")
+    because(f"it is {found.mode} {found.owner}, not {mode} {owner}" if found else "there is none")
+    user, _, group = owner.partition(":")
+    words = ["install", "-d", "-m", mode, "-o", user, "-g", group, "--", path]
+    yield StringCommand(*map(QuoteString, words))
 
 
 class FirstLine(FactBase[str | None]):

@@ -205,9 +205,12 @@ def _registry() -> Iterator[Mutation]:
     yield Mutation(STORAGE, images, "for everybody", f"{install} Images", f"chmod 777 {images}")
     yield Mutation(STORAGE, images, "of another owner", f"{install} Images", f"chown 1:1 {images}")
     account = "whisklab-registry"
-    for what, files in (("User", "/etc/passwd /etc/shadow"), ("Group", "/etc/group /etc/gshadow")):
-        yield Mutation(STORAGE, f"{what.lower()} {account}", "deleted", f"{install} {what}",
+    for what, files in (("user", "/etc/passwd /etc/shadow"), ("group", "/etc/group /etc/gshadow")):
+        yield Mutation(STORAGE, f"{what} {account}", "deleted", f"{install} Account",
                        f"sed -i '/^{account}:/d' {files}")  # fmt: skip
+    for what, option in (("shell", "--shell /bin/sh"), ("group", "--gid 0")):
+        yield Mutation(STORAGE, f"{what} of {account}", "changed", f"{install} Account",
+                       f"usermod {option} {account}")  # fmt: skip
     for door in doors:
         service = f"{door}.service"
         path = f"{directory}/{door}.yml"
