@@ -22,6 +22,7 @@ from deploys import (
     wsk,
 )
 from deploys.base import base
+from deploys.composed import openwhisk_site
 from deploys.preflight import preflight, remember
 from whisklab.engine.capability import check_selection
 from whisklab.engine.declared import open_ports, ports
@@ -59,12 +60,7 @@ if k3s.is_server():
 registry.fetch()
 if fileserver.is_server():
     fileserver.fetch(served=openwhisk.served(platform.leader))
-site = openwhisk.Site(
-    single_node=len(platform.nodes) == 1,
-    storage_class=provisioner.storage_class(platform.leader),
-    files_url=fileserver.url(),
-    domain=platform.domain,
-)
+site = openwhisk_site(platform)
 if leads:
     note_authorities()
     provisioner.fetch(platform)

@@ -7,7 +7,8 @@ from functools import partial
 
 from pyinfra import host
 
-from deploys import declared, fileserver, k3s, nfs, openwhisk, provisioner
+from deploys import declared, k3s, nfs, openwhisk, provisioner
+from deploys.composed import openwhisk_site
 from whisklab.engine.keeping import secrets_kept
 from whisklab.engine.stages import exclusive, require_engine, stage
 
@@ -19,12 +20,7 @@ stage("no other run is going on")
 
 if k3s.is_node():
     k3s.renewable()
-site = openwhisk.Site(
-    single_node=len(platform.nodes) == 1,
-    storage_class=provisioner.storage_class(platform.leader),
-    files_url=fileserver.url(),
-    domain=platform.domain,
-)
+site = openwhisk_site(platform)
 if leads:
     openwhisk.fetch(
         site, api=platform.api, earlier=partial(provisioner.archived, storage=platform.storage)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import yaml
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.k3s import kubeconfig, operations, packed, render, rolling, token, wanted
+from deploys.k3s import kubeconfig, operations, packed, render, rolling, service, token, wanted
 from deploys.k3s.facts import FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
@@ -169,8 +169,7 @@ def start(turn: Turn | None = None) -> None:
     Args:
         turn: what is asked of the node before and afterwards; None for a new one.
     """
-    node, wish = wanted.node(host), wanted.service_wish(host)
-    member = wanted.members()[host.name]
+    node, member = wanted.node(host), wanted.members()[host.name]
     if member.joins and member.anew:
         operations.forgotten(
             name="No other machine of this name", leader=wanted.leader(), api=wanted.api()
@@ -180,22 +179,15 @@ def start(turn: Turn | None = None) -> None:
         service=node.service,
         directory=render.containerd(node, K3sSettings.of(host)),
     )
-    services.running(
-        name=f"Service {node.service}",
-        service=node.service,
-        wish=wish,
-        configuration=sorted(set(wish) - {render.BINARY}),
-        health_url=render.KUBELET_HEALTH,
-        before=_before(node.service, wish, turn),
-        after=turn.settle if turn else None,
-    )
+    service.running(_before(turn), turn.settle if turn else None)
 
 
-def _before(service: str, wish: Mapping[str, str], turn: Turn | None) -> Callable[[Host], None]:
-    access = registry.access()
+def _before(turn: Turn | None) -> Callable[[Host], None]:
+    access, wish = registry.access(), wanted.service_wish(host)
 
     def begin(node: Host) -> None:
-        runs = node.get_fact(services.Service, service=service).started_from
+        unit = wanted.node(node).service
+        runs = node.get_fact(services.Service, service=unit).started_from
         if access is not None and runs.get(render.REGISTRIES) != wish[render.REGISTRIES]:
             asking.let_in(node, access)
         if turn is not None:

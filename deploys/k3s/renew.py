@@ -10,7 +10,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 
-from deploys.k3s import operations, render, renewal, wanted
+from deploys.k3s import operations, render, renewal, service, wanted
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
 from whisklab.engine import certificates, limits, services, survey
@@ -85,15 +85,7 @@ def renew() -> None:
         before=turn.begin,
         after=settle,
     )
-    wish = wanted.service_wish(host)
-    services.running(
-        name=f"Service {node.service}",
-        service=node.service,
-        wish=wish,
-        configuration=sorted(set(wish) - {render.BINARY}),
-        health_url=render.KUBELET_HEALTH,
-        after=settle,
-    )
+    service.running(after=settle)
 
 
 def _others_ready(turn: Turn) -> None:
