@@ -70,6 +70,7 @@ soak: .venv/ready ## The long series of end-to-end tests, which take hours.
 
 bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
 	$(BIN)/python -m tests.bench $(LAB)
+	$(BIN)/python -m tests.bench.images
 
 settings: .venv/ready ## Write group_data/all.py again, of the models of all settings.
 	$(BIN)/whisklab settings > .lab/settings.py && mv .lab/settings.py group_data/all.py

@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.registry.doors import Doors
+from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.pushing import opened
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.registry import PUSHER
 from whisklab.images.client import Registry
-from whisklab.lab.standins.cache import architecture, built
-from whisklab.lab.standins.registry import registry as standin
 
 
 @pytest.fixture(scope="session")
 def program() -> Path:
-    """Distribution; built once, then from the cache."""
-    catalogue = Catalogue(built(standin(), print))
-    found = member(catalogue.artifact("registry", None, "registry", architecture()))
-    found.chmod(0o755)
-    return found
+    """Distribution."""
+    return distribution()
 
 
 @pytest.fixture

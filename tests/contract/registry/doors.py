@@ -15,7 +15,11 @@ import httpx
 
 from deploys.registry import render
 from whisklab.engine import authority
+from whisklab.engine.artifacts import member
+from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.registry import PULLER, PUSHER, Credentials
+from whisklab.lab.standins.cache import architecture, built
+from whisklab.lab.standins.registry import registry as standin
 
 STARTS_WITHIN = 30  # seconds
 NAMES = ["localhost", "127.0.0.1"]
@@ -26,6 +30,14 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+def distribution() -> Path:
+    """The program; built once, then from the cache."""
+    catalogue = Catalogue(built(standin(), print))
+    found = member(catalogue.artifact("registry", None, "registry", architecture()))
+    found.chmod(0o755)
+    return found
 
 
 class Doors:

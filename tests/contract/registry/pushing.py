@@ -1,7 +1,7 @@
 """A push without a host: as a function, and as a process that can be killed.
 
 As a program: URL, file of the authority, directory of remembered uploads, source, name; the
-password comes on stdin. It prints what was pushed, as JSON, and the most memory that it had, in kB.
+password comes on stdin. It prints what was pushed, as JSON.
 """
 
 from __future__ import annotations
@@ -38,15 +38,8 @@ def push(registry: Registry, uploads: Path, source: Path, name: str | None) -> l
         return run.run(targets)
 
 
-def most_memory() -> int:
-    """What this process has had at most, in kB; a child's rusage counts its parent's, too."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-
-
 if __name__ == "__main__":
     url, ca, uploads, source, name = sys.argv[1:]
     registry = opened(url, Path(ca), sys.stdin.readline().strip())
     done = push(registry, Path(uploads), Path(source), name or None)
     print(json.dumps([asdict(each) for each in done]))
-    print(most_memory())
