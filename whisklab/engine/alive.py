@@ -13,6 +13,7 @@ from contextlib import suppress
 import gevent
 import paramiko
 
+from whisklab.engine.files import script
 from whisklab.errors import WhisklabError
 
 BEAT = 5.0  # seconds
@@ -29,6 +30,23 @@ class Lost(WhisklabError):
             f"the SSH connection to {host} is lost: see whether the machine runs and can be "
             "reached, then run again"
         )
+
+
+class Leaving(WhisklabError):
+    """A host is shutting down, perhaps to start again."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} is shutting down: run again when it is up")
+
+
+# In the end systemd answers nobody any more; the file, an administrator may have made, too.
+LEAVES = script("""
+case $(systemctl is-system-running 2>/dev/null) in
+  stopping) ;;
+  initializing|starting|running|degraded|maintenance) exit 1;;
+  *) test -e /run/nologin;;
+esac
+""")
 
 
 def watch(transport: paramiko.Transport, beat: Callable[[], None]) -> None:

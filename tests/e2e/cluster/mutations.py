@@ -272,8 +272,7 @@ def make(site: Site, chosen: Iterable[Mutation]) -> None:
 
 
 _STATE = r"""
-for path; do stat -c '%n %F %a %U:%G' "$path" 2>&1; done
-for path; do if test -f "$path"; then sha256sum "$path"; fi; done
+stat -c '%n %F %a %U:%G' "$@" 2>&1; sha256sum "$@" 2>&1
 sysctl net.ipv4.ip_forward; cat /etc/hosts /var/lib/whisklab/node_address; exportfs -s
 systemctl is-enabled k3s k3s-agent nfs-server whisklab-registry whisklab-registry-push
 systemctl show -p Id,LoadState,NeedDaemonReload k3s k3s-agent nfs-server whisklab-registry

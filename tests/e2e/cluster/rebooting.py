@@ -12,13 +12,14 @@ _BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 def reboot(site: Site, host: str) -> None:
     """Have a host reboot as a user would, and wait until it answers again."""
-    before = _boot(site, host)
+    before = boot(site, host)
     assert before
     site.whisklab("ssh", site.name, host, "--", "sudo", "reboot")  # the connection may be cut
-    until(f"{host} is back", lambda: _boot(site, host) not in ("", before))
+    until(f"{host} is back", lambda: boot(site, host) not in ("", before))
 
 
-def _boot(site: Site, host: str) -> str:
+def boot(site: Site, host: str) -> str:
+    """Which boot of a host this is; "" when it does not answer."""
     done = subprocess.run([*site.ssh_command(host), _BOOT], check=False, text=True,
                           capture_output=True, timeout=60)  # fmt: skip
     return done.stdout

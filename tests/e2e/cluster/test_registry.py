@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.cluster.rebooting import boot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import saying
 from tests.e2e.cluster.waiting import until
@@ -45,6 +49,26 @@ def pulled(site: Site, node: str, image: str) -> bool:
     return "Image is up to date" in site.root(node, f"crictl pull {image} 2>&1", check=False)
 
 
+@contextmanager
+def pod(site: Site, image: str) -> Iterator[None]:
+    """A pod on worker2 that must pull its image."""
+    wish = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pulled"},
+        "spec": {"nodeName": "worker2", "restartPolicy": "Never", "containers": [
+            {"name": "c", "image": image, "imagePullPolicy": "Always", "command": ["/bin/true"]},
+        ]},
+    }  # fmt: skip
+    site.root("master", f"echo '{json.dumps(wish)}' | kubectl apply -f - >/dev/null")
+    yield
+    site.kubectl("delete", "pod", "pulled", "--grace-period=0", "--force")
+
+
+def ran(site: Site, name: str) -> None:
+    """Wait until the node has pulled the image of the pod."""
+    looks = ("get", "pod", "pulled", "-o", "jsonpath={.status.containerStatuses[0].imageID}")
+    until("the node has pulled it", lambda: f"{name}@sha256:" in site.kubectl(*looks))
+
+
 def answer(site: Site, node: str, url: str, account: str = "") -> str:
     """The status by which a door answers a node."""
     user = f"-u {account}" if account else ""
@@ -73,16 +97,8 @@ def changes(site: Site, verb: str, code: int) -> set[tuple[str, str]]:
 def test_each_node_pulls_what_was_pushed_and_a_pod_runs_on_it(site: Site) -> None:
     image = pushed(site, "lab/one")
     assert all(pulled(site, node, image) for node in NODES)
-    pod = {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pulled"},
-        "spec": {"nodeName": "worker2", "restartPolicy": "Never", "containers": [
-            {"name": "c", "image": image, "imagePullPolicy": "Always", "command": ["/bin/true"]},
-        ]},
-    }  # fmt: skip
-    site.root("master", f"echo '{json.dumps(pod)}' | kubectl apply -f - >/dev/null")
-    looks = ("get", "pod", "pulled", "-o", "jsonpath={.status.containerStatuses[0].imageID}")
-    until("the node has pulled it", lambda: "lab/one@sha256:" in site.kubectl(*looks))
-    site.kubectl("delete", "pod", "pulled", "--grace-period=0", "--force")
+    with pod(site, image):
+        ran(site, "lab/one")
 
 
 def test_accounts_have_the_rights_of_their_door_and_no_others(site: Site) -> None:
@@ -152,6 +168,29 @@ def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site
         assert not pulled(site, node, "docker.io/lab/nobody-pushed:1")
     assert answer(site, "worker1", f"{PULL}/v2/", f"nodes:{old}") == "401"
     assert site.root("storage", f"systemctl show -p MainPID {' '.join(DOORS)}") == served
+    assert pods(site) == before
+    assert changes(site, "plan", 0) == set()
+
+
+def test_its_machine_restarts_in_the_middle_of_a_deploy_while_a_pod_starts(site: Site) -> None:
+    """It goes down as soon as the run has written the new accounts; the pod waits for it."""
+    image, before = pushed(site, "lab/restarted"), pods(site)
+    secret(site, "registry_pull").write_text(secrets.token_hex(24) + "\n")
+    digest = f"sha256sum {DIRECTORY}/whisklab-registry.accounts"
+    wait = f'a=$({digest}); while test "$a" = "$({digest})"; do sleep 0.1; done'
+    first = boot(site, "storage")
+    site.root("storage", f"systemd-run -q sh -c {shlex.quote(f'{wait}; systemctl reboot')}")
+    refused = site.whisklab("apply", site.name)
+    assert refused.code == 1, refused.output
+    assert re.search(r"\[storage\] (storage is shutting down: run again when it is up|the SSH "
+                     r"connection to storage is lost: see)", refused.output)  # fmt: skip
+    assert "stopped here, because of storage" in refused.output
+    with pod(site, image):
+        until("it is back", lambda: boot(site, "storage") not in ("", first))
+        done = site.whisklab("apply", site.name)
+        assert done.code == 0, done.output
+        ran(site, "lab/restarted")
+    assert all(pulled(site, node, image) for node in NODES)
     assert pods(site) == before
     assert changes(site, "plan", 0) == set()
 
