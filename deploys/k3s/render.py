@@ -12,10 +12,10 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.k3s.settings import K3sSettings
+from whisklab.engine.access import Access
 from whisklab.engine.files import digest
 from whisklab.engine.helm.values import merged
 from whisklab.engine.machine import Machine
-from whisklab.engine.registry import Access
 from whisklab.engine.services import recorder
 
 BINARY = "/usr/local/bin/k3s"

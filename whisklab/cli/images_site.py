@@ -145,12 +145,12 @@ def opened(environment: str) -> Iterator[Site]:
     """
     session = whisklab.engine.session
     inventory = session.open_inventory(environment)
-    machine = registries.server(inventory)
-    if machine is None:
+    machine, access = registries.server(inventory), registries.pusher(inventory)
+    if machine is None or access is None:
         raise BadInput(
             f"{environment} has no registry: put a machine into the group registry, see "
             "registry_enabled, and deploy"
         )
     master = inventory.get_group("masters")[0]
     with session.connected(machine):
-        yield Site(machine, master, reach.connect(machine))
+        yield Site(machine, master, reach.connect(machine, access))

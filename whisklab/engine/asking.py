@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyinfra.api.host import Host
 
+from whisklab.engine.access import Access
 from whisklab.engine.files import script
-from whisklab.engine.registry import Access
 from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
@@ -31,7 +31,7 @@ def answers(node: Host, access: Access, *urls: str) -> list[str]:
     Raises:
         WhisklabError: the node cannot be asked.
     """
-    told = [f"{access.account}:{access.password}", *access.authority.splitlines()]
+    told = [f"{access.account}:{access.password}", *(access.authority or "").splitlines()]
     roots = [f"{url}/v2/" for url in urls]
     lines = run_quietly(node, script(_ASK, *roots), stdin=told)
     return [line.strip() for line in lines.splitlines()]

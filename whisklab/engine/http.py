@@ -104,20 +104,25 @@ def _why(error: Exception) -> str:
     return "the connection broke off"
 
 
-def tunnelled(host: Host, address: str, port: int, **options: Any) -> urllib3.PoolManager:  # noqa: ANN401
-    """Return a pool whose HTTPS connections all go to `address`:`port` as `host` sees it.
+def tunnelled(
+    host: Host,
+    address: str | None = None,
+    port: int | None = None,
+    **options: Any,  # noqa: ANN401
+) -> urllib3.PoolManager:
+    """Return a pool whose HTTPS connections go through the SSH connection of a host.
 
     Args:
         host: at the other end of the SSH connection.
-        address: there.
-        port: there.
+        address: to which all go, as the host sees it; None for that of each URL.
+        port: there; None for that of each URL.
         options: of urllib3's pool, such as ssl_context.
     """
 
     class Connection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             try:
-                found = open_tunnel(host, address, port)
+                found = open_tunnel(host, address or self.host, port or self.port)
             except WhisklabError as error:
                 raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
             found.settimeout(

@@ -18,6 +18,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from whisklab.engine import copies, issuer, survey
+from whisklab.engine.access import Access
 from whisklab.engine.authority import RENEWED_BEFORE, Pair
 from whisklab.engine.certificates import CertificateSettings
 from whisklab.engine.environment import current
@@ -26,7 +27,7 @@ from whisklab.engine.names import Port
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.settings import Settings
 from whisklab.engine.urls import bracketed
-from whisklab.errors import WhisklabError
+from whisklab.errors import BadInput, WhisklabError
 
 PULLER, PUSHER = "nodes", "push"  # accounts
 KEPT = "/var/lib/whisklab/registry"  # on its machine; a file for each secret
@@ -88,25 +89,6 @@ class Credentials:
         }
 
 
-@dataclass(frozen=True)
-class Access:
-    """How a node pulls.
-
-    Attributes:
-        address: `host:port`.
-        account: its name.
-        password: of it.
-        authority: the certificate to trust, PEM.
-        mirrors: the registries in whose place it is asked first.
-    """
-
-    address: str
-    account: str
-    password: str = field(repr=False)
-    authority: str
-    mirrors: Sequence[str] = ()
-
-
 def server(machines: Inventory | None = None) -> Host | None:
     """Return the machine that has the registry, None for none.
 
@@ -147,6 +129,40 @@ def access() -> Access | None:
         known.authority.certificate,
         settings.mirrors,
     )
+
+
+def pusher(machines: Inventory) -> Access | None:
+    """Return how images are pushed; None without a registry.
+
+    Args:
+        machines: of the environment; none need be connected.
+
+    Raises:
+        BadInput: the laptop lacks a secret.
+    """
+    found, store = server(machines), current().store
+    if found is None:
+        return None
+    password, authority = _PASSWORDS[PUSHER], issuer.NAMES[0]
+    return Access(
+        f"{bracketed(Machine.of(found).node_address)}:{RegistrySettings.of(found).push_port}",
+        PUSHER,
+        _there(password),
+        _there(authority),
+        account_file=str(store.path(password)),
+        authority_file=str(store.path(authority)),
+    )
+
+
+def _there(name: str) -> str:
+    store, environment = current().store, current().name
+    found = store.read(name)
+    if found is None:
+        raise BadInput(
+            f"{store.path(name)}: not there: deploy the registry first, or `whisklab adopt "
+            f"{environment}` if it runs"
+        )
+    return found
 
 
 def credentials(machine: Host) -> Credentials:

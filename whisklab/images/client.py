@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 import urllib3
 
 from whisklab.engine import limits
+from whisklab.engine.access import Access
 from whisklab.engine.alive import Lost
 from whisklab.errors import WhisklabError
+from whisklab.images import sentences
 from whisklab.images.answers import UNAUTHORIZED, Cut, Refused, Reply, is_full, told
-from whisklab.images.login import Basic
+from whisklab.images.login import basic
 
 T = TypeVar("T")
 ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
@@ -28,16 +30,16 @@ class Registry:
     """A registry.
 
     Attributes:
-        url: without a path; its host is the name in its certificate.
+        access: to it; the host of its address is the name in its certificate.
         pool: its connections.
-        login: its account.
-        trusted: where the certificate of its authority lies, for sentences.
     """
 
-    url: str
+    access: Access
     pool: urllib3.PoolManager
-    login: Basic
-    trusted: str
+
+    def path(self, repository: str) -> str:
+        """Return the path of a repository, without a slash at the end."""
+        return f"/v2/{self.access.below}{repository}"
 
     def require_login(self) -> None:
         """Do nothing if it answers, and the account may push.
@@ -81,8 +83,8 @@ class Registry:
         """
         try:
             answer = self.pool.request(
-                method, self.url + path, body=body, redirect=False,
-                headers={**self.login.headers(), **(headers or {})},
+                method, self.access.url + path, body=body, redirect=False,
+                headers={**basic(self.access), **(headers or {})},
                 timeout=urllib3.Timeout(connect=limits.CONNECT_WITHIN, read=ANSWERS_WITHIN),
             )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -96,34 +98,20 @@ class Registry:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                return WhisklabError(
-                    f"the registry at {self.url} shows a certificate that is not of the authority "
-                    f"in {self.trusted} ({cause.verify_message}): `whisklab plan` says what is "
-                    "different; is it the right environment?"
-                )
+                return WhisklabError(sentences.distrusted(self.access, cause.verify_message))
             if isinstance(cause, WhisklabError):  # of the tunnel
                 return cause if isinstance(cause, Lost) else Cut(str(cause))
             cause = cause.__cause__ or cause.__context__
-        return Cut(
-            f"the registry at {self.url} does not answer: see `systemctl status "
-            "whisklab-registry-push` on its machine, and run again"
-        )
+        return Cut(sentences.silent(self.access))
 
     def _refusal(self, status: int, data: bytes, asked: str) -> Refused:
         code, said = told(data)
         if status == UNAUTHORIZED:
-            sentence = (
-                f"the registry at {self.url} does not know the account {self.login.account} with "
-                f"the password in {self.login.source}: put the right one there, or `whisklab "
-                "apply`"
-            )
+            sentence = sentences.unknown(self.access)
         elif is_full(status, said):
-            sentence = (
-                f"the disk of the registry at {self.url} is full: make room there, such as by "
-                "`whisklab images gc`, and run again"
-            )
+            sentence = sentences.full(self.access)
         else:
-            sentence = f"the registry at {self.url} refuses {asked}: {said or f'status {status}'}"
+            sentence = sentences.refused(self.access, asked, said or f"status {status}")
         return Refused(sentence, status, code)
 
 

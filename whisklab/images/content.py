@@ -19,14 +19,14 @@ _GOOD, _CREATED, _ACCEPTED = 200, 201, 202
 
 def has_blob(registry: Registry, repository: str, digest: str) -> bool:
     """Tell whether a repository has a blob. Raises as `Registry.ask`."""
-    path = f"/v2/{repository}/blobs/{digest}"
+    path = f"{registry.path(repository)}/blobs/{digest}"
     answer = patiently(lambda: registry.ask("HEAD", path, expected=(_GOOD, NOT_FOUND)))
     return answer.status == _GOOD
 
 
 def blob(registry: Registry, repository: str, digest: str) -> bytes:
     """Return a small blob, such as a configuration. Raises as `Registry.ask`."""
-    path = f"/v2/{repository}/blobs/{digest}"
+    path = f"{registry.path(repository)}/blobs/{digest}"
     return patiently(lambda: registry.ask("GET", path, expected=(_GOOD,))).data
 
 
@@ -37,7 +37,7 @@ def repositories(registry: Registry) -> list[str]:
 
 def tags(registry: Registry, repository: str) -> list[str]:
     """Return the tags of a repository; none where there is no such one."""
-    return _pages(registry, f"/v2/{repository}/tags/list", "tags")
+    return _pages(registry, f"{registry.path(repository)}/tags/list", "tags")
 
 
 def manifest(registry: Registry, repository: str, reference: str) -> Manifest | Index | None:
@@ -47,7 +47,7 @@ def manifest(registry: Registry, repository: str, reference: str) -> Manifest | 
         Cut: there is no answer.
         WhisklabError: the registry refuses, or what it has is no image.
     """
-    path = f"/v2/{repository}/manifests/{reference}"
+    path = f"{registry.path(repository)}/manifests/{reference}"
     accept = {"Accept": ", ".join(manifests.ACCEPTED)}
     answer = patiently(
         lambda: registry.ask("GET", path, headers=accept, expected=(_GOOD, NOT_FOUND))
@@ -65,7 +65,7 @@ def put(registry: Registry, repository: str, found: Manifest | Index, reference:
         Cut: there is no answer.
         WhisklabError: the registry refuses it, or keeps another one.
     """
-    path = f"/v2/{repository}/manifests/{reference}"
+    path = f"{registry.path(repository)}/manifests/{reference}"
     kind = {"Content-Type": found.media_type}
     answer = patiently(
         lambda: registry.ask("PUT", path, body=found.data, headers=kind, expected=(_CREATED,))
@@ -79,7 +79,7 @@ def put(registry: Registry, repository: str, found: Manifest | Index, reference:
 
 def untag(registry: Registry, reference: Reference) -> bool:
     """Remove a tag; what it means stays under its digest. Returns whether there was one."""
-    path = f"/v2/{reference.repository}/manifests/{quote(reference.tag)}"
+    path = f"{registry.path(reference.repository)}/manifests/{quote(reference.tag)}"
     answer = patiently(lambda: registry.ask("DELETE", path, expected=(_ACCEPTED, NOT_FOUND)))
     return answer.status == _ACCEPTED
 

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+
+from whisklab.engine.access import Access
 
 
-@dataclass(frozen=True)
-class Basic:
-    """A login by name and password.
-
-    Attributes:
-        account: its name.
-        password: of it.
-        source: where the password comes from, for sentences.
-    """
-
-    account: str
-    password: str = field(repr=False)
-    source: str
-
-    def headers(self) -> dict[str, str]:
-        """Return what goes with each request."""
-        pair = base64.b64encode(f"{self.account}:{self.password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
+def basic(access: Access) -> dict[str, str]:
+    """Return the header of a login by name and password. Pure."""
+    pair = base64.b64encode(f"{access.account}:{access.password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}

@@ -8,57 +8,33 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import issuer, kube, registry
+from whisklab.engine import kube
+from whisklab.engine.access import Access
 from whisklab.engine.environment import current
 from whisklab.engine.http import tunnelled
-from whisklab.engine.machine import Machine
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.urls import bracketed
-from whisklab.errors import BadInput, WhisklabError
+from whisklab.errors import WhisklabError
 from whisklab.images.client import Registry
-from whisklab.images.login import Basic
 from whisklab.images.used import LISTS
 
-PASSWORD, AUTHORITY = "registry_push", issuer.NAMES[0]  # secrets
 
-
-def connect(machine: Host) -> Registry:
-    """Return the door that takes images.
+def connect(through: Host, access: Access) -> Registry:
+    """Return a registry.
 
     Args:
-        machine: that has the registry, connected.
+        through: the machine through whose SSH connection it is reached.
+        access: to it.
 
     Raises:
-        BadInput: the laptop lacks what it needs.
         WhisklabError: the authority's certificate is damaged.
     """
-    store = current().store
-    password, authority = _secret(PASSWORD), _secret(AUTHORITY)
     try:
-        context = ssl.create_default_context(cadata=authority)
+        context = ssl.create_default_context(cadata=access.authority)
     except (ssl.SSLError, ValueError):
         raise WhisklabError(
-            f"{store.path(AUTHORITY)}: is no certificate: put it back, or take it away and "
+            f"{access.authority_file}: is no certificate: put it back, or take it away and "
             f"`whisklab adopt {current().name}`"
         ) from None
-    address, port = Machine.of(machine).node_address, RegistrySettings.of(machine).push_port
-    return Registry(
-        f"https://{bracketed(address)}:{port}",
-        tunnelled(machine, address, port, ssl_context=context),
-        Basic(registry.PUSHER, password, str(store.path(PASSWORD))),
-        str(store.path(AUTHORITY)),
-    )
-
-
-def _secret(name: str) -> str:
-    store, environment = current().store, current().name
-    found = store.read(name)
-    if found is None:
-        raise BadInput(
-            f"{store.path(name)}: not there: deploy the registry first, or `whisklab adopt "
-            f"{environment}` if it runs"
-        )
-    return found
+    return Registry(access, tunnelled(through, ssl_context=context))
 
 
 def architectures(master: Host, api: kube.Endpoint) -> dict[str, str]:

@@ -105,7 +105,7 @@ class Upload:
         else:
             if self.place:
                 self.place.keep("")
-            path = f"/v2/{self.repository}/blobs/uploads/"
+            path = f"{self.registry.path(self.repository)}/blobs/uploads/"
             answer = self.registry.ask("POST", path, body=b"", expected=(_STARTED,))
             self._location, self._offset = answer.location, 0
             if self.place:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import urllib3
 
+from whisklab.engine.access import Access
 from whisklab.engine.registry import PUSHER
 from whisklab.images import archives, reading
 from whisklab.images.client import Registry
-from whisklab.images.login import Basic
 from whisklab.images.push import Push, Pushed
 
 
@@ -26,7 +26,11 @@ def opened(url: str, ca: Path, password: str) -> Registry:
     pool = urllib3.PoolManager(
         retries=False, ssl_context=ssl.create_default_context(cafile=str(ca))
     )
-    return Registry(url, pool, Basic(PUSHER, password, ".secrets/test/registry_push"), str(ca))
+    access = Access(
+        url.removeprefix("https://"), PUSHER, password, ca.read_text(),
+        account_file=".secrets/test/registry_push", authority_file=str(ca),
+    )  # fmt: skip
+    return Registry(access, pool)
 
 
 def push(registry: Registry, uploads: Path, source: Path, name: str | None) -> list[Pushed]:

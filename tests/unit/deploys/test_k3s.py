@@ -14,9 +14,9 @@ from deploys.k3s import keys, kubeconfig, render, rolling
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.workloads import is_from_before
+from whisklab.engine.access import Access
 from whisklab.engine.files import digest
 from whisklab.engine.machine import Machine
-from whisklab.engine.registry import Access
 
 FIRST = render.Node("m1", "10.0.0.1", join=None, is_server=True, api_host="127.0.0.1")
 SECOND = render.Node("m2", "10.0.0.2", join="https://10.0.0.1:6443", is_server=True)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisklab.engine import registry as registries
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.images import answers, collecting, keeping, local, login, reach
+from whisklab.images import answers, collecting, keeping, local
 from whisklab.images.collecting import Going, Program
 from whisklab.images.image import Image, unfit
 from whisklab.images.manifests import Descriptor, Manifest
@@ -173,12 +172,6 @@ def test_only_the_path_of_a_location_is_used() -> None:
     ):
         reply = answers.Reply(202, {"location": told}, b"")
         assert reply.location == "/v2/a/blobs/uploads/u?_state=s"
-
-
-def test_the_names_of_secrets_are_the_registry_s() -> None:
-    assert reach.PASSWORD in registries.NAMES
-    assert reach.AUTHORITY == "ca_certificate"
-    assert "secret" not in repr(login.Basic("push", "secret", "x"))
 
 
 def test_images_of_a_program_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
