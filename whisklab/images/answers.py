@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 from whisklab.errors import WhisklabError
 
-UNAUTHORIZED, NOT_FOUND, OUT_OF_RANGE, SERVER_ERROR = 401, 404, 416, 500
+OK, UNAUTHORIZED, DENIED, NOT_FOUND, OUT_OF_RANGE, SERVER_ERROR = 200, 401, 403, 404, 416, 500
+NOT_ALLOWED, TOO_LARGE, NOT_IMPLEMENTED = 405, 413, 501
+# A later try may do: time-outs of a front end, a registry that starts or has too much to do.
+LATER = frozenset({408, 429, 502, 503, 504})
 FULL = "no space left on device"  # ENOSPC, in the words of Go, within an answer 500
 _FULL_STATUS = 507
 
@@ -20,11 +23,18 @@ class Cut(WhisklabError):
 
 
 class Refused(WhisklabError):
-    """The registry answered with an error: HTTP's `status`, and the `code` of its specification."""
+    """The registry answered with an error.
 
-    def __init__(self, sentence: str, status: int, code: str) -> None:
+    Args:
+        sentence: on it.
+        status: of HTTP.
+        code: of the registries' specification, "" for none.
+        said: by the registry itself.
+    """
+
+    def __init__(self, sentence: str, status: int, code: str, said: str = "") -> None:
         super().__init__(sentence)
-        self.status, self.code = status, code
+        self.status, self.code, self.said = status, code, said or f"status {status}"
 
 
 @dataclass(frozen=True)

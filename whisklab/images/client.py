@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -16,33 +16,55 @@ from whisklab.engine.access import Access
 from whisklab.engine.alive import Lost
 from whisklab.errors import WhisklabError
 from whisklab.images import sentences
-from whisklab.images.answers import UNAUTHORIZED, Cut, Refused, Reply, is_full, told
-from whisklab.images.login import basic
+from whisklab.images.answers import (
+    DENIED,
+    LATER,
+    OK,
+    UNAUTHORIZED,
+    Cut,
+    Refused,
+    Reply,
+    is_full,
+    told,
+)  # fmt: skip
+from whisklab.images.login import Login, subject
+from whisklab.images.pieces import Parts
 
 T = TypeVar("T")
 ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
 STARTS_WITHIN = 10.0  # seconds; it is away for a moment when `images gc` has ended
 POLL = 0.2
+PAUSE = 1.0  # seconds before a second try
 
 
-@dataclass(frozen=True)
+@dataclass
 class Registry:
     """A registry.
 
     Attributes:
         access: to it; the host of its address is the name in its certificate.
         pool: its connections.
+        login: what it has asked of the account.
+        parts: what it takes at once.
+        is_harbor: whether it is Harbor; None as long as it was not asked.
     """
 
     access: Access
     pool: urllib3.PoolManager
+    login: Login = field(init=False, repr=False)
+    parts: Parts = field(default_factory=Parts)
+    is_harbor: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Begin without a login."""
+        self.login = Login(self.access, self._answer)
 
     def path(self, repository: str) -> str:
         """Return the path of a repository, without a slash at the end."""
         return f"/v2/{self.access.below}{repository}"
 
     def require_login(self) -> None:
-        """Do nothing if it answers, and the account may push.
+        """Do nothing if it answers, and knows the account.
 
         Raises:
             Refused: it does not know the account.
@@ -51,12 +73,13 @@ class Registry:
         until = time.monotonic() + STARTS_WITHIN
         while True:
             try:
-                self.ask("GET", "/v2/", expected=(200,))
+                self.ask("GET", "/v2/", expected=(OK,))
             except Cut:
                 if time.monotonic() > until:
                     raise
                 time.sleep(POLL)
             else:
+                self.login.is_known = True
                 return
 
     def ask(
@@ -78,20 +101,41 @@ class Registry:
             headers: further ones.
 
         Raises:
-            Cut: there is no answer.
+            Cut: there is no answer, or one that a later try may not get.
             Refused: it has another status; the sentence has what the registry says.
         """
+        about, asked = subject(method, path), f"{method} {urlsplit(path).path}"
+
+        def once() -> Reply:
+            known = {**self.login.headers(about), **(headers or {})}
+            return self._answer(method, self.access.url + path, known, body)
+
+        answer = once()
+        if answer.status == UNAUTHORIZED and UNAUTHORIZED not in expected:
+            wanted = answer.headers.get("www-authenticate", "")
+            if self.login.learn(about, wanted):
+                if body is not None and not isinstance(body, bytes):
+                    raise Cut(sentences.later(self.access, asked, "it wants another login"))
+                answer = once()
+        if answer.status not in expected:
+            raise self._refusal(answer, asked)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterator[bytes] | None = None,
+    ) -> Reply:
         try:
             answer = self.pool.request(
-                method, self.access.url + path, body=body, redirect=False,
-                headers={**basic(self.access), **(headers or {})},
+                method, url, body=body, redirect=False, headers=headers,
                 timeout=urllib3.Timeout(connect=limits.CONNECT_WITHIN, read=ANSWERS_WITHIN),
             )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unanswered(error) from error
         found = {name.lower(): value for name, value in answer.headers.items()}
-        if answer.status not in expected:
-            raise self._refusal(answer.status, answer.data, f"{method} {urlsplit(path).path}")
         return Reply(answer.status, found, answer.data)
 
     def _unanswered(self, error: Exception) -> WhisklabError:
@@ -104,15 +148,20 @@ class Registry:
             cause = cause.__cause__ or cause.__context__
         return Cut(sentences.silent(self.access))
 
-    def _refusal(self, status: int, data: bytes, asked: str) -> Refused:
-        code, said = told(data)
-        if status == UNAUTHORIZED:
-            sentence = sentences.unknown(self.access)
-        elif is_full(status, said):
+    def _refusal(self, answer: Reply, asked: str) -> WhisklabError:
+        code, said = told(answer.data)
+        why = f"{answer.status}: {said}" if said else f"status {answer.status}"
+        if is_full(answer.status, said):
             sentence = sentences.full(self.access)
+        elif answer.status in LATER:
+            return Cut(sentences.later(self.access, asked, why))
+        elif answer.status == UNAUTHORIZED and not self.login.is_known:
+            sentence = sentences.unknown(self.access)
+        elif answer.status in {UNAUTHORIZED, DENIED}:
+            sentence = sentences.denied(self.access, asked, why)
         else:
-            sentence = sentences.refused(self.access, asked, said or f"status {status}")
-        return Refused(sentence, status, code)
+            sentence = sentences.refused(self.access, asked, said or f"status {answer.status}")
+        return Refused(sentence, answer.status, code, said)
 
 
 def patiently(ask: Callable[[], T], tries: int = 3) -> T:
@@ -125,5 +174,5 @@ def patiently(ask: Callable[[], T], tries: int = 3) -> T:
         try:
             return ask()
         except Cut:
-            time.sleep(pause)
+            time.sleep(PAUSE * pause)
     return ask()

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from whisklab.errors import WhisklabError
-from whisklab.images import manifests
+from whisklab.images import harbor, manifests
 from whisklab.images.answers import NOT_FOUND, Refused, Reply
 from whisklab.images.client import Registry, patiently
 from whisklab.images.manifests import Index, Manifest
@@ -31,8 +31,19 @@ def blob(registry: Registry, repository: str, digest: str) -> bytes:
 
 
 def repositories(registry: Registry) -> list[str]:
-    """Return the names of all repositories. Raises as `Registry.ask`."""
-    return _pages(registry, "/v2/_catalog", "repositories")
+    """Return the names of all repositories below the registry's project.
+
+    Raises:
+        Cut: there is no answer.
+        WhisklabError: it refuses.
+    """
+    below = registry.access.below
+    found = (
+        harbor.repositories(registry)
+        if harbor.is_there(registry)
+        else _pages(registry, "/v2/_catalog", "repositories")
+    )
+    return [each.removeprefix(below) for each in found if each.startswith(below)]
 
 
 def tags(registry: Registry, repository: str) -> list[str]:
@@ -79,6 +90,8 @@ def put(registry: Registry, repository: str, found: Manifest | Index, reference:
 
 def untag(registry: Registry, reference: Reference) -> bool:
     """Remove a tag; what it means stays under its digest. Returns whether there was one."""
+    if harbor.is_there(registry):
+        return harbor.untag(registry, reference)
     path = f"{registry.path(reference.repository)}/manifests/{quote(reference.tag)}"
     answer = patiently(lambda: registry.ask("DELETE", path, expected=(_ACCEPTED, NOT_FOUND)))
     return answer.status == _ACCEPTED

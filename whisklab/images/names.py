@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from whisklab.engine.access import Access
 from whisklab.errors import BadInput
 
 LATEST = "latest"  # what a name without a tag means everywhere
@@ -34,19 +35,32 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def parse(text: str) -> Reference:
+def parse(text: str, access: Access | None = None) -> Reference:
     """Return what a name means in the registry: without the host that it may begin with.
 
+    Args:
+        text: the name; all lie below the registry's project, and one that begins with its own
+            address has that already.
+        access: to the registry, None for one without a project.
+
     Raises:
-        BadInput: it is no name of an image, or has a digest.
+        BadInput: it is no name of an image, has a digest, or lies elsewhere in the registry.
     """
-    name, at, _ = text.partition("@")
+    whole, at, _ = text.partition("@")
     if at:
         raise BadInput(f"{text}: has a digest, which the image brings itself: leave it out")
-    name, tag = split_tag(name)
+    name, tag = split_tag(whole)
     tag = tag or ("" if text.endswith(":") else LATEST)
     repository = without_host(name)
-    if not _REPOSITORY.fullmatch(repository) or len(repository) > _LONGEST:
+    if access is not None and name.startswith(f"{access.address}/"):
+        if not repository.startswith(access.below):
+            raise BadInput(
+                f"{text}: is not below the project {access.project} of {access.url}: leave the "
+                "address out, or see registry_project"
+            )
+        repository = repository.removeprefix(access.below)
+    longest = _LONGEST - len(access.below if access else "")
+    if not _REPOSITORY.fullmatch(repository) or len(repository) > longest:
         raise BadInput(
             f"{text}: is no name of an image: expected one such as lab/simulation:1.2, in small "
             "letters"

@@ -72,7 +72,7 @@ class Push:
         skipped = whole - sum(each.size for each in missing)
         sent = 0
         for there in {blob.digest for blob in image.blobs} - {blob.digest for blob in missing}:
-            remembered.forget(self.uploads, name.repository, there)
+            remembered.forget(self.uploads, self._where(name), there)
         for number, each in enumerate(missing, 1):
             done = self._upload(image, name, each, f"{number} of {len(missing)}")
             sent += done.sent
@@ -82,6 +82,10 @@ class Push:
                 content.put(self.registry, name.repository, manifest, manifest.digest)
         content.put(self.registry, name.repository, image.top, name.tag)
         return Pushed(str(name), image.top.digest, sent, skipped)
+
+    def _where(self, name: Reference) -> str:
+        # An upload's address is for no other registry, should the environment get one.
+        return f"{self.registry.access.url}{self.registry.path(name.repository)}"
 
     def _missing(self, image: Image, repository: str) -> list[Descriptor]:
         blobs = sorted(image.blobs, key=lambda each: self.source.place(image.files[each.digest]))
@@ -96,7 +100,7 @@ class Push:
         def report(there: int) -> None:
             self.report(f"{what}: {there / MB:.1f} of {blob.size / MB:.1f} MB")
 
-        with remembered.place(self.uploads, name.repository, blob.digest) as place:
+        with remembered.place(self.uploads, self._where(name), blob.digest) as place:
             upload = Upload(
                 self.registry, name.repository, blob.digest, blob.size,
                 lambda offset: self.source.read(file, offset), place, report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whisklab.engine.access import Access
 from whisklab.errors import BadInput
 from whisklab.images import docker_archive, oci_layout
 from whisklab.images.image import Image
@@ -26,13 +27,16 @@ def images(source: Source) -> list[Image]:
     )
 
 
-def targets(source: Source, found: list[Image], name: str | None) -> list[tuple[Image, Reference]]:
+def targets(
+    source: Source, found: list[Image], name: str | None, access: Access | None = None
+) -> list[tuple[Image, Reference]]:
     """Return under which name each image goes into the registry. Pure.
 
     Args:
         source: of the images.
         found: them.
         name: the one that is asked for; None for those that the source has.
+        access: to the registry.
 
     Raises:
         BadInput: there is no name, or one for several images.
@@ -43,7 +47,7 @@ def targets(source: Source, found: list[Image], name: str | None) -> list[tuple[
                 f"{source.label}: holds {len(found)} images, so {name} would name several: leave "
                 "it out, and they keep their names"
             )
-        return [(found[0], parse(name))]
+        return [(found[0], parse(name, access))]
     nameless = next((each for each in found if not each.names), None)
     if nameless:
         raise BadInput(
@@ -53,9 +57,10 @@ def targets(source: Source, found: list[Image], name: str | None) -> list[tuple[
     pairs: dict[Reference, Image] = {}
     for each in found:
         for given in each.names:
-            if pairs.setdefault(parse(given), each) is not each:
+            reference = parse(given, access)
+            if pairs.setdefault(reference, each) is not each:
                 raise BadInput(
-                    f"{source.label}: two images in it would be {parse(given)} in the registry: "
+                    f"{source.label}: two images in it would be {reference} in the registry: "
                     "push them from archives of their own, each with its NAME"
                 )
     return [(image, reference) for reference, image in pairs.items()]

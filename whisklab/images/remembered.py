@@ -58,7 +58,7 @@ def place(directory: Path, repository: str, digest: str) -> Iterator[Place | Non
 
     Args:
         directory: of an environment's uploads.
-        repository: where the blob goes.
+        repository: where the blob goes, with the registry.
         digest: of the blob.
 
     Raises:

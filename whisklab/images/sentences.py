@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from whisklab.engine.access import Access
 
 _OURS = "see `systemctl status whisklab-registry-push` on its machine"
@@ -53,3 +55,73 @@ def full(access: Access) -> str:
 def refused(access: Access, asked: str, said: str) -> str:
     """Return the sentence on any other refusal."""
     return f"{_who(access)} refuses {asked}: {said}"
+
+
+def denied(access: Access, asked: str, said: str) -> str:
+    """Return the sentence on a right that the account lacks."""
+    return (
+        f"{_who(access)} does not let {_account(access)} {asked} ({said}): "
+        f"{f'{_THEIRS} for that right' if access.theirs else '`whisklab plan` says what differs'}"
+    )
+
+
+def later(access: Access, asked: str, said: str) -> str:
+    """Return the sentence on an answer that a later try may not get."""
+    return (
+        f"{_who(access)}, or what is in front of it, has no time for {asked} ({said}): run again "
+        f"later, or {_THEIRS if access.theirs else _OURS}"
+    )
+
+
+def too_large(access: Access, length: int, *, whole: bool) -> str:
+    """Return the sentence on a body that is refused for its length, and cannot be shorter."""
+    why = ", and it takes no parts" if whole else ""
+    return (
+        f"what is in front of {_who(access)} refuses a request of {length} bytes (413){why}: "
+        "allow it larger ones (nginx: client_max_body_size 0)"
+    )
+
+
+def sick(access: Access, components: Sequence[str]) -> str:
+    """Return the sentence on a Harbor that says that it is not well."""
+    return (
+        f"{_who(access)} (Harbor) is not healthy: {', '.join(components)}: {_THEIRS}, and run again"
+    )
+
+
+def lacking(access: Access, projects: Sequence[str]) -> str:
+    """Return the sentence on projects that are not there."""
+    named = f"the project {projects[0]}" if len(projects) == 1 else (
+        f"the projects {', '.join(projects)}"
+    )  # fmt: skip
+    return (
+        f"{_who(access)} lacks {named}, and {_account(access)} may make none: {_THEIRS} to make "
+        "what lacks, with a right to push for the account, or name another in registry_project"
+    )
+
+
+def rightless(access: Access, refused: Mapping[str, str]) -> str:
+    """Return the sentence on repositories to which an account may not push.
+
+    Args:
+        access: to the registry.
+        refused: the repositories, with what it says of each.
+    """
+    names = ", ".join(f"{access.below}{each}" for each in refused)
+    said = ", ".join(dict.fromkeys(refused.values()))
+    return (
+        f"{_who(access)} does not let {_account(access)} push to {names} ({said}): "
+        f"{_THEIRS} to let it pull and push there, or name another in registry_push_account"
+    )
+
+
+def plain_realm(access: Access, realm: str) -> str:
+    """Return the sentence on tokens that are given without TLS."""
+    return (
+        f"{_who(access)} wants the password at {realm}, which is not encrypted: it is not sent; "
+        "have its token service answer over https"
+    )
+
+
+def _account(access: Access) -> str:
+    return f"the account {access.account}" if access.account else "anybody without an account"

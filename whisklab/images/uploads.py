@@ -10,28 +10,38 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from whisklab.errors import WhisklabError
-from whisklab.images import content
-from whisklab.images.answers import NOT_FOUND, OUT_OF_RANGE, Cut, Refused
+from whisklab.images import content, sentences
+from whisklab.images.answers import (
+    NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    OUT_OF_RANGE,
+    TOO_LARGE,
+    Cut,
+    Refused,
+    Reply,
+)  # fmt: skip
 from whisklab.images.client import Registry, patiently
-from whisklab.images.pieces import Pieces, lengths
+from whisklab.images.pieces import Pieces
 from whisklab.images.remembered import Place
 
-# Bytes; at most so many are sent twice after a cut. Distribution waits for its disk after each:
-# 500 MB took twice as long in parts of 8 MB, and about as long as with `skopeo copy` in these.
-PART = 32 << 20
-# After a cut that brought nothing. Who refuses a part before it has read it, as on a full disk, may
-# close the connection, and the answer is lost; Go's server reads 256 kB of it nevertheless.
-SMALL = 64 << 10
 TRIES = 8  # without a byte more in the registry
 PAUSE = 0.25  # seconds before the second; twice as long each time, 32 s together
 _STARTED, _OFFSET_TOLD, _CREATED, _BAD_REQUEST, _CANCELLED = 202, 204, 201, 400, 204
+# What is there of an upload is not known, or not told.
+_NO_STATE = {_BAD_REQUEST, NOT_FOUND, NOT_ALLOWED, NOT_IMPLEMENTED}
 Bytes = Callable[[int], Iterator[bytes]]
 
 
 class _Unknown(WhisklabError):
     """The registry does not know an upload (any more)."""
+
+
+class _Otherwise(WhisklabError):
+    """The registry wants the bytes in other parts."""
 
 
 @dataclass
@@ -61,6 +71,7 @@ class Upload:
     resumed: int = 0
     _location: str = field(default="", repr=False)
     _offset: int = 0
+    _sending: int = 0  # bytes of the part that is under way
 
     def run(self) -> None:
         """Have the blob in the registry.
@@ -78,12 +89,14 @@ class Upload:
                     self.resumed = self._offset
                 tries = 0 if self._offset > furthest else tries
                 furthest = max(furthest, self._offset)
-                self._send(SMALL if tries else PART)
+                self._send(in_vain=bool(tries))
                 break
             except Cut:
                 location, tries = self._location or location, self._again(tries)
             except _Unknown:
                 location, tries = "", self._again(tries)
+            except _Otherwise:
+                location = self._location
         if self.place:
             self.place.forget()
 
@@ -108,6 +121,8 @@ class Upload:
             path = f"{self.registry.path(self.repository)}/blobs/uploads/"
             answer = self.registry.ask("POST", path, body=b"", expected=(_STARTED,))
             self._location, self._offset = answer.location, 0
+            least = answer.headers.get("oci-chunk-min-length", "")
+            self.registry.parts.least = int(least) if least.isdigit() else 0
             if self.place:
                 self.place.keep(self._location)
 
@@ -115,27 +130,33 @@ class Upload:
         try:
             answer = self.registry.ask("GET", location, expected=(_OFFSET_TOLD,))
         except Refused as error:
-            if error.status in {NOT_FOUND, _BAD_REQUEST}:
+            if error.status in _NO_STATE:
                 return False
             raise
-        # "0-0" is nothing as well as one byte: a wrong guess is refused.
-        last = answer.headers.get("range", "").rpartition("-")[2]
-        self._offset = int(last) + 1 if last.isdigit() and last != "0" else 0
+        self._offset = _told(answer)
         self._location = answer.location
         return self._offset <= self.size
 
-    def _send(self, first: int) -> None:
+    def _send(self, *, in_vain: bool) -> None:
         self.report(self._offset)
         if not self._location:
             return
-        data = Pieces(self.read(self._offset))
-        for length in lengths(self.size - self._offset, first, PART):
+        if in_vain and self._sending:
+            self.registry.parts.lost(self._sending)
+        data, parts = Pieces(self.read(self._offset)), self.registry.parts
+        while True:
+            self._sending = parts.next(self.size - self._offset)
+            is_last = self._offset + self._sending == self.size
             try:
-                self._part(self._counted(data.take(length)), length)
+                self._part(self._counted(data.take(self._sending)), self._sending)
             except Refused as error:
                 self._refused(error)
                 return
+            parts.arrived(self._sending)
+            self._sending = 0
             self.report(self._offset)
+            if is_last:
+                return
 
     def _counted(self, data: Iterator[bytes]) -> Iterator[bytes]:
         for piece in data:
@@ -154,6 +175,8 @@ class Upload:
                 "PATCH", self._location, body=data, headers=headers, expected=(_STARTED,)
             )
             self._location = answer.location
+            if "range" in answer.headers and _told(answer) != end:
+                raise Cut(f"{self.digest}: the registry has not taken a whole part: run again")
         else:
             self._close(data if length else b"", headers)
         self._offset = end
@@ -161,9 +184,14 @@ class Upload:
     def _close(self, data: Iterator[bytes] | bytes, headers: dict[str, str]) -> None:
         joint = "&" if "?" in self._location else "?"
         path = f"{self._location}{joint}digest={self.digest}"
-        if not data:
+        if not data or self.registry.parts.is_whole:
             del headers["Content-Range"]
-        self.registry.ask("PUT", path, body=data, headers=headers, expected=(_CREATED,))
+        answer = self.registry.ask("PUT", path, body=data, headers=headers, expected=(_CREATED,))
+        kept = answer.headers.get("docker-content-digest", self.digest)
+        if kept != self.digest:
+            raise WhisklabError(
+                f"{self.repository}: the registry has kept {kept} instead of {self.digest}"
+            )
 
     def _refused(self, error: Refused) -> None:
         """Do nothing if another push has brought the blob meanwhile.
@@ -171,8 +199,15 @@ class Upload:
         Raises:
             Cut: the offset is another one than was thought.
             _Unknown: the upload is not there (any more), or was made of other bytes.
+            _Otherwise: it wants other parts.
             Refused: for good.
         """
+        if error.status == TOO_LARGE:
+            self._too_large(error)
+        if error.status in {NOT_ALLOWED, NOT_IMPLEMENTED} and not self.registry.parts.is_whole:
+            self.registry.parts.is_whole = True
+            self._location = "" if self._offset else self._location
+            raise _Otherwise(str(error)) from error
         if error.status == OUT_OF_RANGE and self._offset:
             raise Cut(str(error)) from error
         if content.has_blob(self.registry, self.repository, self.digest):
@@ -181,6 +216,14 @@ class Upload:
             raise _Unknown(str(error)) from error
         self._cancel()
         raise error
+
+    def _too_large(self, error: Refused) -> NoReturn:
+        if self.registry.parts.refused(self._sending):
+            raise _Otherwise(str(error)) from error
+        self._cancel()
+        whole, access = self.registry.parts.is_whole, self.registry.access
+        sentence = sentences.too_large(access, self._sending, whole=whole)
+        raise Refused(sentence, error.status, error.code) from error
 
     def _cancel(self) -> None:
         """Take away what came, so that a full disk is not fuller after each try."""
@@ -192,3 +235,10 @@ class Upload:
             return  # the registry's own purge, or `images gc`, does it later
         if self.place:
             self.place.forget()
+
+
+def _told(answer: Reply) -> int:
+    """Return how many bytes of an upload the registry has, as it says. Pure."""
+    # "0-0" is nothing as well as one byte: a wrong guess is refused.
+    last = answer.headers.get("range", "").rpartition("-")[2]
+    return int(last) + 1 if last.isdigit() and last != "0" else 0

@@ -36,10 +36,12 @@ class Used:
     Attributes:
         names: (path without host, tag) of images to who names them.
         digests: to who runs or names them.
+        below: what stands in the registry before each name.
     """
 
     names: Mapping[tuple[str, str], tuple[str, ...]]
     digests: Mapping[str, tuple[str, ...]]
+    below: str = ""
 
     def of(self, name: Reference, digests: Iterable[str]) -> tuple[str, ...]:
         """Return who uses a tag that means some digests, sorted."""
@@ -50,7 +52,7 @@ class Used:
         return {
             user
             for (path, tag), users in self.names.items()
-            if tag == name.tag and _ends_with(name.repository, path)
+            if tag == name.tag and _ends_with(f"{self.below}{name.repository}", path)
             for user in users
         }
 
@@ -59,11 +61,12 @@ class Used:
         return {user for each in digests for user in self.digests.get(each, ())}
 
 
-def used(objects: Mapping[str, Sequence[Mapping[str, Any]]]) -> Used:
+def used(objects: Mapping[str, Sequence[Mapping[str, Any]]], below: str = "") -> Used:
     """Return what objects use.
 
     Args:
         objects: of each kind, as the API lists them.
+        below: what stands in the registry before each name.
     """
     names: dict[tuple[str, str], set[str]] = {}
     digests: dict[str, set[str]] = {}
@@ -80,6 +83,7 @@ def used(objects: Mapping[str, Sequence[Mapping[str, Any]]]) -> Used:
     return Used(
         {key: tuple(sorted(each)) for key, each in names.items()},
         {key: tuple(sorted(each)) for key, each in digests.items()},
+        below,
     )
 
 

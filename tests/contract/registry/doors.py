@@ -125,7 +125,7 @@ class Doors:
         """What the door where nodes pull answers."""
         return httpx.get(
             self.url(self.pull) + path, auth=(PULLER, self.known.passwords[PULLER]),
-            verify=_trusting(self.ca), headers={"Accept": ", ".join(accept)} if accept else {},
+            verify=trusting(self.ca), headers={"Accept": ", ".join(accept)} if accept else {},
             timeout=60,
         )  # fmt: skip
 
@@ -135,5 +135,5 @@ class Doors:
         return list(data.glob("docker/registry/v2/repositories/**/_uploads/*"))
 
 
-def _trusting(ca: Path) -> ssl.SSLContext:
+def trusting(ca: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca))

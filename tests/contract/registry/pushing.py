@@ -16,28 +16,30 @@ import urllib3
 
 from whisklab.engine.access import Access
 from whisklab.engine.registry import PUSHER
-from whisklab.images import archives, reading
+from whisklab.images import archives, reading, rights
 from whisklab.images.client import Registry
 from whisklab.images.push import Push, Pushed
 
 
-def opened(url: str, ca: Path, password: str) -> Registry:
+def reached(access: Access) -> Registry:
     """A registry that is reached directly."""
-    pool = urllib3.PoolManager(
-        retries=False, ssl_context=ssl.create_default_context(cafile=str(ca))
-    )
-    access = Access(
+    context = ssl.create_default_context(cadata=access.authority)
+    return Registry(access, urllib3.PoolManager(retries=False, ssl_context=context))
+
+
+def opened(url: str, ca: Path, password: str) -> Registry:
+    """Our own registry, with the account that pushes."""
+    return reached(Access(
         url.removeprefix("https://"), PUSHER, password, ca.read_text(),
         account_file=".secrets/test/registry_push", authority_file=str(ca),
-    )  # fmt: skip
-    return Registry(access, pool)
+    ))  # fmt: skip
 
 
 def push(registry: Registry, uploads: Path, source: Path, name: str | None) -> list[Pushed]:
     """Push a source, as the verb does."""
     with archives.opened(source) as found:
-        targets = reading.targets(found, reading.images(found), name)
-        registry.require_login()
+        targets = reading.targets(found, reading.images(found), name, registry.access)
+        rights.require(registry, [name.repository for _, name in targets])
         run = Push(registry, found, uploads, lambda line: print(line, file=sys.stderr, flush=True))
         return run.run(targets)
 

@@ -26,7 +26,7 @@ from whisklab.errors import WhisklabError
 from whisklab.images import content
 from whisklab.images.client import Registry
 from whisklab.images.manifests import ACCEPTED
-from whisklab.images.uploads import PART
+from whisklab.images.pieces import PART
 
 MB = 1 << 20
 KILLS = 10

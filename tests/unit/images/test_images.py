@@ -12,10 +12,11 @@ from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import answers, collecting, keeping, local
 from whisklab.images.collecting import Going, Program
 from whisklab.images.image import Image, unfit
+from whisklab.images.login import Challenge, challenge, subject
 from whisklab.images.manifests import Descriptor, Manifest
 from whisklab.images.manifests import parse as parse_manifest
 from whisklab.images.names import Reference, parse
-from whisklab.images.pieces import Pieces, lengths
+from whisklab.images.pieces import PART, SMALL, Parts, Pieces
 from whisklab.images.used import used
 
 DIGEST = "sha256:" + "a" * 64
@@ -73,19 +74,43 @@ def test_any_json_is_a_manifest_or_a_sentence(found: object) -> None:  # fmt: sk
     assert said.startswith("x: ")
 
 
-@given(st.lists(st.binary(max_size=20)), st.integers(1, 30), st.integers(1, 30))
-def test_parts_are_all_bytes_and_none_is_larger(pieces: list[bytes], first: int, part: int) -> None:
+@given(st.lists(st.binary(max_size=20)), st.lists(st.integers(1, 30), min_size=1))
+def test_pieces_are_all_bytes_in_whatever_lengths(pieces: list[bytes], lengths: list[int]) -> None:
     whole = b"".join(pieces)
-    data = Pieces(each for each in pieces if each)
-    sizes = list(lengths(len(whole), first, part))
-    found = [b"".join(data.take(size)) for size in sizes]
-    assert b"".join(found) == whole
-    assert sizes == [len(each) for each in found]
-    assert sizes[0] == min(first, len(whole))
-    assert set(sizes[1:-1]) <= {part}
-    assert all(0 < each <= part for each in sizes[1:])
+    data, found = Pieces(each for each in pieces if each), b""
+    for each in lengths:
+        found += b"".join(data.take(min(each, len(whole) - len(found))))
+    assert found == whole[: sum(lengths)]
+    found += b"".join(data.take(len(whole) - len(found)))
+    assert found == whole
     with pytest.raises(WhisklabError, match="has changed while it was read"):
         list(data.take(1))
+
+
+def test_parts_are_halved_down_to_a_floor_and_grow_after_an_accident() -> None:
+    parts, left = Parts(), 10 * PART
+    assert parts.next(left) == PART
+    assert parts.next(3) == 3
+    assert parts.refused(PART)
+    assert parts.next(left) == PART // 2
+    parts.arrived(PART // 2)
+    assert parts.next(left) == PART // 2  # what was refused is not tried again
+    while parts.refused(parts.next(left)):
+        pass
+    assert parts.next(left) == SMALL
+    parts = Parts()
+    for most in (PART, PART // 2):
+        parts.lost(PART)
+        assert parts.next(left) == SMALL
+        for _ in range(20):
+            parts.arrived(parts.next(left))
+        assert parts.next(left) == most  # the second time it was no accident
+    parts.least = 2 * PART
+    assert parts.next(left) == 2 * PART
+    assert not parts.refused(2 * PART)
+    parts.is_whole = True
+    assert parts.next(left) == left
+    assert not parts.refused(left)
 
 
 def test_which_images_a_cluster_uses() -> None:
@@ -186,3 +211,47 @@ def test_images_of_a_program_of_this_machine(monkeypatch: pytest.MonkeyPatch) ->
         local.saved("containerd", "x"),
     ):
         pass
+
+
+def test_a_name_below_a_project_is_used_by_whichever_name_a_cluster_has() -> None:
+    def naming(image: str) -> set[str]:
+        pod = {
+            "metadata": {"namespace": "n", "name": "p"},
+            "spec": {"containers": [{"image": image}]},
+        }
+        return used({"Pod": [pod]}, "team/").naming(parse("lab/one:1"))
+
+    for image in ("r.example/team/lab/one:1", "docker.io/lab/one:1", "lab/one:1"):
+        assert naming(image) == {"pod n/p"}
+    for image in ("r.example/team/lab/two:1", "r.example/other/lab/one:1", "lab/one:2"):
+        assert naming(image) == set()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('Bearer realm="https://r/t",service="s",scope="repository:a/b:pull,push"',
+         Challenge("https://r/t", "s", "repository:a/b:pull,push")),
+        ('bearer  Realm="https://r/t"', Challenge("https://r/t")),
+        ('Basic realm="x"', Challenge()),
+        ('Basic realm="x", Bearer realm="https://r/t",service="s"', Challenge("https://r/t", "s")),
+        ('Bearer realm="https://r/t",service="s", Basic realm="x"', Challenge("https://r/t", "s")),
+        ('Bearer service="s"', None), ("", None), ("Negotiate", None),
+    ],
+)  # fmt: skip
+def test_what_a_registry_asks_for(header: str, expected: Challenge | None) -> None:
+    assert challenge(header) == expected
+
+
+@given(st.text())
+def test_any_header_is_a_challenge_or_none(header: str) -> None:
+    assert isinstance(challenge(header), Challenge | None)
+
+
+def test_what_a_request_is_about() -> None:
+    blobs = "/v2/a/b/blobs"
+    assert subject("HEAD", f"{blobs}/sha256:x") == subject("GET", "/v2/a/b/tags/list?n=1")
+    assert subject("POST", f"{blobs}/uploads/") == subject("PATCH", f"{blobs}/uploads/u?_state=s")
+    assert subject("PUT", "/v2/a/b/manifests/1") != subject("DELETE", "/v2/a/b/manifests/1")
+    assert subject("GET", "/v2/a/c/tags/list") != subject("GET", "/v2/a/b/tags/list")
+    assert subject("GET", "/v2/") == "/v2/"
