@@ -34,6 +34,7 @@ require_engine()
 platform = k3s.platform(storage=nfs.source())
 leads = host.name == platform.leader.name
 k3s.check()
+registry.check()
 openwhisk.check(
     platform.leader,
     roles=labels.values(platform.nodes, "openwhisk-role"),

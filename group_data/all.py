@@ -71,16 +71,34 @@ nfs_exports = [
 # Files over HTTP for closed networks, on the first machine of the group registry -----------------
 fileserver_port = 8003  # on the machine's address in the cluster's network
 
-# The private registry, on the first machine of the group registry --------------------------------
+# The private registry, on the first machine of the group registry; or one that is there ----------
 registry_enabled = True  # False removes it; what was pushed stays
+
+# of a registry that you have already, such as "https://harbor.example:8443": nodes pull from it,
+# images go to it, and none is installed; None for one of your own
+registry_url = None
+
+# of that registry, or a longer path there, below which all names lie: with "lab" the image one:1 is
+# lab/one:1 there
+registry_project = ""
+
+# with which nodes pull from it, such as "robot$lab+pull"; None for nobody's. Its password is in
+# .secrets/<environment>/registry_account, which you write
+registry_account = None
+
+# with which images go to it, and its password in registry_push_account there; None for the same
+registry_push_account = None
+
+# path of a PEM file with its authority's certificate; None: one that everybody trusts
+registry_ca = None
 
 # of CNCF distribution, such as "v3.1.2"; None takes the catalogue's default
 registry_version = None
 registry_port = 5000  # where nodes pull, with the account `nodes`; nothing can be changed there
 registry_push_port = 5001  # where images are pushed, with the account `push`
 
-# registries whose images nodes ask this one for first, such as ["docker.io"]; an image then keeps
-# its name, and lies here below the same path. "*" stands for all
+# registries whose images nodes ask the registry for first, such as ["docker.io"]; an image then
+# keeps its name, and lies there below the same path. "*" stands for all
 registry_mirrors = []
 
 # k3s; what is about the cluster must be the same for all its servers -----------------------------

@@ -3,6 +3,7 @@
 from deploys.registry.deploy import (
     adopt,
     certificates,
+    check,
     fetch,
     forwards,
     install,
@@ -15,7 +16,7 @@ from deploys.registry.verify import verify
 from whisklab.engine.declared import Capability, Step
 from whisklab.engine.registry import RegistrySettings
 
-__all__ = ["CAPABILITY", "fetch", "install"]
+__all__ = ["CAPABILITY", "check", "fetch", "install"]
 
 CAPABILITY = Capability(
     settings=[RegistrySettings],

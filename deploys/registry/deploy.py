@@ -27,6 +27,15 @@ def is_server() -> bool:
     return found is not None and found.name == host.name
 
 
+def check() -> None:
+    """Check that all machines agree on a registry that the settings name.
+
+    Raises:
+        BadInput: they do not; or the laptop lacks what it needs for it.
+    """
+    registry.check()
+
+
 def ports(_: Platform) -> dict[int, str]:
     """Return the TCP ports on which it listens on this host, and its services."""
     if not is_server():

@@ -51,8 +51,9 @@ def push(
     push that was cut goes on where it was. Exit code 0: it is there; 1: failed; 2: bad input.
     """
     with _source(source) as opened:
-        targets = _targets(opened, name)
+        found = _read(opened)
         with _site(environment) as site, Progress() as progress:
+            targets = _targets(opened, found, name, site)
             if not any_architecture:
                 _require_fit(site, opened, targets)
             done = site.push(opened, targets, progress.report)
@@ -92,8 +93,8 @@ def rm(environment: str, names: tuple[str, ...], yes: bool) -> None:
     from whisklab.images import names as references  # noqa: PLC0415
     from whisklab.images import removal  # noqa: PLC0415
 
-    wanted = [references.parse(each) for each in names]
     with _site(environment) as site:
+        wanted = [references.parse(each, site.registry.access) for each in names]
         used = site.used()
         going = removal.removals(site.listed(used), wanted, used)
         for each in going:
@@ -149,13 +150,21 @@ def _source(given: str) -> Iterator[Source]:
         yield stack.enter_context(archives.opened(path))
 
 
-def _targets(source: Source, name: str | None) -> list[tuple[Image, Reference]]:
+def _read(source: Source) -> list[Image]:
     from whisklab.images import reading  # noqa: PLC0415
 
     found = reading.images(source)
     for note in (note for each in found for note in each.notes):
         click.echo(note, err=True)
-    return reading.targets(source, found, name)
+    return found
+
+
+def _targets(
+    source: Source, found: list[Image], name: str | None, site: Site
+) -> list[tuple[Image, Reference]]:
+    from whisklab.images import reading  # noqa: PLC0415
+
+    return reading.targets(source, found, name, site.registry.access)
 
 
 def _require_fit(site: Site, source: Source, targets: Sequence[tuple[Image, Reference]]) -> None:

@@ -23,7 +23,7 @@ from whisklab.engine.environment import current
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.registry import RegistrySettings
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.images import collecting, content, host, keeping, listing, reach
+from whisklab.images import collecting, content, host, keeping, listing, reach, rights
 from whisklab.images.client import Registry
 from whisklab.images.image import Image
 from whisklab.images.listing import Listed
@@ -38,12 +38,12 @@ class Site:
     """An environment.
 
     Attributes:
-        machine: that has the registry, connected.
+        machine: that has the registry, connected; None for one that is not ours.
         master: the first server.
-        registry: the door that takes images.
+        registry: where it takes images.
     """
 
-    machine: Host
+    machine: Host | None
     master: Host
     registry: Registry
 
@@ -52,8 +52,22 @@ class Site:
         return Endpoint(KUBECONFIG, K3sSettings.of(self.master).https_listen_port)
 
     @property
+    def _ours(self) -> Host:
+        """The machine that has the registry.
+
+        Raises:
+            BadInput: it is not ours.
+        """
+        if self.machine is None:
+            raise BadInput(
+                f"the registry at {self.registry.access.url} is not one of whisklab's "
+                "(registry_url): what no tag reaches is freed there, by those who run it"
+            )
+        return self.machine
+
+    @property
     def _program(self) -> collecting.Program:
-        door = render.doors(RegistrySettings.of(self.machine))[-1]
+        door = render.doors(RegistrySettings.of(self._ours))[-1]
         return collecting.Program(
             render.BINARY, door.configuration, render.USER, render.DATA, door.service
         )
@@ -74,18 +88,30 @@ class Site:
         targets: Sequence[tuple[Image, Reference]],
         report: Callable[[str], None],
     ) -> list[Pushed]:
-        """Push images, once there is room for them."""
+        """Push images, once it is known that they will be taken."""
         push = Push(self.registry, source, paths.state_dir() / "uploads" / current().name, report)
-        with host.sharing(self.machine, report):
-            self.registry.require_login()
-            host.require_room(self.machine, render.DATA, push.lacking(targets))
+        with self._sharing(report):
+            for made in rights.require(self.registry, [name.repository for _, name in targets]):
+                report(f"{self.registry.access.url}: the project {made} was missing, and is made")
+            if self.machine is not None:
+                host.require_room(self.machine, render.DATA, push.lacking(targets))
             return push.run(targets)
+
+    @contextmanager
+    def _sharing(self, report: Callable[[str], None]) -> Iterator[None]:
+        """Hold off garbage collection; what others do with theirs is their own."""
+        if self.machine is None:
+            yield
+            return
+        with host.sharing(self.machine, report):
+            yield
 
     def used(self) -> Used:
         """Return what the cluster uses, and OpenWhisk's actions."""
         try:
             found = reach.objects(self.master, self._api)
-            return used({**found, "Action": self._actions()})
+            below = self.registry.access.below
+            return used({**found, "Action": self._actions()}, below)
         except WhisklabError as error:
             raise WhisklabError(f"what the cluster uses is not known: {error}") from error
 
@@ -111,24 +137,25 @@ class Site:
 
     def untag(self, names: Sequence[Reference]) -> None:
         """Remove tags."""
-        with host.sharing(self.machine, _say):
+        with self._sharing(_say):
             for each in names:
                 content.untag(self.registry, each)
 
     def keep_used(self) -> list[str]:
         """Give a tag to what the cluster uses without one; return their names."""
+        machine = self._ours
         self.registry.require_login()
         using = self.used()
-        with host.sharing(self.machine, _say):
+        with host.sharing(machine, _say):
             return keeping.keep(self.registry, keeping.endangered(self.going(), using))
 
     def going(self) -> collecting.Going:
         """Return what garbage collection would take."""
-        return host.going(self.machine, self._program)
+        return host.going(self._ours, self._program)
 
     def collect(self, told: collecting.Going) -> None:
         """Collect garbage."""
-        host.collect(self.machine, self._program, told, self.registry.require_login)
+        host.collect(self._ours, self._program, told, self.registry.require_login)
 
 
 def _say(line: str) -> None:
@@ -146,11 +173,13 @@ def opened(environment: str) -> Iterator[Site]:
     session = whisklab.engine.session
     inventory = session.open_inventory(environment)
     machine, access = registries.server(inventory), registries.pusher(inventory)
-    if machine is None or access is None:
+    if access is None:
         raise BadInput(
             f"{environment} has no registry: put a machine into the group registry, see "
-            "registry_enabled, and deploy"
+            "registry_enabled, and deploy; or name one in registry_url"
         )
     master = inventory.get_group("masters")[0]
-    with session.connected(machine):
-        yield Site(machine, master, reach.connect(machine, access))
+    # One that is not ours is asked from where nodes ask it: the laptop may not reach it.
+    through = master if machine is None else machine
+    with session.connected(through):
+        yield Site(machine, master, reach.connect(through, access))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine.access import Access
@@ -9,18 +12,48 @@ from whisklab.engine.files import script
 from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
-DENIED, GRANTED = "401", "200"  # HTTP
+DENIED, GRANTED, ABSENT = "401", "200", "404"  # HTTP
 SILENCE = "000"  # curl's
-# The certificate and the account come on stdin: neither is in an argv, nor stays.
-_ASK = """
-ca=$(mktemp); trap 'rm -f "$ca"' EXIT; IFS= read -r account; cat > "$ca"
-ask() {
-  curl -sS -o /dev/null -w '%{http_code} ' --max-time 10 --cacert "$ca" "$@" 2>&1 | tr '\\n' ' '
-  echo
+# The certificate, the account and tokens come on stdin or in files that do not stay: none is in an
+# argv. A registry that gives tokens says at its first answer where, and for what.
+_ASK = r"""
+umask 077; d=$(mktemp -d); trap 'rm -rf "$d"' EXIT; IFS= read -r login; cat > "$d/ca"
+call() {
+  set -- -sS --max-time 10 --proto =https "$@"; test -s "$d/ca" && set -- --cacert "$d/ca" "$@"
+  curl "$@"
 }
-ask "$1"
-for url; do printf 'user = "%s"\\n' "$account" | ask -K - "$url"; done
+tell() { call -o /dev/null -D "$d/head" -w '%{http_code} ' "$@" 2>&1 | tr '\n' ' '; }
+of() { sed -n "s/^www-authenticate: *bearer .*$1=\"\([^\"]*\)\".*/\1/Ip" "$d/head" | head -n 1; }
+wanted() {
+  call -K - -G --data-urlencode "service=$2" ${3:+--data-urlencode "scope=$3"} --url "$1" |
+    tr -d '\n' | sed -n 's/.*"\(access_\)\{0,1\}token" *: *"\([^"]*\)".*/\2/p'
+}
+with_login() {
+  : > "$d/head"; tell --url "$1" > "$d/first"; realm=$(of realm)
+  if test -n "$realm"; then
+    token=$(printf '%s\n' "$login" | wanted "$realm" "$(of service)" "$(of scope)" 2>/dev/null)
+    printf 'header = "Authorization: Bearer %s"\n' "$token" | tell -K - --url "$1"
+  else
+    printf '%s\n' "$login" | tell -K - --url "$1"
+  fi
+}
+tell --url "$1"; echo; for url; do with_login "$url"; echo; done
 """
+
+
+def command(*urls: str) -> StringCommand:
+    """Return the command that asks; its stdin is `told`."""
+    return script(_ASK, *urls)
+
+
+def told(access: Access) -> list[str]:
+    """Return the lines that the command reads: the login as curl's configuration, the certificate.
+
+    Pure.
+    """
+    pair = f"{access.account}:{access.password}".replace("\\", "\\\\").replace('"', '\\"')
+    login = f'user = "{pair}"' if access.account else ""
+    return [login, *(access.authority or "").splitlines()]
 
 
 def answers(node: Host, access: Access, *urls: str) -> list[str]:
@@ -31,10 +64,35 @@ def answers(node: Host, access: Access, *urls: str) -> list[str]:
     Raises:
         WhisklabError: the node cannot be asked.
     """
-    told = [f"{access.account}:{access.password}", *(access.authority or "").splitlines()]
-    roots = [f"{url}/v2/" for url in urls]
-    lines = run_quietly(node, script(_ASK, *roots), stdin=told)
+    lines = run_quietly(node, command(*urls), stdin=told(access))
     return [line.strip() for line in lines.splitlines()]
+
+
+def pulls(access: Access) -> list[str]:
+    """Return the URLs that answer who may pull: whether it is known, and what it may. Pure.
+
+    Which images there are does not matter: of one that is not there says 404 who may have it.
+    """
+    root = f"{access.url}/v2/"
+    return [root, f"{root}{access.below}whisklab/tags/list"] if access.project else [root]
+
+
+def amiss(access: Access, found: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first URL of `pulls` that does not answer as to one who may pull, and its answer.
+
+    Pure.
+
+    Args:
+        access: to it.
+        found: the answers for `pulls`, without the one to nobody.
+    """
+    known = {GRANTED} if access.account else {GRANTED, DENIED}
+    urls = pulls(access)
+    answers = [*found, *[SILENCE] * len(urls)]
+    for url, each, good in zip(urls, answers, (known, {GRANTED, ABSENT}), strict=False):
+        if each not in good:
+            return url, each
+    return None
 
 
 def let_in(node: Host, access: Access) -> None:
@@ -43,14 +101,26 @@ def let_in(node: Host, access: Access) -> None:
     Raises:
         WhisklabError: it may not.
     """
-    url = f"https://{access.address}"
-    found = answers(node, access, url)
-    if found[1:] != [GRANTED]:
+    wrong = amiss(access, answers(node, access, *pulls(access))[1:])
+    if wrong is not None:
+        url, found = wrong
         raise WhisklabError(
-            f"{url} {refusal(found[-1], node.name, access.account)}, so its k3s is not restarted "
-            "for it: see what is between the two machines, and `journalctl -u whisklab-registry` "
-            "on the registry's"
+            f"{url} {refusal(found, node.name, access.account)}, so its k3s is not restarted for "
+            f"it: {remedy(access)}"
         )
+
+
+def remedy(access: Access) -> str:
+    """Return what to look at. Pure."""
+    if not access.theirs:
+        return (
+            "see what is between the two machines, and `journalctl -u whisklab-registry` on the "
+            "registry's"
+        )
+    return (
+        "see what is between the two machines, the password in "
+        f"{access.account_file}, and whether the account may pull there"
+    )
 
 
 def refusal(found: str, node: str, account: str) -> str:
@@ -63,4 +133,5 @@ def refusal(found: str, node: str, account: str) -> str:
     """
     if found.endswith(SILENCE):
         return f"does not answer {node} ({found.removesuffix(SILENCE).strip()})"
-    return f"answers {found} to {node} with the account {account}, expected {GRANTED}"
+    known = f"with the account {account}" if account else "without an account"
+    return f"answers {found} to {node} {known}, expected {GRANTED}"

@@ -1,7 +1,8 @@
 """The environment's registry, as all who use it must know it: where it is, whom it trusts.
 
-Its secrets are made once on the laptop. The machine that has the registry keeps a copy of them
-(root only), from which another laptop takes them over.
+It is one of our own, or one that the settings name (`named`). The secrets of our own are made once
+on the laptop; the machine that has it keeps a copy of them (root only), from which another laptop
+takes them over.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pyinfra import inventory
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
-from whisklab.engine import copies, issuer, survey
+from whisklab.engine import copies, issuer, named, survey
 from whisklab.engine.access import Access
 from whisklab.engine.authority import RENEWED_BEFORE, Pair
 from whisklab.engine.certificates import CertificateSettings
@@ -30,6 +31,7 @@ from whisklab.engine.urls import bracketed
 from whisklab.errors import BadInput, WhisklabError
 
 PULLER, PUSHER = "nodes", "push"  # accounts
+ACCOUNT, PUSH_ACCOUNT = "registry_account", "registry_push_account"  # secrets of a named one
 KEPT = "/var/lib/whisklab/registry"  # on its machine; a file for each secret
 _PASSWORDS = {PULLER: "registry_pull", PUSHER: "registry_push"}
 _SALT = "registry_secret"  # what the registry signs the state of uploads with
@@ -42,25 +44,52 @@ _BYTES = 24  # random ones of a password
 Mirrored = Annotated[str, Field(pattern=r"^(\*|localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?$")]
 
 
+_OF_A_NAMED_ONE = ("project", "account", "push_account", "ca")
+
+
 class RegistrySettings(Settings):
-    """The private registry, on the first machine of the group registry.
+    """The private registry, on the first machine of the group registry; or one that is there.
 
     Attributes:
         enabled: False removes it; what was pushed stays.
+        url: of a registry that you have already, such as "https://harbor.example:8443": nodes pull
+            from it, images go to it, and none is installed; None for one of your own.
+        project: of that registry, or a longer path there, below which all names lie: with "lab"
+            the image one:1 is lab/one:1 there.
+        account: with which nodes pull from it, such as "robot$lab+pull"; None for nobody's. Its
+            password is in .secrets/<environment>/registry_account, which you write.
+        push_account: with which images go to it, and its password in registry_push_account there;
+            None for the same.
+        ca: path of a PEM file with its authority's certificate; None: one that everybody trusts.
         version: of CNCF distribution, such as "v3.1.2"; None takes the catalogue's default.
         port: where nodes pull, with the account `nodes`; nothing can be changed there.
         push_port: where images are pushed, with the account `push`.
-        mirrors: registries whose images nodes ask this one for first, such as ["docker.io"]; an
-            image then keeps its name, and lies here below the same path. "*" stands for all.
+        mirrors: registries whose images nodes ask the registry for first, such as ["docker.io"]; an
+            image then keeps its name, and lies there below the same path. "*" stands for all.
     """
 
     prefix: ClassVar[str] = "registry_"
 
     enabled: bool = True
+    url: named.Url | None = None
+    project: named.Project = ""
+    account: named.Account | None = None
+    push_account: named.Account | None = None
+    ca: str | None = None
     version: str | None = None
     port: Port = 5000
     push_port: Port = 5001
     mirrors: list[Mirrored] = []
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        given = [name for name in _OF_A_NAMED_ONE if getattr(self, name)]
+        if given and self.url is None:
+            raise ValueError(
+                f"registry_{given[0]} is of a registry that registry_url names: name it, or leave "
+                f"registry_{given[0]} out"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -97,7 +126,46 @@ def server(machines: Inventory | None = None) -> Host | None:
     """
     group = (inventory if machines is None else machines).get_group("registry", default=[])
     found: Host | None = next(iter(group), None)
-    return found if found is not None and RegistrySettings.of(found).enabled else None
+    if found is None:
+        return None
+    settings = RegistrySettings.of(found)
+    return found if settings.enabled and settings.url is None else None
+
+
+def check() -> None:
+    """Do nothing if all machines agree on the registry that the settings name.
+
+    Raises:
+        BadInput: they do not; or the laptop lacks what the settings say that it has.
+    """
+    fields = ("url", *_OF_A_NAMED_ONE)
+    first, *others = inventory
+    for other in others:
+        for name in fields:
+            ours, theirs = (getattr(RegistrySettings.of(each), name) for each in (first, other))
+            if ours != theirs:
+                raise BadInput(
+                    f"registry_{name}: {first.name} has {ours!r} and {other.name} {theirs!r}: it "
+                    "is for all machines, put it into group_data/all.py or the environment's file"
+                )
+    _named(inventory, pushes=False)
+
+
+def _named(machines: Inventory, *, pushes: bool) -> Access | None:
+    """Return how a registry is reached that the settings name; None where they name none."""
+    settings = RegistrySettings.of(machines.get_group("masters")[0])
+    if settings.url is None or not settings.enabled:
+        return None
+    own = pushes and settings.push_account is not None
+    return named.reached(
+        settings.url,
+        settings.push_account if own else settings.account,
+        PUSH_ACCOUNT if own else ACCOUNT,
+        current().store,
+        project=settings.project,
+        ca=settings.ca,
+        mirrors=settings.mirrors,
+    )
 
 
 def machine() -> Host:
@@ -116,11 +184,12 @@ def access() -> Access | None:
     """Return how nodes pull from the registry; None without one.
 
     Raises:
+        BadInput: the laptop lacks what the settings say that it has.
         WhisklabError: the laptop lacks its secrets, and its machine cannot be asked.
     """
     found = server()
     if found is None:
-        return None
+        return survey.once("named registry", lambda: _named(inventory, pushes=False))
     known, settings = credentials(found), RegistrySettings.of(found)
     return Access(
         f"{bracketed(Machine.of(found).node_address)}:{settings.port}",
@@ -142,7 +211,7 @@ def pusher(machines: Inventory) -> Access | None:
     """
     found, store = server(machines), current().store
     if found is None:
-        return None
+        return _named(machines, pushes=True)
     password, authority = _PASSWORDS[PUSHER], issuer.NAMES[0]
     return Access(
         f"{bracketed(Machine.of(found).node_address)}:{RegistrySettings.of(found).push_port}",

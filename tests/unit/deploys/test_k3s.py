@@ -95,6 +95,38 @@ def test_the_environment_s_registry_is_in_registries_yaml_below_what_the_data_sa
     assert "hunter2" not in repr(access)
 
 
+THEIRS = Access(
+    "harbor.example", "robot$lab+pull", "hunter2", None, ["docker.io", "*"], "lab.v1/team",
+    theirs=True,
+)  # fmt: skip
+
+
+def test_a_registry_that_is_there_gets_names_below_its_project() -> None:
+    found = yaml.safe_load(str(render.registries(DEFAULTS, THEIRS)))
+    login = {"username": "robot$lab+pull", "password": "hunter2"}
+    assert found["configs"] == {"harbor.example": {"auth": login}}
+    endpoint = ["https://harbor.example"]
+    below = {"endpoint": endpoint, "rewrite": {"^(.*)$": "lab.v1/team/$1"}}
+    assert found["mirrors"] == {
+        "harbor.example": {"endpoint": endpoint}, "docker.io": below, "*": below,
+    }  # fmt: skip
+    assert render.registry_ca(THEIRS) is None
+    nobody = yaml.safe_load(str(render.registries(DEFAULTS, replace(THEIRS, account=""))))
+    assert nobody["configs"] == {"harbor.example": {}}
+    trusting = replace(THEIRS, authority="-----BEGIN\n", project="")
+    found = yaml.safe_load(str(render.registries(DEFAULTS, trusting)))
+    assert found["configs"]["harbor.example"]["tls"] == {"ca_file": render.REGISTRY_CA}
+    assert found["mirrors"]["*"] == {"endpoint": endpoint}
+
+
+@pytest.mark.parametrize("name", ["one", "lab/one", "a/b/c/d", "library/busy_box-1.2"])
+def test_the_rewrite_takes_whole_names_once(name: str) -> None:
+    """As k3s does, which is Go: a pattern, and $1 for its first group."""
+    found = yaml.safe_load(str(render.registries(DEFAULTS, THEIRS)))
+    ((pattern, target),) = found["mirrors"]["docker.io"]["rewrite"].items()
+    assert re.sub(pattern, target.replace("$1", r"\1"), name, count=0) == f"lab.v1/team/{name}"
+
+
 PROXIED = Machine(
     node_address="10.0.0.3",
     http_proxy="http://me:hunter2@proxy:3128",

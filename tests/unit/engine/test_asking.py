@@ -18,3 +18,9 @@ from whisklab.engine.asking import refusal
 )  # fmt: skip
 def test_a_refusal_says_what_came_instead(found: str, words: str) -> None:
     assert refusal(found, "worker1", "nodes") == words
+
+
+def test_nobody_has_no_account() -> None:
+    assert refusal("401", "worker1", "") == (
+        "answers 401 to worker1 without an account, expected 200"
+    )
