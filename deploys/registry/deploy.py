@@ -16,7 +16,8 @@ from whisklab.engine.catalogue import Artifact, opened
 from whisklab.engine.declared import Kept, Platform
 from whisklab.engine.forwards import Forward
 from whisklab.engine.machine import Machine, architecture
-from whisklab.engine.registry import Credentials, RegistrySettings
+from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.registry_secrets import Credentials
 
 PRODUCT = "registry"
 

@@ -11,7 +11,8 @@ import bcrypt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from whisklab.engine.files import digest
-from whisklab.engine.registry import PULLER, PUSHER, Credentials, RegistrySettings
+from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.registry_secrets import PULLER, PUSHER, Credentials
 from whisklab.engine.services import recorder
 from whisklab.engine.urls import bracketed
 

@@ -7,10 +7,7 @@ takes them over.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -20,24 +17,17 @@ from pyinfra.api.inventory import Inventory
 
 from whisklab.engine import copies, issuer, named, survey
 from whisklab.engine.access import Access
-from whisklab.engine.authority import RENEWED_BEFORE, Pair
 from whisklab.engine.certificates import CertificateSettings
 from whisklab.engine.environment import current
 from whisklab.engine.machine import Machine
 from whisklab.engine.names import Port
-from whisklab.engine.secrets import SecretStore
+from whisklab.engine.registry_secrets import PASSWORDS, PULLER, PUSHER, Credentials, chosen
 from whisklab.engine.settings import Settings
 from whisklab.engine.urls import bracketed
 from whisklab.errors import BadInput, WhisklabError
 
-PULLER, PUSHER = "nodes", "push"  # accounts
-ACCOUNT, PUSH_ACCOUNT = "registry_account", "registry_push_account"  # secrets of a named one
 KEPT = "/var/lib/whisklab/registry"  # on its machine; a file for each secret
-_PASSWORDS = {PULLER: "registry_pull", PUSHER: "registry_push"}
-_SALT = "registry_secret"  # what the registry signs the state of uploads with
-_LEAF = ("registry_certificate", "registry_key")
-NAMES = (*_LEAF, *_PASSWORDS.values(), _SALT)
-_BYTES = 24  # random ones of a password
+ACCOUNT, PUSH_ACCOUNT = "registry_account", "registry_push_account"  # secrets of a named one
 
 
 # As the name of an image begins: a host with a dot or a port, or localhost.
@@ -90,32 +80,6 @@ class RegistrySettings(Settings):
                 f"registry_{given[0]} out"
             )
         return self
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """All secrets of the registry.
-
-    Attributes:
-        authority: the environment's.
-        leaf: the registry's own certificate and key.
-        passwords: by account.
-        salt: what it signs the state of uploads with.
-    """
-
-    authority: Pair
-    leaf: Pair
-    passwords: Mapping[str, str] = field(repr=False)
-    salt: str = field(repr=False)
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Those that are the registry's own, by the names of their files."""
-        return {
-            **dict(zip(_LEAF, (self.leaf.certificate, self.leaf.key), strict=True)),
-            **{_PASSWORDS[account]: text for account, text in self.passwords.items()},
-            _SALT: self.salt,
-        }
 
 
 def server(machines: Inventory | None = None) -> Host | None:
@@ -212,7 +176,7 @@ def pusher(machines: Inventory) -> Access | None:
     found, store = server(machines), current().store
     if found is None:
         return _named(machines, pushes=True)
-    password, authority = _PASSWORDS[PUSHER], issuer.NAMES[0]
+    password, authority = PASSWORDS[PUSHER], issuer.NAMES[0]
     return Access(
         f"{bracketed(Machine.of(found).node_address)}:{RegistrySettings.of(found).push_port}",
         PUSHER,
@@ -253,37 +217,3 @@ def credentials(machine: Host) -> Credentials:
         )  # fmt: skip
 
     return survey.once("registry", look)
-
-
-def chosen(
-    store: SecretStore, there: Callable[[], Mapping[str, str]], signer: Pair, hosts: Sequence[str],
-    now: datetime, within: timedelta = RENEWED_BEFORE,
-) -> Credentials:  # fmt: skip
-    """Return the secrets, and propose to the store those that it lacks.
-
-    Args:
-        store: of the environment.
-        there: returns what the machine keeps, by file name; asked only when something lacks.
-        signer: the environment's authority.
-        hosts: names and addresses by which the registry is reached.
-        now: with a time zone.
-        within: a certificate that ends sooner is made anew.
-
-    Raises:
-        WhisklabError: the authority cannot sign.
-    """
-    names = (*_PASSWORDS.values(), _SALT)
-    kept = there() if any(store.value(name) is None for name in NAMES) else {}
-    found = {name: _kept(store, name, kept) for name in names}
-    leaf = issuer.leaf(store, issuer.Wish(_LEAF, hosts, within), lambda: kept, signer, now)
-    passwords = {account: found[name] for account, name in _PASSWORDS.items()}
-    return Credentials(signer, leaf, passwords, found[_SALT])
-
-
-def _kept(store: SecretStore, name: str, kept: Mapping[str, str]) -> str:
-    known = store.value(name)
-    if known is not None:
-        return known
-    if name in kept:
-        return store.propose(name, kept[name], "is taken over from the platform")
-    return store.propose(name, secrets.token_hex(_BYTES), "is generated")

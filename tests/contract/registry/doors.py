@@ -17,7 +17,7 @@ from deploys.registry import render
 from whisklab.engine import authority
 from whisklab.engine.artifacts import member
 from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.registry import PULLER, PUSHER, Credentials
+from whisklab.engine.registry_secrets import PULLER, PUSHER, Credentials
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.registry import registry as standin
 

@@ -14,7 +14,7 @@ from tests.contract.registry.doors import Doors
 from tests.contract.registry.harbor import Account, Harbor
 from whisklab.engine import asking
 from whisklab.engine.access import Access
-from whisklab.engine.registry import PULLER
+from whisklab.engine.registry_secrets import PULLER
 
 ROBOT, PASSWORD = "robot$lab+pull", 'a"b\\c $d'
 

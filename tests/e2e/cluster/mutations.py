@@ -11,7 +11,7 @@ from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
 from whisklab.engine.issuer import NAMES as AUTHORITY
-from whisklab.engine.registry import NAMES as SECRETS
+from whisklab.engine.registry_secrets import NAMES as SECRETS
 
 NODES = {"master": "k3s", "worker1": "k3s-agent", "worker2": "k3s-agent"}
 STORAGE = "storage"

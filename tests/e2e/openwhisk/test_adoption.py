@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
 from whisklab.engine.issuer import NAMES as AUTHORITY
-from whisklab.engine.registry import NAMES as REGISTRY
+from whisklab.engine.registry_secrets import NAMES as REGISTRY
 
 pytestmark = pytest.mark.e2e
 

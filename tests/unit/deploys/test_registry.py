@@ -11,7 +11,8 @@ import yaml
 from deploys.registry import render
 from whisklab.engine.authority import Pair
 from whisklab.engine.files import digest
-from whisklab.engine.registry import Credentials, RegistrySettings
+from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.registry_secrets import Credentials
 
 KNOWN = Credentials(
     Pair("CA", "CA KEY"), Pair("LEAF", "LEAF KEY"), {"nodes": "p1", "push": "p2"}, "s" * 48

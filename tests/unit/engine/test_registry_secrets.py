@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.engine import authority, registry
-from whisklab.engine.registry import NAMES, Credentials
+from whisklab.engine import authority, registry_secrets
+from whisklab.engine.registry_secrets import NAMES, Credentials
 from whisklab.engine.secrets import SecretStore
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def chosen(
         assert kept is not None, "the machine was asked"
         return kept
 
-    return registry.chosen(store, there, SIGNER, hosts or HOSTS, NOW + timedelta(days=days))
+    return registry_secrets.chosen(store, there, SIGNER, hosts or HOSTS, NOW + timedelta(days=days))
 
 
 def whole(directory: Path) -> tuple[SecretStore, Credentials]:
@@ -114,7 +114,7 @@ def test_how_soon_a_leaf_is_made_anew_can_be_said(tmp_path: Path) -> None:
 
     def within(days: int) -> Credentials:
         limit = timedelta(days=days)
-        return registry.chosen(store, lambda: machine, SIGNER, HOSTS, NOW, limit)
+        return registry_secrets.chosen(store, lambda: machine, SIGNER, HOSTS, NOW, limit)
 
     assert within(800) == first
     assert within(36500).leaf != first.leaf
