@@ -1,4 +1,4 @@
-"""The secrets of a registry of our own: made once on the laptop, else taken over from the platform."""
+"""Secrets of a registry of our own: made once on the laptop, or taken over from the platform."""
 
 from __future__ import annotations
 

@@ -53,16 +53,31 @@ func Parse(data []byte) (File, error) {
 		return f, err
 	}
 	for name, m := range f.Mirrors {
-		if len(m.Rewrites) > 0 {
-			return f, fmt.Errorf("mirrors.%q.rewrite: the whisklab stand-in does not rewrite image names", name)
+		path, err := below(m.Rewrites)
+		if err != nil {
+			return f, fmt.Errorf("mirrors.%q.rewrite: %w", name, err)
 		}
-		for _, e := range m.Endpoints {
+		for i, e := range m.Endpoints {
 			if _, err := endpoint(e); err != nil {
 				return f, fmt.Errorf("mirrors.%q.endpoint %q: %w", name, e, err)
 			}
+			m.Endpoints[i] = e + path
 		}
 	}
 	return f, nil
+}
+
+// Of the rules the stand-in does the one that puts a path before each name: containerd as it is
+// rewrites nothing, but takes the path of an endpoint for that of its API.
+func below(rewrites map[string]string) (string, error) {
+	path, found := strings.CutSuffix(rewrites["^(.*)$"], "/$1")
+	if len(rewrites) == 0 {
+		return "", nil
+	}
+	if len(rewrites) > 1 || !found {
+		return "", errors.New("the whisklab stand-in only puts a path before each name: '^(.*)$': PATH/$1")
+	}
+	return "/v2/" + path, nil
 }
 
 func endpoint(s string) (*url.URL, error) {

@@ -54,9 +54,22 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+func TestAPathBeforeEachName(t *testing.T) {
+	const text = `mirrors: {docker.io: {endpoint: ["https://reg.lab"], rewrite: {"^(.*)$": "lab/a/$1"}}}`
+	f, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "server = \"https://registry-1.docker.io\"\n\n[host.\"https://reg.lab/v2/lab/a\"]\n" +
+		"  capabilities = [\"pull\", \"resolve\"]\n  override_path = true\n"
+	if got := f.Hosts(false)["docker.io"]; got != want {
+		t.Errorf("%s\nexpected:\n%s", got, want)
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"mirrors: {a: {rewrite: {x: y}}}":       "does not rewrite",
+		"mirrors: {a: {rewrite: {x: y}}}":       "only puts a path before each name",
 		"mirrors: {a: {endpoint: ['ftp://x']}}": "expected http(s)://",
 		"mirors: {}":                            "unknown field",
 		"mirrors: [":                            "yaml",
