@@ -46,16 +46,17 @@ class Doors:
     Args:
         program: distribution.
         directory: for its images and configuration.
+        names: further ones in its certificate.
     """
 
-    def __init__(self, program: Path, directory: Path) -> None:
+    def __init__(self, program: Path, directory: Path, names: Sequence[str] = ()) -> None:
         self.program, self.directory = program, directory
         self.data, self.etc = directory / "data", directory / "etc"
         for each in (self.data, self.etc):
             each.mkdir(parents=True)
         now = datetime.now(UTC)
         ca = authority.new("test", now)
-        leaf = authority.issue(ca, NAMES, now)
+        leaf = authority.issue(ca, [*NAMES, *names], now)
         passwords = {PULLER: "p" * 48, PUSHER: "q" * 48}
         self.known = Credentials(ca, leaf, passwords, "s" * 48)
         self.pull = render.Door(

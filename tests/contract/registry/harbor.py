@@ -85,9 +85,12 @@ class Harbor:
     Args:
         doors: in front of whose door for images it stands.
         pair: files with a certificate and its key.
+        name: by which others reach it, None for loopback.
     """
 
-    def __init__(self, doors: Doors, pair: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, doors: Doors, pair: tuple[str, str] | None = None, name: str | None = None
+    ) -> None:
         self.doors, self.front = doors, Front()
         self.accounts: dict[str, Account] = {}
         self.projects: set[str] = set()
@@ -99,7 +102,7 @@ class Harbor:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.harbor, self._server.context = self, context
         self.port: int = self._server.server_address[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = name or f"127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

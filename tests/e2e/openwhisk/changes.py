@@ -80,6 +80,10 @@ def changes(site: Site) -> list[Change]:
         Change("nfs_exports", '[{"path": "/var/nfs/kubedata"}, {"path": "/var/nfs/more"}]'),
         Change("fileserver_port", "8004", heavy=True),
         Change("registry_enabled", "False", heavy=True),
+        *(
+            Change(f"registry_{name}", why_not="needs a registry that is there, as one file has it")
+            for name in ("url", "project", "account", "push_account", "ca")
+        ),
         Change("registry_version", defaults["registry"]),
         Change("registry_port", "5555", heavy=True),
         Change("registry_push_port", "5556"),
