@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
+from whisklab.engine import outbound
 from whisklab.engine.access import Access
 from whisklab.engine.files import script
+from whisklab.engine.machine import Machine
 from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
@@ -17,9 +20,11 @@ SILENCE = "000"  # curl's
 # The certificate, the account and tokens come on stdin or in files that do not stay: none is in an
 # argv. A registry that gives tokens says at its first answer where, and for what.
 _ASK = r"""
-umask 077; d=$(mktemp -d); trap 'rm -rf "$d"' EXIT; IFS= read -r login; cat > "$d/ca"
+umask 077; d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
+IFS= read -r login; IFS= read -r way; printf '%s\n' "$way" > "$d/way"; cat > "$d/ca"
 call() {
-  set -- -sS --max-time 10 --proto =https "$@"; test -s "$d/ca" && set -- --cacert "$d/ca" "$@"
+  set -- -sS --max-time 10 --proto =https -K "$d/way" "$@"
+  test -s "$d/ca" && set -- --cacert "$d/ca" "$@"
   curl "$@"
 }
 tell() { call -o /dev/null -D "$d/head" -w '%{http_code} ' "$@" 2>&1 | tr '\n' ' '; }
@@ -46,25 +51,34 @@ def command(*urls: str) -> StringCommand:
     return script(_ASK, *urls)
 
 
-def told(access: Access) -> list[str]:
-    """Return the lines that the command reads: the login as curl's configuration, the certificate.
+def told(access: Access, proxy: str | None = None) -> list[str]:
+    """Return the lines that the command reads. Pure.
 
-    Pure.
+    Args:
+        access: to the registry.
+        proxy: through which it is asked, None for none.
+
+    Returns:
+        The login and the way as curl's configuration has them, the certificate.
     """
     pair = f"{access.account}:{access.password}".replace("\\", "\\\\").replace('"', '\\"')
     login = f'user = "{pair}"' if access.account else ""
-    return [login, *(access.authority or "").splitlines()]
+    way = 'noproxy = "*"' if proxy is None else f'proxy = "{proxy}"'
+    return [login, way, *(access.authority or "").splitlines()]
 
 
 def answers(node: Host, access: Access, *urls: str) -> list[str]:
     """Return the status of the first URL without the account, then of all with it.
 
-    Where there is no answer it is 000, after curl's words on why.
+    It is asked the way that k3s goes. Where there is no answer it is 000, after curl's words.
 
     Raises:
         WhisklabError: the node cannot be asked.
     """
-    lines = run_quietly(node, command(*urls), stdin=told(access))
+    machine, host = Machine.of(node), urlsplit(access.url).hostname or ""
+    # Our own is a machine of the environment: these are reached directly.
+    proxy = outbound.proxy(machine.https_proxy, machine.no_proxy, host) if access.theirs else None
+    lines = run_quietly(node, command(*urls), stdin=told(access, proxy))
     return [line.strip() for line in lines.splitlines()]
 
 

@@ -61,6 +61,7 @@ class Front:
         no_parts: PATCH is not allowed.
         faults: answers to the next requests of a kind, such as ("PATCH", 504): the request is not
             passed on; with 0 the connection is closed instead, with "lost" it is passed on before.
+        says: headers of answers to a kind of request, such as ("PATCH", "Range", "0-9").
         life: seconds that a token lasts.
         revoked_after: bytes of parts after which all tokens end, once.
         realm: where tokens are given, as it says; "" for itself.
@@ -72,6 +73,7 @@ class Front:
     body_limit: int = 1 << 40
     no_parts: bool = False
     faults: list[tuple[str, int | str]] = field(default_factory=list)
+    says: list[tuple[str, str, str]] = field(default_factory=list)
     life: float = 1800
     revoked_after: int | None = None
     realm: str = ""
@@ -254,7 +256,10 @@ class _Handler(BaseHTTPRequestHandler):
         upstream.request(self.command, self.path, body, {**kept, "Authorization": f"Basic {login}"})
         answer = upstream.getresponse()
         data = answer.read()
-        more = {name: value for name in _TO_CLIENT if (value := answer.getheader(name))}
+        more: dict[str, str] = {
+            name.title(): value for name in _TO_CLIENT if (value := answer.getheader(name))
+        }
+        more |= {name: value for kind, name, value in harbor.front.says if kind == self.command}
         if length and self.command in {"PATCH", "PUT"}:
             harbor.largest = max(harbor.largest, length)
         if self.command == "HEAD":

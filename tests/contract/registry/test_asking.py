@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +39,9 @@ def access(harbor: Harbor, **more: Any) -> Access:
     return Access(**{**given, **more})
 
 
-def asked(access: Access, *urls: str) -> list[str]:
+def asked(access: Access, *urls: str, proxy: str | None = None) -> list[str]:
     """As `asking.answers`, on this machine."""
-    told = "".join(f"{line}\n" for line in asking.told(access))
+    told = "".join(f"{line}\n" for line in asking.told(access, proxy))
     done = subprocess.run(
         ["sh", "-c", asking.command(*(urls or asking.pulls(access))).get_raw_value()],
         input=told, capture_output=True, text=True, timeout=60, check=True,
@@ -108,6 +111,36 @@ def test_our_own(doors: Doors) -> None:
     pull, push = (f"{doors.url(door)}/v2/" for door in (doors.pull, doors.push))
     assert asked(ours, pull, push) == ["401", "200", "401"]
     assert asking.amiss(ours, asked(ours)[1:]) is None
+
+
+def test_it_is_asked_through_the_proxy_of_the_node(
+    harbor: Harbor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And through no other, whatever the shell's environment says."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = f"http://me:hunter2@127.0.0.1:{listener.getsockname()[1]}"
+        heard: list[bytes] = []
+
+        def refuse() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        heard.append(connection.recv(65536))
+                        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        found = asked(access(harbor), proxy=proxy)
+        monkeypatch.setenv("https_proxy", proxy)
+        asks = len(heard)
+        direct = asked(access(harbor))
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert direct[1:] == ["200", "404"]
+    assert len(heard) == asks > 0
+    assert all(each.startswith(f"CONNECT {harbor.address} ".encode()) for each in heard)
+    assert all(each.endswith("000") and "hunter2" not in each for each in found)
 
 
 def test_nothing_secret_is_in_an_argv_or_stays(

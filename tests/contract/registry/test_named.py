@@ -280,15 +280,6 @@ def test_a_limit_below_the_floor_is_a_sentence_and_nothing_is_left(
     harbor.front.body_limit = 20_000
     with pytest.raises(WhisklabError, match=r"refuses a request of \d+ bytes \(413\): allow it"):
         push(named(harbor), uploads, saved(tmp_path, LARGE, "one:1"), None)
-    print(
-        harbor.seen,
-        [
-            (str(f)[-60:], f.read_text()[:50])
-            for e in harbor.doors.under_way()
-            for f in e.rglob("*")
-            if f.is_file()
-        ],
-    )
     assert left(harbor) < 1000
     assert not list(uploads.iterdir())
 
@@ -306,6 +297,39 @@ def test_a_front_end_that_takes_no_parts(
     with pytest.raises(WhisklabError, match=r"\(413\), and it takes no parts: allow it larger"):
         push(named(harbor), uploads, source, None)
     assert left(harbor) < 1000
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(900_000, True), (500_000, False)])
+def test_the_least_that_a_part_must_have_is_kept(
+    harbor: Harbor, uploads: Path, tmp_path: Path, limit: int, *, fits: bool
+) -> None:
+    harbor.front.says = [("POST", "OCI-Chunk-Min-Length", "600000")]
+    harbor.front.body_limit = limit
+    source = saved(tmp_path, LARGE, "one:1")
+    if fits:
+        push(named(harbor), uploads, source, None)
+        assert 600_000 <= harbor.largest <= limit
+        assert pulled(harbor.doors, "lab/one", "1") == (LARGE.digest, dict(LARGE.blobs))
+        return
+    with pytest.raises(WhisklabError, match=r"refuses a request of 600000 bytes \(413\)"):
+        push(named(harbor), uploads, source, None)
+
+
+def test_a_part_that_was_not_taken_whole_is_asked_about(
+    harbor: Harbor, uploads: Path, tmp_path: Path, small_parts: None
+) -> None:
+    """The answer to a part says less than was sent, the upload itself how much is there."""
+    harbor.front.says = [("PATCH", "Range", "0-9")]
+    push(named(harbor), uploads, saved(tmp_path, LARGE, "one:1"), None)
+    assert pulled(harbor.doors, "lab/one", "1") == (LARGE.digest, dict(LARGE.blobs))
+    assert harbor.part_bytes == sum(map(len, [*LARGE.blobs.values(), LARGE.manifest]))
+
+
+def test_what_was_kept_is_compared(harbor: Harbor, uploads: Path, tmp_path: Path) -> None:
+    other = f"sha256:{'0' * 64}"
+    harbor.front.says = [("PUT", "Docker-Content-Digest", other)]
+    with pytest.raises(WhisklabError, match=f"one: the registry has kept {other} instead of sha"):
+        push(named(harbor), uploads, saved(tmp_path, SMALL, "one:1"), None)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "HEAD"])
