@@ -102,8 +102,10 @@ def check() -> None:
     Raises:
         BadInput: they do not; or the laptop lacks what the settings say that it has.
     """
-    fields = ("url", *_OF_A_NAMED_ONE)
     first, *others = inventory
+    fields = ["url", *_OF_A_NAMED_ONE]
+    if RegistrySettings.of(first).url is not None:
+        fields += ["enabled", "mirrors"]
     for other in others:
         for name in fields:
             ours, theirs = (getattr(RegistrySettings.of(each), name) for each in (first, other))

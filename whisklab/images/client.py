@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
@@ -34,6 +34,7 @@ T = TypeVar("T")
 ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
 STARTS_WITHIN = 10.0  # seconds; it is away for a moment when `images gc` has ended
 POLL = 0.2
+_MOVED, _MOVES = {301, 302, 303, 307, 308}, 3
 PAUSE = 1.0  # seconds before a second try
 
 
@@ -127,6 +128,23 @@ class Registry:
         url: str,
         headers: Mapping[str, str],
         body: bytes | Iterator[bytes] | None = None,
+    ) -> Reply:
+        reply = self._one_answer(method, url, headers, body)
+        for _ in range(_MOVES if method in {"GET", "HEAD"} else 0):
+            url = urljoin(url, reply.headers.get("location", ""))
+            if reply.status not in _MOVED or urlsplit(url).scheme != "https":
+                break
+            # Blobs may lie in a store of its own, whose URLs have a signature: it gets no login.
+            rest = {name: value for name, value in headers.items() if name != "Authorization"}
+            reply = self._one_answer(method, url, rest, None)
+        return reply
+
+    def _one_answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterator[bytes] | None,
     ) -> Reply:
         try:
             answer = self.pool.request(

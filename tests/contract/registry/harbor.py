@@ -62,6 +62,7 @@ class Front:
         faults: answers to the next requests of a kind, such as ("PATCH", 504): the request is not
             passed on; with 0 the connection is closed instead, with "lost" it is passed on before.
         says: headers of answers to a kind of request, such as ("PATCH", "Range", "0-9").
+        store: where blobs lie that are read, such as "https://localhost:1"; "" for here.
         life: seconds that a token lasts.
         revoked_after: bytes of parts after which all tokens end, once.
         realm: where tokens are given, as it says; "" for itself.
@@ -74,6 +75,7 @@ class Front:
     no_parts: bool = False
     faults: list[tuple[str, int | str]] = field(default_factory=list)
     says: list[tuple[str, str, str]] = field(default_factory=list)
+    store: str = ""
     life: float = 1800
     revoked_after: int | None = None
     realm: str = ""
@@ -173,6 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._token()
         elif path.startswith("/v2/"):
             self._registry(path, length)
+        elif path.startswith("/store/"):
+            self._stored()
         elif path.startswith("/api/v2.0/") and self.server.harbor.front.is_harbor:
             self._api(path, self.rfile.read(length))
         else:
@@ -226,8 +230,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.command == "DELETE" and "/manifests/" in path and "sha256:" not in path:
             self._say(405, [("UNSUPPORTED", "unsupported digest")])
+        elif harbor.front.store and self.command in {"GET", "HEAD"} and "/blobs/sha256:" in path:
+            self._send(307, b"", {"Location": f"{harbor.front.store}/store{path}"})
         else:
             self._passed_on(length)
+
+    def _stored(self) -> None:
+        """A store whose URLs are signed refuses who brings a login as well."""
+        if self.headers.get("Authorization"):
+            self._refuse(400, PAGE)
+            return
+        self.path = self.path.removeprefix("/store")
+        self._passed_on(0)
 
     def _challenge(self, header: str, scope: str) -> str:
         front = self.server.harbor.front

@@ -120,6 +120,33 @@ def test_tokens_are_given_elsewhere(harbor: Harbor, uploads: Path, tmp_path: Pat
         push(named(harbor), uploads, saved(tmp_path, SMALL, "one:1"), None)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_blobs_that_lie_in_a_store_of_their_own(
+    harbor: Harbor, uploads: Path, tmp_path: Path, *, elsewhere: bool
+) -> None:
+    """Its URLs are for whoever has them; the login is for the registry alone."""
+    store = Harbor(harbor.doors)
+    harbor.front.store = f"https://localhost:{store.port}" if elsewhere else ""
+    harbor.front.store = harbor.front.store or f"https://{harbor.address}"
+    source = saved(tmp_path, SMALL, "one:1")
+    try:
+        push(named(harbor), uploads, source, None)
+        (again,) = push(named(harbor), uploads, source, "one:2")
+        found = listing.listed(named(harbor), NOBODY)
+    finally:
+        store.close()
+    assert again.sent == 0
+    assert {each.architectures for each in found} == {("amd64",)}
+    assert bool(store.seen) is elsewhere
+
+
+def test_who_may_pull_and_push_needs_no_more(harbor: Harbor, uploads: Path, tmp_path: Path) -> None:
+    """Without the right to delete an upload that was begun for a try stays, and is forgotten."""
+    harbor.accounts[PUSHES].rights["lab"] = {"pull", "push"}
+    push(named(harbor), uploads, saved(tmp_path, SMALL, "one:1"), None)
+    assert pulled(harbor.doors, "lab/one", "1")[0] == SMALL.digest
+
+
 @pytest.mark.parametrize("life", [1800, 0.4])
 def test_a_token_that_ends_in_the_middle_is_asked_for_anew(
     harbor: Harbor, uploads: Path, tmp_path: Path, small_parts: None, life: float
