@@ -107,7 +107,7 @@ class Harbor:
         self._server.harbor, self._server.context = self, context
         self.port: int = self._server.server_address[1]
         self.address = name or f"127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whisklab.engine.access import Access
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import answers, collecting, keeping, local
 from whisklab.images.collecting import Going, Program
 from whisklab.images.image import Image, unfit
-from whisklab.images.login import Challenge, challenge, subject
+from whisklab.images.login import Challenge, Login, challenge, subject
 from whisklab.images.manifests import Descriptor, Manifest
 from whisklab.images.manifests import parse as parse_manifest
 from whisklab.images.names import Reference, parse
@@ -255,3 +257,27 @@ def test_what_a_request_is_about() -> None:
     assert subject("PUT", "/v2/a/b/manifests/1") != subject("DELETE", "/v2/a/b/manifests/1")
     assert subject("GET", "/v2/a/c/tags/list") != subject("GET", "/v2/a/b/tags/list")
     assert subject("GET", "/v2/") == "/v2/"
+
+
+def test_a_token_is_renewed_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = [1000.0], []
+
+    def send(method: str, url: str, headers: Mapping[str, str]) -> answers.Reply:
+        asked.append((method, url, headers["Authorization"]))
+        token = {"access_token": f"t{len(asked)}", "expires_in": 100}
+        return answers.Reply(200, {}, json.dumps(token).encode())
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    login = Login(Access("r.example", "me", "hunter2", None), send)
+    wanted = 'Bearer realm="https://t.example/token?a=b",service="r",scope="repository:x:pull"'
+    assert login.headers("reads x") == {}
+    assert login.learn("reads x", wanted)
+    for at, token in ((0, "t1"), (74, "t1"), (76, "t2"), (150, "t2"), (152, "t3")):
+        now[0] = 1000.0 + at
+        assert login.headers("reads x") == {"Authorization": f"Bearer {token}"}
+    url = "https://t.example/token?a=b&service=r&scope=repository%3Ax%3Apull&account=me"
+    assert set(asked) == {("GET", url, "Basic bWU6aHVudGVyMg==")}
+    # One that has ended before is asked for anew, though the answer does not say where any more.
+    assert login.learn("reads x", 'Basic realm="r"')
+    assert login.headers("reads x") == {"Authorization": "Bearer t4"}
+    assert login.headers("reads y") == {}
