@@ -156,6 +156,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     _is_lost = False
+    _upstream: http.client.HTTPSConnection | None = None
+
+    def finish(self) -> None:
+        """End what was begun for this connection."""
+        if self._upstream:
+            self._upstream.close()
+        super().finish()
 
     def do_any(self) -> None:
         harbor, path = self.server.harbor, urlsplit(self.path).path
@@ -263,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in self.headers.items()
             if name.lower() in {"accept", "content-type", "content-range", "content-length"}
         }
-        upstream = http.client.HTTPSConnection(
+        upstream = self._upstream = self._upstream or http.client.HTTPSConnection(
             "127.0.0.1", harbor.doors.push.port, context=trusting(harbor.doors.ca), timeout=60
         )
         body = _Body(self.rfile, length, harbor) if length else None
@@ -279,7 +286,6 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             more["Content-Length"] = answer.getheader("content-length") or "0"
         self._send((as_ or {}).get(answer.status, answer.status), data, more)
-        upstream.close()
 
     def _api(self, path: str, body: bytes) -> None:
         harbor = self.server.harbor
