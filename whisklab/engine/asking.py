@@ -15,6 +15,7 @@ from whisklab.engine.machine import Machine
 from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
+_ROOT = "/v2/"  # of the API; who is known gets an answer there
 DENIED, GRANTED, ABSENT = "401", "200", "404"  # HTTP
 SILENCE = "000"  # curl's
 # The certificate, the account and tokens come on stdin or in files that do not stay: none is in an
@@ -87,14 +88,14 @@ def pulls(access: Access) -> list[str]:
 
     Which images there are does not matter: of one that is not there says 404 who may have it.
     """
-    root = f"{access.url}/v2/"
+    root = access.url + _ROOT
     return [root, f"{root}{access.below}whisklab/tags/list"] if access.project else [root]
 
 
 def amiss(access: Access, found: Sequence[str]) -> tuple[str, str] | None:
     """Return the first URL of `pulls` that does not answer as to one who may pull, and its answer.
 
-    Pure.
+    Pure. The registry itself is named without the API's path.
 
     Args:
         access: to it.
@@ -105,7 +106,7 @@ def amiss(access: Access, found: Sequence[str]) -> tuple[str, str] | None:
     answers = [*found, *[SILENCE] * len(urls)]
     for url, each, good in zip(urls, answers, (known, {GRANTED, ABSENT}), strict=False):
         if each not in good:
-            return url, each
+            return url.removesuffix(_ROOT), each
     return None
 
 

@@ -109,7 +109,7 @@ def test_nodes_pull_and_images_go_where_the_lab_has_them(
     write(site, "registry_account", "wrong")
     refused = site.whisklab("apply", site.name)
     assert refused.code == 1, refused.output
-    said = f"https://{NAME}:{PORT}/v2/ answers 401 to master with the account {PULLS}, expected 200"
+    said = f"https://{NAME}:{PORT} answers 401 to master with the account {PULLS}, expected 200"
     assert f"{said}, so its k3s is not restarted for it" in refused.output
 
     write(site, "registry_account", PASSWORDS[PULLS])
