@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import gevent
 import paramiko
+from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
 from whisklab.errors import WhisklabError
 
 BEAT = 5.0  # seconds
@@ -35,18 +35,15 @@ class Lost(WhisklabError):
 class Leaving(WhisklabError):
     """A host is shutting down, perhaps to start again."""
 
-    def __init__(self, host: str) -> None:
-        super().__init__(f"{host} is shutting down: run again when it is up")
+    def __init__(self, host: str, state: str) -> None:
+        doubt = "" if state == STOPPING else ", or its systemd does not answer"
+        super().__init__(f"{host} is shutting down{doubt}: run again when it is up")
 
 
-# In the end systemd answers nobody any more; the file, an administrator may have made, too.
-LEAVES = script("""
-case $(systemctl is-system-running 2>/dev/null) in
-  stopping) ;;
-  initializing|starting|running|degraded|maintenance) exit 1;;
-  *) test -e /run/nologin;;
-esac
-""")
+# What systemd says of itself (systemctl(1), is-system-running); in the end it answers nobody.
+STATE = StringCommand("systemctl", "is-system-running")
+STOPPING = "stopping"
+STAYS = {"initializing", "starting", "running", "degraded", "maintenance"}
 
 
 def watch(transport: paramiko.Transport, beat: Callable[[], None]) -> None:

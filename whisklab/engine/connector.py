@@ -127,8 +127,8 @@ class WhiskSSH(Channels):
         """Run `command` on the host; a sudo password goes to sudo on stdin, never into argv.
 
         Returns:
-            Whether it succeeded, and its output; when the connection is lost, or the host is
-            shutting down, one sentence.
+            Whether it succeeded, and its output; when the connection is lost, one sentence; when
+            the host is shutting down, one more.
         """
         if locks.is_changing() and arguments.get("_sudo"):
             command = self._as_change(command)
@@ -139,18 +139,23 @@ class WhiskSSH(Channels):
                 ok, output = run(command, print_output, print_input, arguments)
                 if not ok:
                     self._require_host()
-        except (alive.Lost, alive.Leaving, ConnectError) as error:
+        except alive.Leaving as error:
+            return False, CommandOutput([*output.combined_lines, OutputLine("stderr", str(error))])
+        except (alive.Lost, ConnectError) as error:
             return False, CommandOutput([OutputLine("stderr", str(error))])
         return ok, output
 
     def _require_host(self) -> None:
         """See that what failed is not the end of the connection, or of a host in the middle."""
         self._require_connection()
-        if locks.is_changing() and self._leaves():
-            raise alive.Leaving(self.host.name)
-
-    def _leaves(self) -> bool:
-        return self._run_alone(alive.LEAVES, print_output=False, print_input=False, arguments={})[0]
+        if not locks.is_changing():
+            return
+        arguments = {"_sudo": self._login.sudo}  # root asks systemd itself, others a bus
+        _, said = self._run_alone(
+            alive.STATE, print_output=False, print_input=False, arguments=arguments
+        )
+        if said.stdout.strip() not in alive.STAYS:
+            raise alive.Leaving(self.host.name, said.stdout.strip())
 
     def _shell_for(self, arguments: dict[str, Any]) -> Shell | None:
         """Return the run's shell, unless it may be busy for long or has other rights than asked."""

@@ -27,7 +27,7 @@ FEWER_PODS = {"kubelet-arg": ["max-pods=99"]}  # any change that restarts the ag
 # Read again and again from a machine that is no node, through a node's NodePort.
 PROBE = (
     "while :; do for node in {nodes}; do "
-    "echo $node $(curl -s -m 5 -o /dev/null -w '%{{http_code}}' http://$node:{port}/); "
+    "echo $node $(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' http://$node:{port}/); "
     "done; sleep 0.1; done"
 )
 AGENT_FAULT = "/etc/rancher/k3s/config.yaml.d/99-fault.yaml"
@@ -103,7 +103,7 @@ def serving(site: Site) -> Iterator[None]:
             answers = Counter(line.strip() for line in probe.communicate()[0].splitlines()[:-1])
             kubectl(site, "delete", WEB.read_text())
     print(answers)
-    assert set(answers) == {f"{address} 200" for address in readers.values()}
+    assert set(answers) == {f"{address} 200 0" for address in readers.values()}
     assert min(answers.values()) > 10
 
 
