@@ -27,7 +27,7 @@ FEWER_PODS = {"kubelet-arg": ["max-pods=99"]}  # any change that restarts the ag
 # Read again and again from a machine that is no node, through a node's NodePort.
 PROBE = (
     "while :; do for node in {nodes}; do "
-    "echo $node $(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' http://$node:{port}/); "
+    "echo $node $(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' $node:{port}); "
     "done; sleep 0.1; done"
 )
 AGENT_FAULT = "/etc/rancher/k3s/config.yaml.d/99-fault.yaml"
