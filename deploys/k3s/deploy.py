@@ -65,6 +65,7 @@ def platform(storage: Storage) -> Platform:
         domain=K3sSettings.of(wanted.leader()).cluster_domain,
         ready=READY,
         storage=storage,
+        crictl=(render.BINARY, "crictl"),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
 from pyinfra import host
+from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from deploys.registry import render
@@ -15,8 +16,10 @@ from whisklab.engine.capability import capability
 from whisklab.engine.declared import Platform
 from whisklab.engine.machine import Machine
 from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.remote import run_quietly
 from whisklab.errors import WhisklabError
 
+NOTHING = "whisklab/nothing:none"  # an image that nobody has: who may pull is told so
 PULLS, PULLS_THERE = "pulls from the registry, and only pulls", "pulls from the registry"
 
 
@@ -26,8 +29,46 @@ def verify(platform: Platform) -> None:
     access = registry.access()
     if access is None or not platform.has(host):
         return
-    work = partial(_theirs if access.theirs else _ours, access)
+    by_curl = _theirs if access.theirs else _ours
+
+    def work(node: Host) -> str:
+        found = by_curl(access, node)
+        by_runtime(access, node, platform.crictl)
+        return found
+
     checks.check(name="Ask the registry", what=PULLS_THERE if access.theirs else PULLS, work=work)
+
+
+def by_runtime(access: Access, node: Host, crictl: Sequence[str]) -> None:
+    """Have the container runtime itself ask: it may hold another certificate than curl is given.
+
+    Raises:
+        WhisklabError: it is not let in.
+    """
+    image = f"{access.address}/{access.below}{NOTHING}"
+    command = StringCommand(*map(QuoteString, [*crictl, "pull", image]), "2>&1", "||", "true")
+    said = run_quietly(node, command).strip()
+    wrong = refused(said, image)
+    if wrong is not None:
+        raise WhisklabError(
+            f"the container runtime of {node.name} is not let in by https://{access.address}, "
+            f"though curl is ({wrong}): it has another certificate or account than is wanted, or "
+            "still holds an old one: run `whisklab apply`, and restart k3s there if that changes "
+            "nothing"
+        )
+
+
+def refused(said: str, image: str) -> str | None:
+    """Return why a pull of an image that nobody has came to another end; None if it did not. Pure.
+
+    Args:
+        said: by crictl.
+        image: that it was to pull.
+    """
+    lines = said.splitlines()
+    if any("not found" in line and image in line for line in lines):
+        return None
+    return lines[-1].rpartition(f'"{image}": ')[2].strip()[:300] if lines else "without a word"
 
 
 def _ours(access: Access, node: Host) -> str:

@@ -46,6 +46,7 @@ class Platform:
         domain: of the cluster's names.
         ready: the check (of verify) that all nodes are Ready.
         storage: where volumes lie.
+        crictl: the command that asks a node's container runtime.
     """
 
     leader: Host
@@ -55,6 +56,7 @@ class Platform:
     domain: str
     ready: str
     storage: Storage
+    crictl: Sequence[str]
 
     def has(self, machine: Host) -> bool:
         """Tell whether a machine is in the cluster."""

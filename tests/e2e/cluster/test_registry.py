@@ -8,6 +8,7 @@ import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.e2e.cluster.rebooting import boot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import saying
 from tests.e2e.cluster.waiting import until
+from whisklab.engine import authority
 
 pytestmark = pytest.mark.e2e
 
@@ -140,6 +142,20 @@ def test_a_service_that_is_down_is_told_and_mended(site: Site) -> None:
     assert "see `journalctl -u whisklab-registry` on storage" in verify.output
     install = "registry: install | Service whisklab-registry"
     assert changes(site, "apply", 0) == {("storage", install)}
+    assert changes(site, "plan", 0) == set()
+
+
+def test_a_runtime_that_trusts_another_authority_is_found_by_asking_through_it(site: Site) -> None:
+    """The node's curl is given the right certificate, and is let in."""
+    foreign = authority.new("another", datetime.now(UTC)).certificate
+    site.root("worker2", f"cp -p {CA} /run/kept && echo '{foreign}' > {CA}")
+    verify = site.whisklab("verify", site.name)
+    site.root("worker2", f"cp -p /run/kept {CA}")
+    assert verify.code == 1
+    told = f"the container runtime of worker2 is not let in by https://{PULL}, though curl is ("
+    assert told in verify.output
+    assert "x509" in verify.output.partition(told)[2].partition(")")[0]
+    assert verify.output.count("the container runtime of") == 1
     assert changes(site, "plan", 0) == set()
 
 

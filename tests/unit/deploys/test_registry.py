@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploys.registry import render
+from deploys.registry.verify import refused
 from whisklab.engine.authority import Pair
 from whisklab.engine.files import digest
 from whisklab.engine.registry import RegistrySettings
@@ -66,3 +67,27 @@ def test_the_wish_is_what_the_unit_records(door: render.Door) -> None:
     ]
     assert all(len(set(wish.items()) - set(each.items())) == 1 for each in changed)
     assert render.wish(door, "10.0.0.4", "v", replace(KNOWN, passwords={})) == wish
+
+
+NOBODYS = "10.0.0.4:5000/whisklab/nothing:none"
+FAILED = f'failed to pull and unpack image "{NOBODYS}": failed to resolve reference "{NOBODYS}": '
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            f"FATA pulling image: rpc error: code = NotFound desc = {FAILED}{NOBODYS}: not found",
+            None,
+        ),
+        (f"E0101 remote_image.go\nFATA code = NotFound desc = {FAILED}{NOBODYS}: not found", None),
+        (f"{FAILED}unexpected status: 401 Unauthorized", "unexpected status: 401 Unauthorized"),
+        (f"{FAILED}tls: x509: unknown authority", "tls: x509: unknown authority"),
+        ("sh: 1: /usr/local/bin/k3s: not found", "sh: 1: /usr/local/bin/k3s: not found"),
+        ("", "without a word"),
+    ],
+)
+def test_a_runtime_that_may_pull_says_that_there_is_no_such_image(
+    said: str, why: str | None
+) -> None:
+    assert refused(said, NOBODYS) == why

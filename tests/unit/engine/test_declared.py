@@ -25,6 +25,7 @@ PLATFORM = Platform(
     domain="cluster.local",
     ready="ready",
     storage=Storage(None, None, "served"),
+    crictl=("crictl",),
 )
 
 
