@@ -8,7 +8,6 @@ import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from tests.e2e.cluster.rebooting import boot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import saying
 from tests.e2e.cluster.waiting import until
-from whisklab.engine import authority
 
 pytestmark = pytest.mark.e2e
 
@@ -145,20 +143,6 @@ def test_a_service_that_is_down_is_told_and_mended(site: Site) -> None:
     assert changes(site, "plan", 0) == set()
 
 
-def test_a_runtime_that_trusts_another_authority_is_found_by_asking_through_it(site: Site) -> None:
-    """The node's curl is given the right certificate, and is let in."""
-    foreign = authority.new("another", datetime.now(UTC)).certificate
-    site.root("worker2", f"cp -p {CA} /run/kept && echo '{foreign}' > {CA}")
-    verify = site.whisklab("verify", site.name)
-    site.root("worker2", f"cp -p /run/kept {CA}")
-    assert verify.code == 1
-    told = f"the container runtime of worker2 is not let in by https://{PULL}, though curl is ("
-    assert told in verify.output
-    assert "x509" in verify.output.partition(told)[2].partition(")")[0]
-    assert verify.output.count("the container runtime of") == 1
-    assert changes(site, "plan", 0) == set()
-
-
 def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site: Site) -> None:
     """The mirror lets an image be named as its chart does; no host has a way to Docker Hub."""
     image, before = pushed(site, "lab/rotated"), pods(site)
@@ -176,6 +160,12 @@ def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site
     assert "so its k3s is not restarted for it" in refused.output
     assert site.root("worker2", MAIN) == process
     site.root("worker2", block.format("-D"))
+    # Its file has the new password, and its containerd the old one.
+    verify = site.whisklab("verify", site.name)
+    assert verify.code == 1
+    told = f"the container runtime of worker2 is not let in by https://{PULL}, though curl is ("
+    assert re.search(re.escape(told) + r"[^)]*401", verify.output), verify.output
+    assert verify.output.count("the container runtime of") == 1
     changed = changes(site, "apply", 0)
     assert changed == {("worker2", "k3s: service | Service k3s-agent")}
     for node in NODES:
