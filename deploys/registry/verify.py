@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pyinfra import host
 from pyinfra.api.command import QuoteString, StringCommand
@@ -29,23 +30,20 @@ def verify(platform: Platform) -> None:
     access = registry.access()
     if access is None or not platform.has(host):
         return
-    by_curl = _theirs if access.theirs else _ours
 
-    def work(node: Host) -> str:
-        found = by_curl(access, node)
-        by_runtime(access, node, platform.crictl)
+    def ours(node: Host) -> str:
+        found = _ours(access, node)
+        _by_runtime(access, node, platform.crictl)
         return found
 
+    work = partial(_theirs, access) if access.theirs else ours
     checks.check(name="Ask the registry", what=PULLS_THERE if access.theirs else PULLS, work=work)
 
 
-def by_runtime(access: Access, node: Host, crictl: Sequence[str]) -> None:
-    """Have the container runtime itself ask: it may hold another certificate than curl is given.
-
-    Raises:
-        WhisklabError: it is not let in.
-    """
-    image = f"{access.address}/{access.below}{NOTHING}"
+def _by_runtime(access: Access, node: Host, crictl: Sequence[str]) -> None:
+    # It may hold another account than curl is given. (Of a registry that is not ours its last word
+    # may be another: after a 404 it asks once more, trusting only whom the machine trusts.)
+    image = f"{access.address}/{NOTHING}"
     command = StringCommand(*map(QuoteString, [*crictl, "pull", image]), "2>&1", "||", "true")
     said = run_quietly(node, command).strip()
     wrong = refused(said, image)
@@ -59,16 +57,19 @@ def by_runtime(access: Access, node: Host, crictl: Sequence[str]) -> None:
 
 
 def refused(said: str, image: str) -> str | None:
-    """Return why a pull of an image that nobody has came to another end; None if it did not. Pure.
+    """Return why a pull of an image that nobody has came to another end. Pure.
 
     Args:
         said: by crictl.
         image: that it was to pull.
+
+    Returns:
+        None if the registry has let it in; or if no runtime is there to pull, which others tell.
     """
-    lines = said.splitlines()
-    if any("not found" in line and image in line for line in lines):
+    lines = [line for line in said.splitlines() if image in line]
+    if not lines or any("not found" in line for line in lines):
         return None
-    return lines[-1].rpartition(f'"{image}": ')[2].strip()[:300] if lines else "without a word"
+    return lines[-1].rpartition(image)[2].lstrip('\\": ').rstrip('"')
 
 
 def _ours(access: Access, node: Host) -> str:

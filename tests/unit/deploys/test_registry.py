@@ -83,8 +83,9 @@ FAILED = f'failed to pull and unpack image "{NOBODYS}": failed to resolve refere
         (f"E0101 remote_image.go\nFATA code = NotFound desc = {FAILED}{NOBODYS}: not found", None),
         (f"{FAILED}unexpected status: 401 Unauthorized", "unexpected status: 401 Unauthorized"),
         (f"{FAILED}tls: x509: unknown authority", "tls: x509: unknown authority"),
-        ("sh: 1: /usr/local/bin/k3s: not found", "sh: 1: /usr/local/bin/k3s: not found"),
-        ("", "without a word"),
+        (FAILED.replace('"', '\\"') + '401 Unauthorized"', "401 Unauthorized"),
+        ("FATA validate CRI v1 image API: connect: connection refused", None),
+        ("", None),
     ],
 )
 def test_a_runtime_that_may_pull_says_that_there_is_no_such_image(
