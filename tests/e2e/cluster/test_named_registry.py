@@ -18,6 +18,7 @@ import pytest
 from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.harbor import Account, Harbor
 from tests.contract.registry.making import image, layer, single, written
+from tests.e2e.cluster.restarts import pods
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
 
@@ -79,16 +80,6 @@ def write(site: Site, name: str, password: str) -> None:
 def pulled(site: Site, node: str, name: str) -> bool:
     site.root(node, f"crictl rmi {name} >/dev/null 2>&1 || true")
     return "Image is up to date" in site.root(node, f"crictl pull {name} 2>&1", check=False)
-
-
-def pods(site: Site) -> dict[str, int]:
-    """Uid to restarts of all pods."""
-    return {
-        each["metadata"]["uid"]: sum(
-            status["restartCount"] for status in each["status"]["containerStatuses"]
-        )
-        for each in site.objects("pods", "-A")
-    }
 
 
 def planned(site: Site) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster.rebooting import boot
+from tests.e2e.cluster.restarts import pods
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import saying
 from tests.e2e.cluster.waiting import until
@@ -74,16 +75,6 @@ def answer(site: Site, node: str, url: str, account: str = "") -> str:
     user = f"-u {account}" if account else ""
     ask = f"curl -s -o /dev/null -w '%{{http_code}}' --cacert {CA} {user} https://{url}"
     return site.root(node, ask, check=False)
-
-
-def pods(site: Site) -> dict[str, int]:
-    """Uid to restarts of all pods."""
-    return {
-        each["metadata"]["uid"]: sum(
-            status["restartCount"] for status in each["status"]["containerStatuses"]
-        )
-        for each in site.objects("pods", "-A")
-    }
 
 
 def changes(site: Site, verb: str, code: int) -> set[tuple[str, str]]:
