@@ -14,9 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.e2e.cluster.restarts import pods
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.test_forward import nodes
-from tests.e2e.cluster.test_registry import PULL, answer, changes, pods, secret
+from tests.e2e.cluster.test_registry import PULL, answer, changes, secret
 from whisklab.engine import authority
 from whisklab.engine.authority import Pair
 
