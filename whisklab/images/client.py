@@ -34,6 +34,7 @@ T = TypeVar("T")
 ANSWERS_WITHIN = 120.0  # seconds; the last part of a blob waits for the disk of a small machine
 STARTS_WITHIN = 10.0  # seconds; it is away for a moment when `images gc` has ended
 POLL = 0.2
+Body = bytes | Iterator[bytes] | None
 _MOVED, _MOVES = {301, 302, 303, 307, 308}, 3
 PAUSE = 1.0  # seconds before a second try
 
@@ -89,7 +90,7 @@ class Registry:
         path: str,
         *,
         expected: Collection[int],
-        body: bytes | Iterator[bytes] | None = None,
+        body: Body = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Return the answer to one request.
@@ -123,11 +124,7 @@ class Registry:
         return answer
 
     def _answer(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterator[bytes] | None = None,
+        self, method: str, url: str, headers: Mapping[str, str], body: Body = None
     ) -> Reply:
         reply = self._one_answer(method, url, headers, body)
         for _ in range(_MOVES if method in {"GET", "HEAD"} else 0):
@@ -139,13 +136,7 @@ class Registry:
             reply = self._one_answer(method, url, rest, None)
         return reply
 
-    def _one_answer(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterator[bytes] | None,
-    ) -> Reply:
+    def _one_answer(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Reply:
         try:
             answer = self.pool.request(
                 method, url, body=body, redirect=False, headers=headers,

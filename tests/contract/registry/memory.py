@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")
@@ -35,6 +36,9 @@ def limited(megabytes: int) -> Iterator[list[str]]:
                 (group / name).write_text(str(size))
         yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
     finally:
-        while (group / "cgroup.procs").read_text():
+        while left := (group / "cgroup.procs").read_text().split():
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             time.sleep(0.05)
         group.rmdir()

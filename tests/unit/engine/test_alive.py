@@ -93,3 +93,16 @@ def test_a_beat_that_fails_or_blocks_does_not_end_the_watch() -> None:
 
     watch(transport, beat)
     until(lambda: not transport.open)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("stopping", "a is shutting down: run again when it is up"),
+        ("", "a is shutting down, or its systemd does not answer: run again when it is up"),
+        ("offline", "a is shutting down, or its systemd does not answer: run again when it is up"),
+    ],
+)
+def test_a_host_that_leaves_is_named(state: str, sentence: str) -> None:
+    assert str(alive.Leaving("a", state)) == sentence
+    assert state not in alive.STAYS
