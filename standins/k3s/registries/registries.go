@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"sort"
 	"strings"
 
@@ -113,50 +112,54 @@ func directory(name string) string {
 	return name
 }
 
+// As k3s since v1.30: what is asked last has its settings at the root of the file, not as a host.
 func (f File) hosts(name string, endpoints []string, withoutDefault bool) string {
 	var b strings.Builder
-	own := "https://" + name
-	if name == "docker.io" {
-		own = "https://registry-1.docker.io"
-	}
+	last := "https://" + name
 	switch {
 	case withoutDefault && len(endpoints) > 0: // the last mirror takes the place of the registry
-		u, _ := endpoint(endpoints[len(endpoints)-1])
-		fmt.Fprintf(&b, "server = %q\n", u)
-	case name != "*":
-		fmt.Fprintf(&b, "server = %q\n", own)
+		last = endpoints[len(endpoints)-1]
+	case name == "*": // containerd takes the name that it was asked for
+		last = ""
+	case name == "docker.io":
+		last = "https://registry-1.docker.io"
 	}
+	if last != "" {
+		u, _ := endpoint(last)
+		fmt.Fprintf(&b, "server = %q\n%s", u, f.settings(u))
+	}
+	if n := len(endpoints); n > 0 && endpoints[n-1] == last {
+		endpoints = endpoints[:n-1]
+	}
+	b.WriteString("[host]\n")   // without it containerd before 1.7.26 refuses the file
 	listed := map[string]bool{} // TOML has each table once
-	if name != "*" && f.Configs[name].TLS != nil && (len(endpoints) == 0 || !withoutDefault) {
-		endpoints = append(slices.Clone(endpoints), own)
-	}
 	for _, e := range endpoints {
 		if u, _ := endpoint(e); !listed[u.String()] {
 			listed[u.String()] = true
-			b.WriteString(f.host(u))
+			fmt.Fprintf(&b, "\n[host.%q]\n%s", u, f.settings(u))
 		}
 	}
 	return b.String()
 }
 
-func (f File) host(u *url.URL) string {
+func (f File) settings(u *url.URL) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", u)
+	b.WriteString("capabilities = [\"pull\", \"resolve\"]\n")
 	if path := strings.TrimSuffix(u.Path, "/"); path != "" {
-		b.WriteString("  override_path = true\n")
+		b.WriteString("override_path = true\n")
 	}
 	tls := f.Configs[u.Host].TLS
 	if tls == nil {
 		return b.String()
 	}
 	if tls.CAFile != "" {
-		fmt.Fprintf(&b, "  ca = [%q]\n", tls.CAFile)
+		fmt.Fprintf(&b, "ca = [%q]\n", tls.CAFile)
 	}
 	if tls.CertFile != "" {
-		fmt.Fprintf(&b, "  client = [[%q, %q]]\n", tls.CertFile, tls.KeyFile)
+		fmt.Fprintf(&b, "client = [[%q, %q]]\n", tls.CertFile, tls.KeyFile)
 	}
 	if tls.InsecureSkipVerify {
-		b.WriteString("  skip_verify = true\n")
+		b.WriteString("skip_verify = true\n")
 	}
 	return b.String()
 }

@@ -22,21 +22,22 @@ func TestHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const mirror = "\n[host.\"https://reg.lab:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n  ca = [\"/ca.crt\"]\n"
-	const cache = "\n[host.\"http://cache.lab/path\"]\n  capabilities = [\"pull\", \"resolve\"]\n  override_path = true\n"
-	const other = "\n[host.\"https://other.lab\"]\n  capabilities = [\"pull\", \"resolve\"]\n  skip_verify = true\n"
+	const pull, ca, path = "capabilities = [\"pull\", \"resolve\"]\n", "ca = [\"/ca.crt\"]\n", "override_path = true\n"
+	const itself = "server = \"https://reg.lab:5000\"\n" + pull + ca + "[host]\n"
+	const other = "server = \"https://other.lab\"\n" + pull + "skip_verify = true\n[host]\n"
 	for without, want := range map[bool]map[string]string{
 		false: {
-			"docker.io":    "server = \"https://registry-1.docker.io\"\n" + mirror,
-			"reg.lab:5000": "server = \"https://reg.lab:5000\"\n" + mirror, // once, though it is its own mirror
-			"_default":     cache,
-			"other.lab":    "server = \"https://other.lab\"\n" + other,
+			"docker.io": "server = \"https://registry-1.docker.io\"\n" + pull +
+				"[host]\n\n[host.\"https://reg.lab:5000\"]\n" + pull + ca,
+			"reg.lab:5000": itself, // once, though it is its own mirror
+			"_default":     "[host]\n\n[host.\"http://cache.lab/path\"]\n" + pull + path,
+			"other.lab":    other,
 		},
 		true: {
-			"docker.io":    "server = \"https://reg.lab:5000\"\n" + mirror,
-			"reg.lab:5000": "server = \"https://reg.lab:5000\"\n" + mirror,
-			"_default":     "server = \"http://cache.lab/path\"\n" + cache,
-			"other.lab":    "server = \"https://other.lab\"\n" + other,
+			"docker.io":    itself,
+			"reg.lab:5000": itself,
+			"_default":     "server = \"http://cache.lab/path\"\n" + pull + path + "[host]\n",
+			"other.lab":    other,
 		},
 	} {
 		got := f.Hosts(without)
@@ -60,8 +61,9 @@ func TestAPathBeforeEachName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "server = \"https://registry-1.docker.io\"\n\n[host.\"https://reg.lab/v2/lab/a\"]\n" +
-		"  capabilities = [\"pull\", \"resolve\"]\n  override_path = true\n"
+	const pull = "capabilities = [\"pull\", \"resolve\"]\n"
+	const want = "server = \"https://registry-1.docker.io\"\n" + pull +
+		"[host]\n\n[host.\"https://reg.lab/v2/lab/a\"]\n" + pull + "override_path = true\n"
 	if got := f.Hosts(false)["docker.io"]; got != want {
 		t.Errorf("%s\nexpected:\n%s", got, want)
 	}
