@@ -205,12 +205,13 @@ def _registry() -> Iterator[Mutation]:
     yield Mutation(STORAGE, images, "for everybody", f"{install} Images", f"chmod 777 {images}")
     yield Mutation(STORAGE, images, "of another owner", f"{install} Images", f"chown 1:1 {images}")
     account = "whisklab-registry"
-    for what, files in (("user", "/etc/passwd /etc/shadow"), ("group", "/etc/group /etc/gshadow")):
-        yield Mutation(STORAGE, f"{what} {account}", "deleted", f"{install} Account",
-                       f"sed -i '/^{account}:/d' {files}")  # fmt: skip
-    for what, option in (("shell", "--shell /bin/sh"), ("group", "--gid 0")):
-        yield Mutation(STORAGE, f"{what} of {account}", "changed", f"{install} Account",
-                       f"usermod {option} {account}")  # fmt: skip
+    for what, script in (  # of one thing: a user that is gone has no shell to be changed
+        ("without its user", f"sed -i '/^{account}:/d' /etc/passwd /etc/shadow"),
+        ("without its group", f"sed -i '/^{account}:/d' /etc/group /etc/gshadow"),
+        ("with another shell", f"usermod --shell /bin/sh {account}"),
+        ("of another group", f"usermod --gid 0 {account}"),
+    ):
+        yield Mutation(STORAGE, f"account {account}", what, f"{install} Account", script)
     for door in doors:
         service = f"{door}.service"
         path = f"{directory}/{door}.yml"
