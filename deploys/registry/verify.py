@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from pyinfra import host
 from pyinfra.api.command import QuoteString, StringCommand
@@ -31,19 +30,17 @@ def verify(platform: Platform) -> None:
     if access is None or not platform.has(host):
         return
 
-    def ours(node: Host) -> str:
-        found = _ours(access, node)
+    def work(node: Host) -> str:
+        found = _theirs(access, node) if access.theirs else _ours(access, node)
         _by_runtime(access, node, platform.crictl)
         return found
 
-    work = partial(_theirs, access) if access.theirs else ours
     checks.check(name="Ask the registry", what=PULLS_THERE if access.theirs else PULLS, work=work)
 
 
 def _by_runtime(access: Access, node: Host, crictl: Sequence[str]) -> None:
-    # It may hold another account than curl is given. (Of a registry that is not ours its last word
-    # may be another: after a 404 it asks once more, trusting only whom the machine trusts.)
-    image = f"{access.address}/{NOTHING}"
+    # It may hold another account, or an older trust, than curl is given.
+    image = f"{access.address}/{access.below}{NOTHING}"
     command = StringCommand(*map(QuoteString, [*crictl, "pull", image]), "2>&1", "||", "true")
     said = run_quietly(node, command).strip()
     wrong = refused(said, image)

@@ -69,15 +69,17 @@ func execOf(a *arguments, file string) (*whisk.Exec, error) {
 		return nil, err
 	}
 	extension := filepath.Ext(file)
-	kind := a.or("kind", kinds[extension])
-	if kind == "" {
+	kind, image := a.or("kind", kinds[extension]), a.flags["docker"]
+	if image != "" {
+		kind = "blackbox"
+	} else if kind == "" {
 		return nil, usageError(fmt.Sprintf("'%s' is not a supported action runtime: give --kind", extension))
 	}
 	code := string(data)
 	if extension == ".zip" || extension == ".jar" {
 		code = base64.StdEncoding.EncodeToString(data)
 	}
-	return &whisk.Exec{Kind: kind, Code: &code, Main: a.flags["main"]}, nil
+	return &whisk.Exec{Kind: kind, Code: &code, Main: a.flags["main"], Image: image}, nil
 }
 
 func actionGet(a *arguments, out io.Writer) error {

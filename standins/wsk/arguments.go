@@ -22,7 +22,7 @@ type arguments struct {
 var (
 	short    = map[string]string{"i": "insecure", "r": "result", "b": "blocking", "p": "param", "P": "param-file", "u": "auth", "l": "limit", "h": "help"}
 	switches = map[string]bool{"insecure": true, "result": true, "blocking": true, "url": true, "help": true, "cliversion": true}
-	valued   = map[string]bool{"apihost": true, "auth": true, "kind": true, "main": true, "web": true, "limit": true, "skip": true, "param-file": true}
+	valued   = map[string]bool{"apihost": true, "auth": true, "kind": true, "docker": true, "main": true, "web": true, "limit": true, "skip": true, "param-file": true}
 	// What `property get` and `property unset` name without a value.
 	properties = map[string]bool{"apihost": true, "auth": true}
 )

@@ -17,7 +17,7 @@ var version = "unknown"
 const usage = `wsk, whisklab's stand-in, not the real one. Commands:
   property set|get|unset [--apihost HOST] [--auth KEY]
   package list [NAMESPACE]
-  action create|update NAME FILE [--kind KIND] [--main NAME] [--web true|false] [-p NAME VALUE]
+  action create|update NAME FILE [--kind KIND | --docker IMAGE] [--main NAME] [--web true|false] [-p NAME VALUE]
   action get NAME [--url]
   action invoke NAME [--result] [--blocking] [-p NAME VALUE]
   action list|delete

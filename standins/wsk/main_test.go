@@ -102,6 +102,7 @@ func TestCommands(t *testing.T) {
 		{"-i package list /whisk.system", "GET /api/v1/namespaces/whisk.system/packages?", "/whisk.system/utils"},
 		{"-i action create hello " + code + " --web true", "PUT /api/v1/namespaces/_/actions/hello?overwrite=false", "ok: created action hello"},
 		{"-i action update hello " + code, "PUT /api/v1/namespaces/_/actions/hello?overwrite=true", "ok: updated action hello"},
+		{"-i action update hello --docker reg/own:1 " + code, `PUT /api/v1/namespaces/_/actions/hello?overwrite=true {"namespace":"_","name":"hello","exec":{"kind":"blackbox","code":"function main() {}","image":"reg/own:1"`, "ok: updated"},
 		{"-i action get hello --url", "GET /api/v1/namespaces/_/actions/hello", s.URL + "/api/v1/web/guest/default/hello"},
 		{"action invoke hello --result -i -p name World", "POST /api/v1/namespaces/_/actions/hello?blocking=true&result=true {\"name\":\"World\"}", "Hello, <World>!"},
 		{"-i action invoke hello", "POST /api/v1/namespaces/_/actions/hello?blocking=false&result=false", "ok: invoked /_/hello with id abc"},

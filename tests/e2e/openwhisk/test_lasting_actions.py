@@ -18,7 +18,6 @@ from tests.e2e.openwhisk.asking import (
     components,
     create,
     invoke,
-    rest,
     revisions,
     url,
     wsk,
@@ -139,10 +138,9 @@ def test_an_action_survives_a_move_to_the_registry_that_wants_a_password(
 
 
 def test_an_action_runs_on_an_image_of_one_s_own_from_the_registry(site: Site) -> None:
-    """What `wsk action create --docker` asks for; the image was pushed by the test before."""
+    """The image was pushed by the test before."""
     image = f"{registry.PULL}/openwhisk/action-nodejs-v14:1.20.0"
-    body = {"exec": {"kind": "blackbox", "image": image, "code": HELLO}}
-    rest(site, "PUT", "actions/own", body)
+    create(site, "own", HELLO, ".js", "--docker", image)
     assert invoke(site, "own", "--param", "name", "Registry") == {"payload": "Hello, Registry!"}
     name = image.removeprefix(f"{registry.PULL}/")
     listed = site.whisklab("images", "list", site.name, "--json")
