@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deploys.openwhisk.hints import IMAGES, PLACES
+from deploys.openwhisk.hints import DISK, FULL, IMAGES, PLACES
 from whisklab.engine.helm.records import Cluster
 
 Object = Mapping[str, Any]
@@ -54,11 +55,19 @@ def is_of(pod: str, action: str) -> bool:
 def told(event: Object) -> str:
     """Return what an event says: pod, node, cause and what helps. Pure."""
     node = (event.get("source") or {}).get("host") or event.get("reportingInstance")
-    reason, said = event.get("reason", "?"), " ".join(str(event.get("message")).split())[:WIDEST]
+    reason, said = event.get("reason", "?"), " ".join(str(event.get("message")).split())
     on = f" on {node}" if node and reason != UNSCHEDULABLE else ""
-    helps = PLACES if reason == UNSCHEDULABLE else IMAGES if "image" in said.lower() else ""
-    sentence = f"its pod {event['involvedObject']['name']}{on}: {reason}: {said.rstrip('.')}"
+    helps = PLACES if reason == UNSCHEDULABLE else _helps(said)
+    sentence = (
+        f"its pod {event['involvedObject']['name']}{on}: {reason}: {said[:WIDEST].rstrip('.')}"
+    )
     return f"{sentence}: {helps}" if helps else sentence
+
+
+def _helps(said: str) -> str:
+    if re.search(FULL, said):
+        return DISK
+    return IMAGES if "image" in said.lower() else ""
 
 
 def used(quota: Object) -> str:

@@ -25,7 +25,7 @@ _MEMORY = (
     "it has less memory than it needs: take larger nodes, or smaller heaps "
     "(openwhisk_controller_heap_mb, openwhisk_invoker_heap_mb)"
 )
-_DISK = "a file system is full: look at the storage host's export and at the node's disk"
+DISK = "a file system is full: look at the storage host's export and at the node's disk"
 _WAY_OUT = (
     "it fetches from GitHub or npm; a cluster without a way out needs openwhisk_offline = True"
 )
@@ -33,12 +33,13 @@ _SLOW = (
     "on a slow line images need longer than openwhisk_timeout; what cannot be mounted is named by "
     "an event above"
 )
+FULL = r"(?i)no space left on device"
 _HINTS = (
     (IMAGE, IMAGES),
     (PLACE, PLACES),
     (UNBOUND, _BIND),
     (r"OOMKilled|OutOfMemoryError|(?i:cannot allocate memory)", _MEMORY),
-    (r"(?i)no space left on device", _DISK),
+    (FULL, DISK),
     (
         r"(?i)could not resolve host|unable to access 'https?:|failed to connect to \S+ port",
         _WAY_OUT,
@@ -58,4 +59,6 @@ def hints(lines: Sequence[str], own: str = "", on: str = "") -> list[str]:
     text = "\n".join(lines)
     found = [own] if own and re.search(on, text) else []
     found += [hint for pattern, hint in _HINTS if re.search(pattern, text)]
+    if DISK in found:  # an image that finds no room can be pulled well
+        found = [each for each in found if each != IMAGES]
     return found or ([LOGS] if "\nlog of " in text else [])

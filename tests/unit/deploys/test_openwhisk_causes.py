@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploys.openwhisk import causes
-from deploys.openwhisk.hints import IMAGES, PLACES
+from deploys.openwhisk.hints import DISK, IMAGES, PLACES
 from whisklab.engine import kube
 from whisklab.engine.helm.records import Cluster
 
@@ -48,6 +48,12 @@ def test_the_last_cause_of_its_own_pods_is_told(answers: dict[str, list[Any]]) -
         event("wskowdevinvoker0-1-prewarm-nodejs14", "Failed", "nobody's", 8),
     ]
     assert why() == f"its pod {REAL} on worker2: Failed: {PULL.rstrip('.')}: {IMAGES}"
+
+
+def test_an_image_that_finds_no_room_is_a_matter_of_the_disk(answers: dict[str, list[Any]]) -> None:
+    said = f"{PULL} {'x' * causes.WIDEST}: write /a: no space left on device"
+    answers["events"] = [event(REAL, "Failed", said, 1)]
+    assert str(why()).endswith(DISK)
 
 
 def test_no_node_takes_it(answers: dict[str, list[Any]]) -> None:

@@ -30,6 +30,8 @@ STAGES = {each.name: each for each in stages.stages(OpenWhiskSettings())}
         ("couchdb", "container couchdb ended before: OOMKilled, code 137",
          ["it has less memory than it needs"]),
         ("couchdb", "log of couchdb: eacces: No space left on device", ["a file system is full"]),
+        ("couchdb", "event of c: Failed: ErrImagePull: write /a: no space left on device",
+         ["a file system is full"]),
         ("init-couchdb", "log of init: fatal: unable to access 'https://x/': Could not resolve",
          ["it fetches from GitHub or npm"]),
         ("init-couchdb", "log of init: whisklab: CouchDB refuses the password", [LOGS]),
