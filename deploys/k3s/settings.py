@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from deploys.k3s import keys
+from deploys.k3s.registries import mistake
 from whisklab.engine.names import Port
 from whisklab.engine.settings import Settings
 
@@ -94,6 +95,13 @@ class K3sSettings(Settings):
                     raise ValueError(
                         f"{name}: {why} (a key of a newer k3s goes into k3s_further_keys too)"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _registries_used(self) -> Self:
+        wrong = mistake(self.registries or {})
+        if wrong:
+            raise ValueError(f"k3s_registries: {wrong}")
         return self
 
     @model_validator(mode="after")
