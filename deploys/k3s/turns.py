@@ -18,6 +18,7 @@ TOLD_EVERY = 10.0  # seconds
 POLL = 1.0
 STEADY = 5  # looks: the kubelet reports its pods a moment after itself
 TOO_MANY = 429  # HTTP: a disruption budget says not now
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"  # taint of a node that is cordoned
 NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
 
 
@@ -150,7 +151,16 @@ class Turn:
         except WhisklabError:
             uncordon(self.leader, self.api, self.node)
             raise
+        wait(host, self._unseen, self.within, "see `journalctl -u k3s` on the servers")
         wait(host, self._undrained, self.within, "see what keeps them, such as a disruption budget")
+
+    def _unseen(self) -> str | None:
+        # Pods end at once, and who sends them requests learns of it from the same controllers,
+        # which may have been restarted a moment ago: their taint shows that they work.
+        taints = ((self._node() or {}).get("spec") or {}).get("taints") or []
+        if any(each["key"] == UNSCHEDULABLE for each in taints):
+            return None
+        return f"{self.node} is cordoned, and the controller manager has not seen it"
 
     def _undrained(self) -> str | None:
         left = workloads.evictable(self.node, self._pods())

@@ -41,10 +41,10 @@ class Api:
 
 
 @pytest.fixture
-def turn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Api], Turn]:
+def turn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Api | Draining], Turn]:
     """Makes a turn of w1 before this API."""
 
-    def make(api: Api) -> Turn:
+    def make(api: Api | Draining) -> Turn:
         monkeypatch.setattr(kube, "request", api.request)
         monkeypatch.setattr(services, "started_at", lambda _host, _service: 0)
         # deploys.k3s has a function of the module's name.
@@ -63,3 +63,47 @@ def test_a_node_is_waited_for(turn: Callable[[Api], Turn]) -> None:
     api = Api(looks=3)
     turn(api).settle(HOST)
     assert api.looks < 0
+
+
+class Draining:
+    """An API server whose controllers see a cordon after some looks at the node."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.cordoned = False
+        self.pods: list[dict[str, Any]] = [
+            {
+                "metadata": {
+                    "name": "web", "namespace": "default", "uid": "u",
+                    "ownerReferences": [{"controller": True, "kind": "ReplicaSet", "uid": "r"}],
+                },
+                "spec": {"nodeName": "w1"},
+            }
+        ]  # fmt: skip
+
+    def request(self, _: Any, __: Any, method: str, path: str, *_more: Any, **_how: Any) -> Any:
+        if path.endswith("/pods"):
+            return {"items": self.pods}
+        if path.endswith("/eviction"):
+            assert self.seen, "the controllers had not seen the cordon"
+            self.pods = []
+            return {}
+        assert path == "/api/v1/nodes/w1"
+        if method == "PATCH":
+            self.cordoned = True
+            return {}
+        self.looks -= self.cordoned
+        taints = [{"key": "node.kubernetes.io/unschedulable"}] if self.seen else []
+        return {"metadata": {"name": "w1"}, "spec": {"taints": taints}}
+
+    @property
+    def seen(self) -> bool:
+        return self.looks < 0
+
+
+def test_nothing_is_evicted_before_the_controllers_have_seen_the_cordon(
+    turn: Callable[[Draining], Turn],
+) -> None:
+    api = Draining(looks=3)
+    turn(api).begin(HOST)
+    assert api.pods == []
