@@ -37,7 +37,7 @@ def plan(
 
     Exit code 0: nothing to do; 3: something differs; 1: failed; 2: bad input.
     """
-    from whisklab.engine import run  # noqa: PLC0415  patches the standard library for gevent
+    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     return _go(run.plan, environment, _arguments(limit, diff), only, as_json)
 
@@ -51,7 +51,7 @@ def apply(
 
     Exit code 0: done, or nothing to do; 1: failed; 2: bad input; 130: interrupted.
     """
-    from whisklab.engine import run  # noqa: PLC0415
+    from whisklab.engine.start import run  # noqa: PLC0415
 
     return _go(run.apply, environment, _arguments(limit, diff), only, as_json)
 
@@ -68,7 +68,7 @@ def _go(
     only: str | None,
     as_json: bool,
 ) -> int:
-    from whisklab.engine import run  # noqa: PLC0415
+    from whisklab.engine.start import run  # noqa: PLC0415
 
     inventory = inventory_of(environment)
     run.select([name.strip() for name in only.split(",")] if only else [])

@@ -55,7 +55,7 @@ def make(lab: str, catalogue: str | None) -> None:
 
 
 def _deploy(inventory: Path, course: Course, log: Log) -> None:
-    from whisklab.engine import run  # noqa: PLC0415  patches the standard library for gevent
+    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     click.echo(f"deploying {inventory.stem}; every step is written to {log.path}")
     with Progress(log, course=course.told, patience=0) as progress:
@@ -67,7 +67,8 @@ def _deploy(inventory: Path, course: Course, log: Log) -> None:
 
 
 def _verify(lab: str, inventory: Path, course: Course, log: Log) -> None:
-    from whisklab.engine import checks, run  # noqa: PLC0415
+    from whisklab.engine import checks  # noqa: PLC0415
+    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     with Progress(log, course=course.told, patience=0) as progress:
         outcome = run.verify(str(inventory), _Steps(progress), output=log)
@@ -79,7 +80,7 @@ def _verify(lab: str, inventory: Path, course: Course, log: Log) -> None:
 
 def _refuse(outcome: Outcome, sentence: str) -> None:
     """Raise what fits a run that has not ended well."""
-    from whisklab.engine import run  # noqa: PLC0415
+    from whisklab.engine.start import run  # noqa: PLC0415
 
     if outcome.code == run.INTERRUPTED:
         raise click.Abort

@@ -115,7 +115,7 @@ def clone(source: str, other: str) -> None:
 
 
 def _settled(lab: str, progress: Progress) -> str:
-    from whisklab.engine import run  # noqa: F401, PLC0415  first: it patches the library for gevent
+    from whisklab.engine.start import run  # noqa: F401, PLC0415  first: it patches the library
 
     _own_kubeconfig(lab)
     return settled(lab, progress.report)

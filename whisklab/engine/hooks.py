@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import paramiko.config
 import pyinfra.api.host as api_host
 import pyinfra.api.inventory as api_inventory
 import pyinfra.api.operations as api_operations
@@ -34,7 +35,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from whisklab.engine import environment, foresight, locks, patience, proxied, speed
+from whisklab.engine import environment, foresight, locks, matched, patience, proxied, speed
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.settings import Settings
 from whisklab.errors import BadInput, WhisklabError
@@ -101,6 +102,7 @@ def _replace_connector() -> None:
     stock: Callable[[], dict[str, Any]] = api_inventory.get_execution_connectors
     _replace(api_inventory, "get_execution_connectors", lambda: {**stock(), "ssh": WhiskSSH})
     _replace(user_client, "ProxyCommand", proxied.connect)
+    _replace(paramiko.config, "invoke", matched)
 
 
 def _never_prompt() -> None:

@@ -298,7 +298,8 @@ def test_hosts_behind_a_command(site: Site, tmp_path: Path) -> None:
     """As ssh_config(5) has it: bash is the proxy."""
     port = next(each["ssh_port"] for each in site.lab["hosts"] if each["name"] == "master")
     config, through = tmp_path / "config", "exec 3<>/dev/tcp/$0/$1; cat <&3 & cat >&3"
-    config.write_text(f"Host *\n  ProxyCommand bash -c '{through}' %h {port}\n")
+    config.write_text(f"Match exec true\n  ProxyCommand bash -c '{through}' %h {port}\n"
+                      "Match exec false\n  User nobody\n")  # fmt: skip
     plan = (site.inventory, "--dry", "--limit", "master", "--data", f"ssh_config_file={config}")
     assert site.pyinfra(*plan).code == 0
     config.write_text("Host *\n  ProxyCommand /nonexistent/proxy\n")

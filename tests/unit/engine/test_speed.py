@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +38,24 @@ def test_an_operation_that_is_called_asks_ours() -> None:
     assert call.__globals__["get_operation_order_from_stack"] is speed.order
     for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
         assert hasattr(sys.modules[module].all_global_arguments, "cache_info")
+
+
+def test_nothing_that_gives_the_same_is_worked_out_for_each_module() -> None:
+    code = """
+import importlib.metadata, sys, typing
+read, hints, scan = [], typing.get_type_hints, importlib.metadata.distributions
+importlib.metadata.distributions = lambda *some, **more: read.append(1) or scan(*some, **more)
+typing.get_type_hints = lambda *some, **more: read.append(some[0].__name__) or hints(*some, **more)
+from whisklab.engine.start import run
+import deploys
+assert run is sys.modules["whisklab.engine.run"]
+assert importlib.metadata.entry_points.__module__ == "importlib.metadata"
+assert read.count("AllArguments") == 1, read
+assert 0 < read.count(1) < 6, read  # ours, and of others than gevent
+assert not [each for each in sys.modules if each.startswith("invoke")]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 NAMES = ("deploy.py", "deploys/a/deploy.py", f"{PYINFRA_INSTALL_DIR}/api/deploy.py")

@@ -1,0 +1,56 @@
+"""A `Match exec` of ssh_config(5) holds when its command ends well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import paramiko
+import pyinfra.api.inventory as api_inventory
+import pyinfra.connectors.sshuserclient.client as user_client
+import pytest
+
+from whisklab.engine import hooks, matched
+from whisklab.errors import BadInput
+
+
+def user(monkeypatch: pytest.MonkeyPatch, text: str) -> str | None:
+    """Return what such a file says of the host h, as paramiko reads it."""
+    monkeypatch.setattr(paramiko.config, "invoke", matched)
+    found = paramiko.SSHConfig.from_text(text).lookup("h").get("user")
+    return None if found is None else str(found)
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("true", True),
+        ("false", False),
+        ('"test %h = h && test -n \\"$HOME\\""', True),
+        ('"test %h = other"', False),
+        ("/nonexistent/program", False),
+        ('"cat | grep ."', False),  # nothing is read
+    ],
+)
+def test_the_condition_is_a_command_of_a_shell(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str, *, holds: bool
+) -> None:
+    found = user(monkeypatch, f"Match exec {command}\n  User there\n")
+    assert found == ("there" if holds else None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(matched, "WITHIN", 0.2)
+    fifo = tmp_path / "never"
+    with pytest.raises(BadInput, match=r"has `Match exec mkfifo .*`, which has not ended"):
+        matched.run(f"mkfifo {fifo}; exec cat {fifo}")
+
+
+def test_the_engine_puts_it_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramiko.config, "invoke", None)
+    for owner, name in (
+        (api_inventory, "get_execution_connectors"), (user_client, "ProxyCommand"),
+    ):  # fmt: skip
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # and back again
+    hooks._replace_connector()
+    assert paramiko.config.invoke is matched  # type: ignore[attr-defined]
