@@ -8,13 +8,15 @@ is told how many bytes to expect: of a laptop that is gone it only sees that std
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from pyinfra import host
 from pyinfra.api import FactBase, FactProcessError, OperationError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
+from whisklab.engine.many import Arguments, Many
 from whisklab.engine.reasons import because, diff_wanted, differs
 
 SHA256_HEX = 64
@@ -67,8 +69,40 @@ def script(text: str, *arguments: str) -> StringCommand:
     return Script(text, *arguments)
 
 
-class Stat(FactBase[FileState | None]):
+# `for` goes through what there was when it began.
+_STAT_ALL = """
+for each; do shift; if test -e "$each" -o -L "$each"; then set -- "$@" "$each"; fi; done
+if test $# -gt 0; then stat -c "%F|%U:%G|%a|%n" "$@" || exit; fi
+for each; do shift; if test -f "$each"; then set -- "$@" "$each"; fi; done
+if test $# -gt 0; then sha256sum "$@"; fi
+"""
+_ABOUT = re.compile(r"([^|/]+\|[^|/]+\|[0-7]+)\|(/.*)")
+_SUM = re.compile(rf"([0-9a-f]{{{SHA256_HEX}}})  (/.*)")
+
+
+class Stat(Many[FileState | None]):
     """What is at `path`, None when there is nothing."""
+
+    @classmethod
+    def together(cls, each: Sequence[Arguments]) -> StringCommand:
+        """Two programs for all files, where one by one takes two for each."""
+        return script(_STAT_ALL, *(str(one["path"]) for one in each))
+
+    @classmethod
+    def apart(cls, output: list[str], each: Sequence[Arguments]) -> list[list[str]]:
+        """Sort stat's lines and sha256sum's by their paths."""
+        about, sums = (
+            {found[2]: found[1] for found in map(pattern.fullmatch, output) if found}
+            for pattern in (_ABOUT, _SUM)
+        )
+        paths = [str(one["path"]) for one in each]
+        if len(about) + len(sums) != len(output) or not {*about, *sums} <= set(paths):
+            raise FactProcessError(f"unexpected answer of stat and sha256sum: {output[:2]}")
+        there = (([about[path]] if path in about else []) for path in paths)
+        return [
+            lines + ([sums[path]] if path in sums else [])
+            for path, lines in zip(paths, there, strict=True)
+        ]
 
     def command(self, path: str) -> StringCommand:
         """One command, exit 0 whether or not there is a file."""

@@ -16,7 +16,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from pyinfra.api.state import StateStage
 from whisklab.engine import batch
 from whisklab.engine.batch import as_command
 from whisklab.engine.cache import writing
+from whisklab.engine.many import Many
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
@@ -49,6 +50,11 @@ class Asked:
     fact: str
     arguments: str
 
+    def given(self) -> dict[str, Any]:
+        """Return its arguments."""
+        found: dict[str, Any] = json.loads(self.arguments)
+        return found
+
     def known(self) -> tuple[type[FactBase[Any]], StringCommand] | None:
         """Return the fact and its command; None for what this program does not have (any more).
 
@@ -61,7 +67,7 @@ class Asked:
         if not (isinstance(fact, type) and issubclass(fact, FactBase) and _is_plain(fact)):
             return None
         try:
-            return fact, as_command(fact().command(**json.loads(self.arguments)))
+            return fact, as_command(fact().command(**self.given()))
         except Exception:  # noqa: BLE001  it takes other arguments now
             return None
 
@@ -137,14 +143,51 @@ def ahead(host: Host, kind: Iterable[str]) -> None:
     session.answers.clear()
     session.since, before = time.time(), _times_forgotten[0]
     known = [(each, found) for each in _read(session.path) if (found := each.known())]
+    commands = list(_commands(known))
     lines: list[list[str] | None] = []
     with suppress(WhisklabError):
-        lines = batch.run(host, [command for _, (_, command) in known], sudo=True, within=LASTS)
-    for (asked, (fact, _)), answer in zip(known, lines, strict=False):
+        lines = batch.run(host, [each.command for each in commands], sudo=True, within=LASTS)
+    for command, answer in zip(commands, lines, strict=False):
         if answer is not None and before == _times_forgotten[0]:
-            # What is wrong with it, the run says when it asks again.
-            with suppress(Exception):
-                session.answers[asked] = fact().process(answer) if answer else fact.default()
+            session.answers.update(command.answers(answer))
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command, and the questions of a kind that it answers."""
+
+    command: StringCommand
+    fact: type[FactBase[Any]]
+    asked: tuple[Asked, ...]
+
+    def answers(self, lines: list[str]) -> Mapping[Asked, Any]:
+        """Return what it says; what is wrong with it, the run says when it asks again."""
+        found: dict[Asked, Any] = {}
+        with suppress(Exception):
+            parts = self._apart(lines)
+            for asked, part in zip(self.asked, parts, strict=True):
+                with suppress(Exception):
+                    found[asked] = self.fact().process(part) if part else self.fact.default()
+        return found
+
+    def _apart(self, lines: list[str]) -> list[list[str]]:
+        if not issubclass(self.fact, Many):
+            return [lines]
+        return self.fact.apart(lines, [each.given() for each in self.asked])
+
+
+_Known = tuple[Asked, tuple[type[FactBase[Any]], StringCommand]]
+
+
+def _commands(known: Iterable[_Known]) -> Iterator[_Command]:
+    of_a_kind: dict[type[Many[Any]], list[Asked]] = {}
+    for asked, (fact, command) in known:
+        if issubclass(fact, Many):
+            of_a_kind.setdefault(fact, []).append(asked)
+        else:
+            yield _Command(command, fact, (asked,))
+    for kind, several in of_a_kind.items():
+        yield _Command(kind.together([each.given() for each in several]), kind, tuple(several))
 
 
 def remember(host: Host) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra import host
-from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api import FactProcessError, operation
 from pyinfra.api.command import QuoteString, StringCommand
 
 from whisklab.engine import limits
 from whisklab.engine.files import script
+from whisklab.engine.many import Arguments, Many
 from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 
@@ -44,8 +45,19 @@ done < /proc/locks
 """
 
 
-class InstalledPackages(FactBase[set[str]]):
+class InstalledPackages(Many[set[str]]):
     """Those of `packages` that are installed."""
+
+    @classmethod
+    def together(cls, each: Sequence[Arguments]) -> StringCommand:
+        """One look into dpkg's database."""
+        return cls().command(sorted({name for one in each for name in one["packages"]}))
+
+    @classmethod
+    def apart(cls, output: list[str], each: Sequence[Arguments]) -> list[list[str]]:
+        """Give each the lines of its packages."""
+        lines = [(line, line.rpartition(" ")[2]) for line in output]
+        return [[line for line, name in lines if name in one["packages"]] for one in each]
 
     @staticmethod
     def default() -> set[str]:

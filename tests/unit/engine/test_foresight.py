@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -120,6 +121,33 @@ def test_the_next_run_asks_once_and_has_each_answer_once(tmp_path: Path) -> None
     assert stat[0].kind == "regular file"
     assert none == (None,)
     assert foresight.take(machine, asked(machine, files.Text, path=str(path))) is None
+
+
+def test_of_a_kind_many_are_asked_by_two_programs(tmp_path: Path) -> None:
+    paths = [str(tmp_path / str(number)) for number in range(20)]
+    for path in paths[5:]:
+        Path(path).write_text(path)
+    run_before(*((files.Stat, {"path": path}) for path in paths))
+    machine: Any = Machine()
+    foresight.ahead(machine, KIND)
+    (sent,) = machine.sent
+    assert (sent.count("stat -c"), sent.count("sha256sum")) == (1, 1)
+    found = [foresight.take(machine, asked(machine, files.Stat, path=path)) for path in paths]
+    assert found[:5] == [(None,)] * 5
+    assert [each and each[0].sha256 for each in found[5:]] == [
+        hashlib.sha256(path.encode()).hexdigest() for path in paths[5:]
+    ]
+
+
+def test_what_cannot_be_told_of_many_is_asked_by_itself(tmp_path: Path) -> None:
+    odd, plain = tmp_path / "back\\slash", tmp_path / "plain"
+    for path in (odd, plain):
+        path.write_text("x")
+    run_before(*((files.Stat, {"path": str(path)}) for path in (odd, plain)))
+    machine: Any = Machine()
+    foresight.ahead(machine, KIND)
+    for path in (odd, plain):
+        assert foresight.take(machine, asked(machine, files.Stat, path=str(path))) is None
 
 
 @pytest.mark.parametrize("text", ["", "a", "a\n", "\n", "a\n\n", "\n\na\n", "a\n \n"])

@@ -108,9 +108,11 @@ def compile_python(root: Path) -> None:
     libraries = ":".join(str(path) for lib in ("lib", "usr/lib") for path in root.glob(f"{lib}/*/"))
     for library in root.glob("usr/lib/python3.*"):
         program = root / "usr" / "bin" / library.name
+        # -f: what the compiler itself has loaded it has written already, by time, and a layer has
+        # other times.
         argv = [
             *(str(loaders[0]), "--library-path", libraries, str(program), "-s", "-S"),
-            *("-m", "compileall", "-q", "-s", str(root), "-p", "/"),
+            *("-m", "compileall", "-f", "-q", "-s", str(root), "-p", "/"),
             *("--invalidation-mode", "unchecked-hash", str(library)),
         ]
         _run(root, "the library of Python cannot be compiled", argv, PYTHONHOME=str(root / "usr"))

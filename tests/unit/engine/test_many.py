@@ -1,0 +1,125 @@
+"""Many facts by one command say what each says by itself."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import FactProcessError
+from pyinfra.api.command import StringCommand
+
+from whisklab.engine.batch import as_command
+from whisklab.engine.files import Stat
+from whisklab.engine.many import Many
+from whisklab.engine.packages import InstalledPackages
+
+
+def setuid(path: Path) -> None:
+    path.write_bytes(b"\0\n")
+    path.chmod(0o4711)
+
+
+def linked(path: Path) -> None:
+    Path(f"{path}.to").write_text("x")
+    path.symlink_to(f"{path}.to")
+
+
+MAKE: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda _: None,
+    "file": lambda path: path.write_text("text\n"),
+    "empty": lambda path: path.touch(mode=0o600),
+    "other mode": setuid,
+    "directory": lambda path: path.mkdir(),
+    "link to a file": linked,
+    "link to a directory": lambda path: path.symlink_to("/"),
+    "link to nothing": lambda path: path.symlink_to("nowhere"),
+    "link to a device": lambda path: path.symlink_to("/dev/null"),
+    "pipe": os.mkfifo,
+}  # fmt: skip
+ODD = ("a b", "it's", "$HOME", "`x`", "*", "ü", "-n", "a|b|1|c")
+
+
+def printed(command: StringCommand) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        ["sh", "-c", command.get_raw_value()], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def alone(fact: type[Many[Any]], **given: Any) -> Any:
+    code, output = printed(as_command(fact().command(**given)))
+    assert code == 0
+    return fact().process(output) if output else fact.default()
+
+
+def together(fact: type[Many[Any]], each: list[dict[str, Any]]) -> list[Any]:
+    code, output = printed(fact.together(each))
+    assert code == 0
+    parts = fact.apart(output, each)
+    return [fact().process(part) if part else fact.default() for part in parts]
+
+
+def test_files_of_every_kind(tmp_path: Path) -> None:
+    seed = secrets.randbelow(100_000)
+    print(f"seed {seed}")
+    drawn = random.Random(seed)  # noqa: S311  no secret
+    kinds = [*MAKE, *drawn.choices(list(MAKE), k=30)]
+    drawn.shuffle(kinds)
+    each = []
+    for number, kind in enumerate(kinds):
+        path = tmp_path / f"{number}{drawn.choice(ODD)}"
+        MAKE[kind](path)
+        each.append({"path": str(path)})
+    assert together(Stat, each) == [alone(Stat, **one) for one in each]
+    assert together(Stat, each[:1]) == [alone(Stat, **each[0])]
+
+
+def test_a_name_that_a_sum_is_printed_with_in_another_way_is_no_answer(tmp_path: Path) -> None:
+    for name in ("back\\slash", "two\nlines"):
+        path = tmp_path / name
+        path.write_text("x")
+        _, output = printed(Stat.together([{"path": str(path)}]))
+        with pytest.raises(FactProcessError):
+            Stat.apart(output, [{"path": str(path)}])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ["regular file|root:root|644|/other"],
+        ["regular file|root:root|644"],
+        ["Welcome to worker1"],
+        ["0" * 64 + "  /other"],
+    ],
+)
+def test_what_is_no_answer_is_not_taken_for_one(output: list[str]) -> None:
+    with pytest.raises(FactProcessError):
+        Stat.apart(output, [{"path": "/one"}, {"path": "/two"}])
+
+
+@pytest.mark.parametrize("program", ["stat", "sha256sum"])
+def test_it_fails_where_it_cannot_answer_for_one(tmp_path: Path, program: str) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("x")
+    broken = tmp_path / "bin" / program
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nfor last; do :; done; case $last in */two) exit 1;; esac\n")
+    broken.chmod(0o755)
+    command = Stat.together([{"path": str(tmp_path / name)} for name in ("one", "two")])
+    text = f"PATH={broken.parent}:$PATH; {command.get_raw_value()}"
+    assert subprocess.run(["sh", "-c", text], capture_output=True, check=False).returncode != 0
+
+
+def test_packages() -> None:
+    each: list[dict[str, Any]] = [
+        {"packages": ["dpkg", "no-such-package"]}, {"packages": ["dpkg", "coreutils"]},
+        {"packages": ["no-such-package"]}, {"packages": []},
+    ]  # fmt: skip
+    found = together(InstalledPackages, each)
+    assert found == [{"dpkg"}, {"dpkg", "coreutils"}, set(), set()]
