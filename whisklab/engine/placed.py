@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, FactProcessError
+from pyinfra.api import FactProcessError
 from pyinfra.api.command import StringCommand
 
 from whisklab.engine.files import SHA256_HEX, script
+from whisklab.engine.many import Arguments, Many
 
 UNPACKED = "/var/lib/whisklab/unpacked"  # on a host: which file is of which archive
 OWNER = "root:root"
@@ -19,20 +22,41 @@ flatten() {
   flat=$flat$rest
 }
 """
-# A shell function with its first call's beginning: append the path. It remembers the digest of a
-# file by inode, size and change time in /run, because it takes half a second for 140 MB.
-DIGEST = f"""{_FLAT}
-digest() {{
-  about=$(stat -L -c "%a %U:%G|%i.%s.%z" "$1"); id=${{about#*|}} about=${{about%%|*}}
+# Puts the digest of a file into $sum. It is remembered by inode, size and change time in /run,
+# because it takes half a second for 140 MB.
+_REMEMBER = f"""{_FLAT}
+remember() {{
   flatten "$1"; memo=/run/whisklab/digests/$flat known= sum=
   if test -f "$memo"; then {{ read -r known; read -r sum; }} < "$memo"; fi
-  if test "$known" != "$id" -o -z "$sum"; then
+  if test "$known" != "$2" -o -z "$sum"; then
     sum=$(sha256sum < "$1"); sum=${{sum%% *}}; mkdir -p /run/whisklab/digests &&
-    printf "%s\\n%s\\n" "$id" "$sum" > "$memo"
+    printf "%s\\n%s\\n" "$2" "$sum" > "$memo"
   fi
-  echo "$sum"
+}}
+"""
+# A shell function with its first call's beginning: append the path.
+DIGEST = f"""{_REMEMBER}
+digest() {{
+  about=$(stat -L -c "%a %U:%G|%i.%s.%z" "$1"); id=${{about#*|}} about=${{about%%|*}}
+  remember "$1" "$id"; echo "$sum"
 }}
 digest"""
+_ALL = f"""{_REMEMBER}
+unpacked=$1; shift
+for each; do shift; if test -f "$each"; then set -- "$@" "$each"; fi; done
+if test $# -gt 0; then lines=$(stat -L -c "%a %U:%G|%i.%s.%z|%n" "$@") || exit; else exit 0; fi
+while IFS= read -r line; do
+  about=${{line%%|*}} line=${{line#*|}}; id=${{line%%|*}} path=${{line#*|}} archive=
+  remember "$path" "$id"
+  if test -f "$unpacked/$flat"; then
+    read -r of archive < "$unpacked/$flat"; test "$of" = "$sum" || archive=
+  fi
+  printf "%s|%s|%s|%s\\n" "$sum" "$about" "$archive" "$path"
+done <<LINES
+$lines
+LINES
+"""
+_LINE = re.compile(r"([0-9a-f]{64})\|([0-7]+ [^|]+)\|([0-9a-f]{64}|)\|(/.*)")
 
 
 @dataclass(frozen=True)
@@ -66,8 +90,23 @@ class Placed:
         return f"it is {self.mode} {self.owner}, not {mode} {OWNER}"
 
 
-class PlacedFile(FactBase[Placed]):
+class PlacedFile(Many[Placed]):
     """The large file at `path`. `artifacts.push` writes down which archive it is of."""
+
+    @classmethod
+    def together(cls, each: Sequence[Arguments]) -> StringCommand:
+        """One program for all whose digests are remembered."""
+        return script(_ALL, UNPACKED, *(str(one["path"]) for one in each))
+
+    @classmethod
+    def apart(cls, output: list[str], each: Sequence[Arguments]) -> list[list[str]]:
+        """Sort the lines by their paths."""
+        found = [line for line in map(_LINE.fullmatch, output) if line]
+        lines = {line[4]: list(filter(None, line.group(1, 2, 3))) for line in found}
+        paths = [str(one["path"]) for one in each]
+        if len(lines) != len(output) or not set(lines) <= set(paths):
+            raise FactProcessError(f"unexpected answer of stat and sha256sum: {output[:2]}")
+        return [lines.get(path, []) for path in paths]
 
     @staticmethod
     def default() -> Placed:

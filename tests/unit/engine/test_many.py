@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import secrets
@@ -14,10 +15,12 @@ import pytest
 from pyinfra.api import FactProcessError
 from pyinfra.api.command import StringCommand
 
+from whisklab.engine import placed
 from whisklab.engine.batch import as_command
 from whisklab.engine.files import Stat
 from whisklab.engine.many import Many
 from whisklab.engine.packages import InstalledPackages
+from whisklab.engine.placed import PlacedFile
 
 
 def setuid(path: Path) -> None:
@@ -114,6 +117,40 @@ def test_it_fails_where_it_cannot_answer_for_one(tmp_path: Path, program: str) -
     command = Stat.together([{"path": str(tmp_path / name)} for name in ("one", "two")])
     text = f"PATH={broken.parent}:$PATH; {command.get_raw_value()}"
     assert subprocess.run(["sh", "-c", text], capture_output=True, check=False).returncode != 0
+
+
+def test_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a memory of their digests and without, and known by the archives they came from."""
+    notes = tmp_path / "unpacked"
+    monkeypatch.setattr(placed, "UNPACKED", str(notes))
+    notes.mkdir()
+    each = []
+    for number, kind in enumerate(MAKE):
+        path = tmp_path / f"{number} big"
+        MAKE[kind](path)
+        each.append({"path": str(path)})
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "0" * 64
+        old = sha256 if number % 3 else "1" * 64
+        (notes / str(path).replace("/", "_")).write_text(f"{old} {'a' * 64}\n")
+    first = together(PlacedFile, each)
+    assert first == [alone(PlacedFile, **one) for one in each] == together(PlacedFile, each)
+    assert {len(found.digests) for found in first} == {0, 1, 2}
+    Path(each[1]["path"]).write_text("changed")
+    assert together(PlacedFile, each)[1] == alone(PlacedFile, **each[1]) != first[1]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ["0" * 64 + "|644 root:root||/other"],
+        ["|644 root:root||/one"],  # there is no sum
+        ["0" * 64 + "|644 root:root|/one"],
+        ["Welcome to worker1"],
+    ],
+)
+def test_what_is_no_answer_is_not_taken_for_a_file(output: list[str]) -> None:
+    with pytest.raises(FactProcessError):
+        PlacedFile.apart(output, [{"path": "/one"}, {"path": "/two"}])
 
 
 def test_packages() -> None:
