@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfra import host
-from pyinfra.api import FactBase, FactProcessError, operation
+from pyinfra.api import FactProcessError, operation
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from whisklab.engine import limits
 from whisklab.engine.files import FirstLine, script
+from whisklab.engine.many import Arguments, Many
 from whisklab.engine.patience import Patient
 from whisklab.engine.reasons import because
 from whisklab.engine.remote import call, run_quietly
@@ -83,8 +84,42 @@ class ServiceState:
     started_from: Mapping[str, str]
 
 
-class Service(FactBase[ServiceState]):
+_PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+_RECORD = "record of "
+# systemctl puts an empty line between units.
+_SHOW_ALL = f"""
+records=$1; shift
+systemctl show -p {_PROPERTIES} -- "$@" || exit
+for each; do
+  echo "{_RECORD}$each"
+  if test -f "$records/$each.started"; then
+    while read -r line; do printf "%s\\n" "$line"; done < "$records/$each.started"
+  fi
+done
+"""
+
+
+class Service(Many[ServiceState]):
     """The state of a service; an unknown unit is inactive."""
+
+    @classmethod
+    def together(cls, each: Sequence[Arguments]) -> StringCommand:
+        """One systemctl for all."""
+        return script(_SHOW_ALL, RECORDS, *(str(one["service"]) for one in each))
+
+    @classmethod
+    def apart(cls, output: list[str], each: Sequence[Arguments]) -> list[list[str]]:
+        """Split the properties at empty lines, the records at their heads."""
+        heads = [f"{_RECORD}{one['service']}" for one in each]
+        if [line for line in output if line.startswith(_RECORD)] != heads:
+            raise FactProcessError(f"unexpected answer of systemctl show: {output[:2]}")
+        first, *_ = starts = [output.index(head) for head in heads]
+        units = "\n".join(output[:first]).split("\n\n")
+        ends = [*starts[1:], len(output)]
+        records = [output[start + 1 : end] for start, end in zip(starts, ends, strict=True)]
+        if len(units) != len(each):
+            raise FactProcessError(f"expected {len(each)} units: {output[:2]}")
+        return [[*unit.splitlines(), *record] for unit, record in zip(units, records, strict=True)]
 
     @staticmethod
     def default() -> ServiceState:
@@ -94,8 +129,7 @@ class Service(FactBase[ServiceState]):
     def command(self, service: str) -> StringCommand:
         """Print the properties, then the record."""
         return script(
-            'systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- "$1"; '
-            'if test -f "$2"; then cat "$2"; fi',
+            f'systemctl show -p {_PROPERTIES} -- "$1"; if test -f "$2"; then cat "$2"; fi',
             service,
             f"{RECORDS}/{service}.started",
         )

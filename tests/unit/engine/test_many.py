@@ -15,12 +15,13 @@ import pytest
 from pyinfra.api import FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine import placed
+from whisklab.engine import placed, services
 from whisklab.engine.batch import as_command
 from whisklab.engine.files import Stat
 from whisklab.engine.many import Many
 from whisklab.engine.packages import InstalledPackages
 from whisklab.engine.placed import PlacedFile
+from whisklab.engine.services import Service
 
 
 def setuid(path: Path) -> None:
@@ -151,6 +152,51 @@ def test_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_answer_is_not_taken_for_a_file(output: list[str]) -> None:
     with pytest.raises(FactProcessError):
         PlacedFile.apart(output, [{"path": "/one"}, {"path": "/two"}])
+
+
+SYSTEMCTL = """#!/bin/sh
+test "$1 $2 $4" = "show -p --" || exit 2
+shift 4
+for each; do
+  test -n "$first" && echo
+  first=no
+  case $each in gone) load=not-found active=inactive;; *) load=loaded active=active;; esac
+  printf 'LoadState=%s\nActiveState=%s\nUnitFileState=%s\nNeedDaemonReload=no\n' \
+    "$load" "$active" "$(test "$each" = gone || echo enabled)"
+done
+"""
+
+
+def test_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of systemctl there is a double, since not every machine that tests has a systemd."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/systemctl").write_text(SYSTEMCTL)
+    (tmp_path / "bin/systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(services, "RECORDS", str(tmp_path))
+    (tmp_path / "one.started").write_text(f"{'0' * 64}  /etc/a\n{'1' * 64}  /etc/b c\n")
+    (tmp_path / "other.started").write_text("")
+    names = ("one", "gone", "other", "bare")
+    each: list[dict[str, Any]] = [{"service": name} for name in names]
+    found = together(Service, each)
+    assert found == [alone(Service, **one) for one in each]
+    assert found[0].started_from == {"/etc/a": "0" * 64, "/etc/b c": "1" * 64}
+    assert [one.active for one in found] == ["active", "inactive", "active", "active"]
+    assert together(Service, each[:1]) == found[:1]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ["ActiveState=active", "record of one"],
+        ["ActiveState=active", "record of one", "record of two"],
+        ["ActiveState=active", "", "ActiveState=active", "record of two", "record of one"],
+        [],
+    ],
+)
+def test_what_is_no_answer_is_not_taken_for_a_service(output: list[str]) -> None:
+    with pytest.raises(FactProcessError):
+        Service.apart(output, [{"service": "one"}, {"service": "two"}])
 
 
 def test_packages() -> None:
