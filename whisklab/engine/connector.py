@@ -25,6 +25,7 @@ from whisklab.engine import alive, answers, foresight, identity, locks, login, r
 from whisklab.engine.channels import Channels
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.shell import Ended, Shell
+from whisklab.errors import WhisklabError
 
 # What changes nothing of who runs a command.
 SHELL_ARGUMENTS = frozenset((
@@ -65,8 +66,8 @@ class WhiskSSH(Channels):
             user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
             self._login = login.Login(self.host.name, user, sudo, self.secrets)
             self._shell = self._login.shell(self.transport)
-        except alive.Lost as lost:
-            raise ConnectError(str(lost)) from lost
+        except WhisklabError as error:  # it is lost, or the ssh_config has something
+            raise ConnectError(str(error)) from error
         except alive.FAILURES as error:
             raise ConnectError(self._remedy(str(error) or type(error).__name__)) from error
 
