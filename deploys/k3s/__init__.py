@@ -2,6 +2,7 @@
 
 from deploys.k3s.deploy import (
     API,
+    KUBECTL,
     adopt,
     certificates,
     change,
@@ -29,6 +30,7 @@ from whisklab.engine.declared import Capability, Step, on_leader
 __all__ = [
     "API",
     "CAPABILITY",
+    "KUBECTL",
     "change",
     "check",
     "fetch",

@@ -25,6 +25,7 @@ from whisklab.errors import BadInput, WhisklabError
 K3S = "k3s"
 READY = "nodes are Ready"  # a check
 API = "kubernetes"  # what `whisklab forward` opens
+KUBECTL = (render.BINARY, "kubectl")
 
 
 def is_server() -> bool:

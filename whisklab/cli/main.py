@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "restore": ("whisklab.cli.snapshots", "Have a lab as it was when a snapshot was taken."),
     "clone": ("whisklab.cli.snapshots", "Make a lab as a copy of another, or of its snapshot."),
     "certs": ("whisklab.cli.certs", "Show when certificates end, and renew them."),
+    "kubectl": ("whisklab.cli.kubectl", "Ask a cluster with the kubectl of its own k3s."),
     "forward": ("whisklab.cli.forward", "Open local ports into an environment."),
     "actions": ("whisklab.cli.actions", "Write what people have in OpenWhisk to a file, and back."),
     "images": ("whisklab.cli.images", "Push, list and remove images of the registry."),

@@ -50,7 +50,7 @@ def make(lab: str, catalogue: str | None) -> None:
     click.echo(f"{lab} is ready. Where the time went:")
     for line in course.table():
         click.echo(line)
-    click.echo(f"kubectl --kubeconfig .secrets/{lab}/kubeconfig get nodes")
+    click.echo(f"whisklab kubectl {lab} get nodes")
     click.echo(f"whisklab ssh {lab} HOST, whisklab status {lab}, whisklab down {lab}")
 
 

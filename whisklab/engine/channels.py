@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import gevent
 import paramiko
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.ssh import SSHConnector
@@ -125,3 +126,36 @@ class Channels(SSHConnector):
         if code:
             self._require_connection()
         return code, stdout, stderr
+
+    def relay(self, command: StringCommand, data: bytes, out: BinaryIO, err: BinaryIO) -> int:
+        """Run `command` as root with `data` on its stdin, and pass on what it says as it comes.
+
+        Returns:
+            Its exit code.
+
+        Raises:
+            Lost: the connection is gone.
+        """
+        channel = self.open(command)
+        sending = gevent.spawn(_send, channel, data)
+        try:
+            stderr = gevent.spawn(channel.makefile_stderr("rb").read)
+            while chunk := channel.recv(STREAM_CHUNK):
+                out.write(chunk)
+                out.flush()
+            err.write(answers.after(stderr.get(), self._login.mark).encode())
+            err.flush()
+            code = channel.recv_exit_status()
+        finally:
+            sending.kill()
+            channel.close()  # of what runs on, such as `logs -f`, the output ends
+        if code < 0:  # it had none
+            self._require_connection()
+        return code
+
+
+def _send(channel: paramiko.Channel, data: bytes) -> None:
+    # It may end before it has read everything; its exit code says why.
+    with suppress(OSError, EOFError):
+        channel.sendall(data)
+        channel.shutdown_write()

@@ -176,6 +176,29 @@ def test_the_ssh_connection_is_lost(site: Site) -> None:
     assert "Traceback" not in said
 
 
+def test_kubectl_without_one_on_the_laptop(site: Site) -> None:
+    def kubectl(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [".venv/bin/whisklab", "kubectl", site.name, *arguments], input=given, check=False,
+            cwd=site.directory, env=site.environment, capture_output=True, text=True,
+        )  # fmt: skip
+
+    listed = kubectl("get", "nodes", "-o", "name")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.splitlines() == ["node/master", "node/worker1", "node/worker2"]
+    missing = kubectl("get", "configmap", "given")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert 'configmaps "given" not found' in missing.stderr
+    text = 'it\'s "$HOME" ü'
+    made = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "given"}}
+    assert (
+        kubectl("create", "-f", "-", given=json.dumps({**made, "data": {"a": text}})).returncode
+        == 0
+    )
+    assert kubectl("get", "configmap", "given", "-o", "jsonpath={.data.a}").stdout == text
+    assert kubectl("delete", "configmap", "given").returncode == 0
+
+
 def environment_of(site: Site, host: str, service: str) -> set[str]:
     text = site.root(host, f"tr '\\0' '\\n' < /proc/$(systemctl show -P MainPID {service})/environ")
     return set(text.splitlines())
