@@ -26,8 +26,12 @@ NAMES = (
 )
 _WORD = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 NAME = re.compile(rf"{_WORD}(?:/{_WORD})*")  # of the distribution specification
-# What Go's regular expressions have and Python's have not.
-_GO_ONLY = re.compile(r"\\[zpPCQ]|\[\[:")
+# What Go's regular expressions have and Python's have not, or read in another way.
+_GO_ONLY = re.compile(r"\\[zpPCQx]|\[\[:|\(\?<\w+>|.\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*[U-]")
+# What Python's have and Go's refuse: looking around, references, possessive repetition.
+_PYTHON_ONLY = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P=)|\\[1-9Z]|[*+?}]\+")
+_SCHEMES = {"http", "https"}  # as a host, it lacks its colon
+_ADDRESS = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?")
 _GROUP = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")  # as Go's Regexp.Expand reads a replacement
 
 
@@ -86,8 +90,8 @@ def _mistakes(file: _File) -> Iterator[str]:
         for endpoint in mirror.endpoint:
             if _host(endpoint) is None:
                 yield (
-                    f"{_path(('mirrors', name, 'endpoint'))}: {endpoint} is no address of a "
-                    "registry: write https://HOST:PORT"
+                    f"{_path(('mirrors', name, 'endpoint'))}: {endpoint.rpartition('@')[2]} is no "
+                    "address of a registry: write https://HOST:PORT"
                 )
         for pattern, replacement in mirror.rewrite.items():
             wrong = broken(pattern, replacement)
@@ -97,6 +101,10 @@ def _mistakes(file: _File) -> Iterator[str]:
 
 
 def _unused(file: _File, hosts: set[str]) -> Iterator[str]:
+    for kind, names in (("mirrors", file.mirrors), ("configs", file.configs)):
+        for name in names:
+            if name != EVERY and (_host(name) is None or "/" in name):
+                yield f"{_path((kind, name))}: it is no registry's name: write HOST:PORT"
     for name, config in file.configs.items():
         if name == EVERY and config is not None and config.auth is not None:
             yield (
@@ -109,7 +117,7 @@ def _unused(file: _File, hosts: set[str]) -> Iterator[str]:
         if other is not None and other not in file.configs:
             yield (
                 f"{_path(('configs', name))}: {other} is asked, which is another registry to "
-                f"containerd: write {other} there"
+                f"containerd: write {other} there, or, if both are meant, an empty entry for it too"
             )
 
 
@@ -120,6 +128,8 @@ def broken(pattern: str, replacement: str) -> str | None:
         pattern: a regular expression of Go, for the name without its registry.
         replacement: with `$1` or `${name}` for groups of it.
     """
+    if found := _PYTHON_ONLY.search(pattern):
+        return f"k3s has regular expressions of Go, which know no {found[0]}: write it without"
     if _GO_ONLY.search(pattern):
         return None
     try:
@@ -171,8 +181,14 @@ def _expanded(replacement: str, found: re.Match[str]) -> str:
 
 
 def _host(endpoint: str) -> str | None:
-    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-    return parts.netloc if parts.scheme in {"http", "https"} and parts.hostname else None
+    try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+        _ = parts.port  # refuses one that is no number
+    except ValueError:
+        return None
+    at = parts.netloc.rpartition("@")[2]
+    well = parts.scheme in _SCHEMES and parts.hostname not in {None, *_SCHEMES}
+    return at if well and _ADDRESS.fullmatch(at) else None
 
 
 def _bare(address: str) -> str | None:

@@ -156,7 +156,8 @@ class Turn:
 
     def _unseen(self) -> str | None:
         # Pods end at once, and who sends them requests learns of it from the same controllers,
-        # which may have been restarted a moment ago: their taint shows that they work.
+        # which may have been restarted a moment ago: their taint shows that they work. (Not on a
+        # node that somebody had cordoned before.)
         taints = ((self._node() or {}).get("spec") or {}).get("taints") or []
         if any(each["key"] == UNSCHEDULABLE for each in taints):
             return None

@@ -22,7 +22,10 @@ from whisklab.errors import BadInput
         (["apply", "--filename=-"], True),
         (["create", "--filename", "-"], True),
         (["exec", "web", "--", "sort", "-f", "-"], False),
+        (["exec", "-i", "web", "--", "sh"], True),
+        (["exec", "web", "--", "tool", "-i"], False),
         (["logs", "-f", "deploy/web"], False),
+        (["logs", "-f", "/"], False),  # it follows, and the name is that of something here
         (["get", "-f", "https://example.org/web.yaml"], False),
         (["delete", "--force", "pod/x"], False),
         (["apply", "-f"], False),
@@ -36,12 +39,14 @@ def test_stdin_is_read_when_kubectl_reads_it(
 
 
 @pytest.mark.parametrize(
-    "form", [["-f", "{}"], ["-f{}"], ["-f={}"], ["--filename={}"], ["-k", "{}"]]
+    "form", [["-f", "{}"], ["-f{}"], ["-f={}"], ["--filename={}"], ["-k", "{}"], ["-f", "-,{}"]]
 )
 def test_a_file_of_the_laptop_is_refused_with_the_way_to_give_it(
     tmp_path: Path, form: list[str]
 ) -> None:
     path = tmp_path / "web.yaml"
     path.write_text("{}")
-    with pytest.raises(BadInput, match=rf"give it by `-f - < {path}`"):
+    with pytest.raises(BadInput, match=rf"{path} is on this machine.*: give it by"):
         standard_input(["apply", *(each.format(path) for each in form)])
+    with pytest.raises(BadInput, match=f"{tmp_path} is on this machine.*: join its files"):
+        standard_input(["apply", *(each.format(tmp_path) for each in form)])

@@ -44,7 +44,7 @@ def export_(environment: str, file: Path | None, auth_file: Path | None) -> None
     The file is for its owner alone (0600): parameters may be secrets. An older export is replaced.
     Routes of the API gateway and what providers know of triggers are not in it.
     """
-    from whisklab.engine import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
     from deploys.openwhisk import backup, portable  # noqa: PLC0415
     from whisklab.engine import environment as environments  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def import_(
     Exit code 0: all is as in the file; 1: something was refused; 2: bad input; 3: something that
     was there differs, and was left.
     """
-    from whisklab.engine import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
     from deploys.openwhisk import backup  # noqa: PLC0415
 
     document = _of_kinds(file, _read(file), kinds)
@@ -108,19 +108,19 @@ def told(result: Imported) -> list[str]:
 
 @contextmanager
 def _opened(environment: str, auth_file: Path | None) -> Iterator[OpenWhisk]:
-    from whisklab.engine.session import connected, open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from deploys.k3s import render  # noqa: PLC0415
     from deploys.k3s.settings import K3sSettings  # noqa: PLC0415
     from deploys.openwhisk.reach import connect  # noqa: PLC0415
     from deploys.openwhisk.settings import OpenWhiskSettings  # noqa: PLC0415
     from whisklab.engine.kube import Endpoint  # noqa: PLC0415
 
-    master = open_inventory(environment).get_group("masters")[0]
+    master = session.open_inventory(environment).get_group("masters")[0]
     if not OpenWhiskSettings.of(master).enabled:
         raise BadInput(f"{environment} has no OpenWhisk: openwhisk_enabled is False")
     key = _key(auth_file) if auth_file else None
     api = Endpoint(render.KUBECONFIG, K3sSettings.of(master).https_listen_port)
-    with connected(master):
+    with session.connected(master):
         yield connect(master, api, key, str(auth_file))
 
 

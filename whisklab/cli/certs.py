@@ -49,8 +49,8 @@ def show(environment: str, as_json: bool) -> int:
 
     Exit code 0: none ends soon; 1: one does, or a machine does not answer; 2: bad input.
     """
+    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine import overview  # noqa: PLC0415
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     outcome = run.certs(inventory_of(environment), Silent())
     found, told = certificates(overview.lines()), overview.lines()
@@ -86,8 +86,8 @@ def renew(environment: str, days: int | None, everything: bool, authority: bool)
     it signs: of a killed one the next one goes on. k3s's own stay in any case.
     Exit code 0: done, or nothing to do; 1: failed; 2: bad input.
     """
+    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine.certificates import ALL_DAYS  # noqa: PLC0415
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     if authority:
         if days is not None or everything:
@@ -104,12 +104,12 @@ def renew(environment: str, days: int | None, everything: bool, authority: bool)
 
 
 def _succession(environment: str) -> int:
-    from whisklab.engine.session import open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine.environment import current  # noqa: PLC0415
     from whisklab.engine.succession import WORDS, Stage, Succession  # noqa: PLC0415
 
     inventory_of(environment)
-    open_inventory(environment)
+    session.open_inventory(environment)
     change = Succession(current().store, f"whisklab {current().name}")
     change.settle()
     stage = change.stage or change.advance(datetime.now(UTC))

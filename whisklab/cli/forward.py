@@ -48,15 +48,15 @@ def forward(
     Kubernetes API, OpenWhisk's, what `forwards` in the data names, and each --port.
     Exit code 0: ended by Ctrl-C; 1: a port is taken, or the connection is lost; 2: bad input.
     """
-    from whisklab.engine.session import connected, open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from gevent import signal_handler  # noqa: PLC0415
     from gevent.event import Event  # noqa: PLC0415
 
     from whisklab.engine import forwards  # noqa: PLC0415
 
-    master = open_inventory(environment).get_group("masters")[0]
+    master = session.open_inventory(environment).get_group("masters")[0]
     wanted = forwards.chosen(_defaults(master), forwards.ForwardSettings.of(master), ports)
-    with forwards.listening(wanted) as opened, connected(master):
+    with forwards.listening(wanted) as opened, session.connected(master):
         if kubeconfig is not None:
             _write_kubeconfig(kubeconfig, opened)
         stop = Event()

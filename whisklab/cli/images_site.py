@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import whisklab.engine.session  # isort: skip  patches the standard library, must be first
+import whisklab.engine.start  # isort: skip  patches the standard library, must be first
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,7 +170,7 @@ def opened(environment: str) -> Iterator[Site]:
         BadInput: it has no registry, or the laptop lacks what it needs.
         WhisklabError: the registry's machine cannot be reached.
     """
-    session = whisklab.engine.session
+    session = whisklab.engine.start.session
     inventory = session.open_inventory(environment)
     machine, access = registries.server(inventory), registries.pusher(inventory)
     if access is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -12,6 +13,8 @@ from whisklab.errors import BadInput
 
 STDIN = "-"
 _FILES = ("-f", "--filename", "-k", "--kustomize")
+_SHORT = ("-f", "-k")
+_STDIN = ("-i", "--stdin", "--stdin=true")
 # $1 is k3s; a plain "not found" would be taken for what kubectl says of an object.
 _RUN = """
 if test -x "$1"; then exec "$@"; fi
@@ -28,16 +31,17 @@ def kubectl(environment: str, arguments: tuple[str, ...]) -> int:
     """Run kubectl on the first master of ENVIRONMENT, as root: that of its k3s.
 
     ARGUMENTS are kubectl's own. Files are read there: give one of this machine by `-f - < FILE`.
+    It reads stdin for `-f -` and `exec -i`, to its end.
     What asks for a terminal (`exec -it`, `edit`) gets none.
     Exit code: kubectl's; 1: there is none yet, or the master does not answer; 2: bad input.
     """
     given = standard_input(arguments)
-    from whisklab.engine.session import connected, open_inventory  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from deploys.k3s import KUBECTL  # noqa: PLC0415
     from whisklab.engine.connector import WhiskSSH  # noqa: PLC0415
     from whisklab.engine.files import script  # noqa: PLC0415
 
-    with connected(open_inventory(environment).get_group("masters")[0]) as master:
+    with session.connected(session.open_inventory(environment).get_group("masters")[0]) as master:
         connector = master.connector
         if not isinstance(connector, WhiskSSH):
             raise BadInput(f"{master.name} is not reached over SSH: use its kubectl there")
@@ -51,24 +55,26 @@ def standard_input(arguments: Sequence[str]) -> bytes:
     Raises:
         BadInput: it is to read a file of this machine.
     """
-    files = list(_named(arguments))
+    own = list(takewhile(lambda each: each != "--", arguments))
+    files = [] if "logs" in own else [part for each in _named(own) for part in each.split(",")]
     for each in files:
-        if each != STDIN and Path(each).exists():
+        path = Path(each)
+        if each != STDIN and path.exists():
+            way = "join its files and give them" if path.is_dir() else "give it"
             raise BadInput(
-                f"{each} is a file of this machine, and kubectl runs on a master: give it by "
-                f"`-f - < {each}`"
+                f"{each} is on this machine, and kubectl runs on a master: {way} by "
+                "`-f - < FILE`, or use a kubectl of your own with the environment's kubeconfig"
             )
-    return sys.stdin.buffer.read() if STDIN in files else b""
+    reads = STDIN in files or any(each in _STDIN for each in own)
+    return sys.stdin.buffer.read() if reads else b""
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
     found: list[str] = []
     for number, each in enumerate(arguments):
-        if each == "--":
-            break
         option, equals, value = each.partition("=")
         if option in _FILES:
             found += [value] if equals else arguments[number + 1 : number + 2]
-        elif each.startswith(("-f", "-k")) and len(option) > len("-f"):
+        elif each.startswith(_SHORT) and not each.startswith("--"):
             found.append(each[len("-f") :].removeprefix("="))
     return found

@@ -67,8 +67,8 @@ def _deploy(inventory: Path, course: Course, log: Log) -> None:
 
 
 def _verify(lab: str, inventory: Path, course: Course, log: Log) -> None:
+    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine import checks  # noqa: PLC0415
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     with Progress(log, course=course.told, patience=0) as progress:
         outcome = run.verify(str(inventory), _Steps(progress), output=log)

@@ -71,9 +71,9 @@ def _lab(name: str, *, required: bool) -> dict[str, Any] | None:
 
 
 def _platform(environment: str, found: dict[str, Any], *, as_json: bool, known: bool) -> int:
+    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine import overview  # noqa: PLC0415
     from whisklab.engine.overview import Line  # noqa: PLC0415
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     outcome = run.status(f"inventories/{environment}.py", Silent())
     machines = [

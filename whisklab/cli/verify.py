@@ -33,9 +33,9 @@ def verify(environment: str, limit: tuple[str, ...], helm_test: bool, as_json: b
 
     Exit code 0: every check passed; 1: one did not; 2: bad input; 130: interrupted.
     """
+    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine import checks  # noqa: PLC0415
     from whisklab.engine.helm.tests import HELM_TEST  # noqa: PLC0415
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
 
     checks.ask_for([HELM_TEST] if helm_test else [])
     display = _Quiet(sys.stderr)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import paramiko
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.util import CommandOutput
+
+_CHUNK = 1 << 16  # bytes
 
 
 def marked(command: StringCommand, mark: str) -> StringCommand:
@@ -38,3 +42,18 @@ def skip(channel: paramiko.Channel, mark: str) -> None:
         if not more:  # it ended before; its exit code says why
             return
         seen += more
+
+
+def behind_mark(channel: paramiko.Channel, mark: str | None) -> Iterator[bytes]:
+    """Yield what comes on stderr behind the mark, as it comes; all of it where none comes."""
+    held, end = b"", f"{mark}\n".encode()
+    while chunk := channel.recv_stderr(_CHUNK):
+        if mark is None:
+            yield chunk
+            continue
+        held += chunk
+        _, found, rest = held.partition(end)
+        if found:
+            mark, held = None, b""
+            yield rest
+    yield held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -138,20 +139,24 @@ class Channels(SSHConnector):
         """
         channel = self.open(command)
         sending = gevent.spawn(_send, channel, data)
+        saying = gevent.spawn(_copy, answers.behind_mark(channel, self._login.mark), err)
         try:
-            stderr = gevent.spawn(channel.makefile_stderr("rb").read)
-            while chunk := channel.recv(STREAM_CHUNK):
-                out.write(chunk)
-                out.flush()
-            err.write(answers.after(stderr.get(), self._login.mark).encode())
-            err.flush()
+            _copy(iter(partial(channel.recv, STREAM_CHUNK), b""), out)
+            saying.join()
             code = channel.recv_exit_status()
         finally:
             sending.kill()
+            saying.kill()
             channel.close()  # of what runs on, such as `logs -f`, the output ends
         if code < 0:  # it had none
             self._require_connection()
         return code
+
+
+def _copy(chunks: Iterator[bytes], to: BinaryIO) -> None:
+    for chunk in chunks:
+        to.write(chunk)
+        to.flush()
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:

@@ -187,7 +187,9 @@ def _commands(known: Iterable[_Known]) -> Iterator[_Command]:
         else:
             yield _Command(command, fact, (asked,))
     for kind, several in of_a_kind.items():
-        yield _Command(kind.together([each.given() for each in several]), kind, tuple(several))
+        with suppress(Exception):  # a file of other arguments than such a fact has
+            together = kind.together([each.given() for each in several])
+            yield _Command(together, kind, tuple(several))
 
 
 def remember(host: Host) -> None:

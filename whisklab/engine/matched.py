@@ -6,6 +6,8 @@ paramiko by itself has invoke run it, which ends with a BlockingIOError under ge
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -26,22 +28,24 @@ class Ended:
 
 
 def run(command: str, **_how: object) -> Ended:
-    """Run the command of a condition with a shell, as ssh does: nothing is read, nothing shown.
+    """Run the command of a condition by the user's shell, as ssh does: it reads nothing.
 
     Args:
         command: with all of ssh_config's tokens filled in.
 
     Raises:
-        BadInput: it does not end.
+        BadInput: it does not end; it and what it has started are killed.
     """
-    try:
-        done = subprocess.run(  # noqa: S602  ssh_config(5) wants a shell
-            command, shell=True, check=False, timeout=WITHIN, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise BadInput(
-            f"the ssh_config has `Match exec {command}`, which has not ended after {WITHIN:.0f} s: "
-            "run it in a shell, mend it, or set ssh_config_file to another file"
-        ) from None
-    return Ended(done.returncode == 0)
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    with subprocess.Popen(
+        [shell, "-c", command], start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            return Ended(process.wait(WITHIN) == 0)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+    raise BadInput(
+        f"the ssh_config has `Match exec {command}`, which has not ended after {WITHIN:.0f} s: "
+        "run it in a shell, mend it, or set ssh_config_file to another file"
+    )

@@ -57,6 +57,8 @@ class InstalledPackages(Many[set[str]]):
     def apart(cls, output: list[str], each: Sequence[Arguments]) -> list[list[str]]:
         """Give each the lines of its packages."""
         lines = [(line, line.rpartition(" ")[2]) for line in output]
+        if not {name for _, name in lines} <= {name for one in each for name in one["packages"]}:
+            raise FactProcessError(f"unexpected answer of dpkg-query: {output[:2]}")
         return [[line for line, name in lines if name in one["packages"]] for one in each]
 
     @staticmethod
@@ -65,9 +67,10 @@ class InstalledPackages(Many[set[str]]):
         return set()
 
     def command(self, packages: list[str]) -> StringCommand:
-        """Exit 0 also when dpkg does not know one of them."""
+        """Exit 0 also when dpkg does not know one of them, which is its exit code 1."""
         return script(
-            'dpkg-query -W -f "\\${db:Status-Status} \\${Package}\\n" -- "$@" 2>/dev/null || true',
+            'dpkg-query -W -f "\\${db:Status-Status} \\${Package}\\n" -- "$@" 2>/dev/null || '
+            "test $? -eq 1",
             *packages,
         )
 

@@ -92,8 +92,9 @@ records=$1; shift
 systemctl show -p {_PROPERTIES} -- "$@" || exit
 for each; do
   echo "{_RECORD}$each"
-  if test -f "$records/$each.started"; then
-    while read -r line; do printf "%s\\n" "$line"; done < "$records/$each.started"
+  file=$records/$each.started
+  if test -f "$file"; then
+    while read -r line || test -n "$line"; do printf "%s\\n" "$line"; done < "$file"
   fi
 done
 """

@@ -1,4 +1,4 @@
-"""`run`, loaded in less time than by itself; that patches the standard library for gevent.
+"""`run` and `session`, in less time than by themselves; it patches the library for gevent.
 
 A fifth of the processor time of a run that changes nothing went into three things: gevent reads
 what each installed package announces, once for each module that it patches; pyinfra works out the
@@ -27,12 +27,14 @@ def _announced_once() -> Iterator[None]:
 
 
 def _import_paramiko() -> None:
-    if "paramiko" in sys.modules:
+    if {"paramiko", "invoke"} & set(sys.modules):
         return
     modules: dict[str, Any] = sys.modules
     modules["invoke"] = None  # "not to be had", in Python's words
-    importlib.import_module("paramiko")
-    del modules["invoke"]
+    try:
+        importlib.import_module("paramiko")
+    finally:
+        del modules["invoke"]
 
 
 def _prepare() -> None:
@@ -46,6 +48,6 @@ def _prepare() -> None:
 
 _prepare()
 
-from whisklab.engine import run  # noqa: E402  what it loads is prepared for
+from whisklab.engine import run, session  # noqa: E402  what they load is prepared for
 
-__all__ = ["run"]
+__all__ = ["run", "session"]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 
@@ -50,6 +51,11 @@ func Parse(data []byte) (File, error) {
 	var f File
 	if err := yaml.UnmarshalStrict(data, &f); err != nil {
 		return f, err
+	}
+	for _, name := range slices.Concat(sorted(f.Mirrors), sorted(f.Configs)) {
+		if _, err := endpoint(name); err != nil {
+			return f, fmt.Errorf("%q: %w", name, err)
+		}
 	}
 	for name, m := range f.Mirrors {
 		path, err := below(m.Rewrites)
@@ -127,8 +133,10 @@ func (f File) hosts(name string, endpoints []string, withoutDefault bool) string
 	if last != "" {
 		u, _ := endpoint(last)
 		fmt.Fprintf(&b, "server = %q\n%s", u, f.settings(u))
+	} else {
+		b.WriteString(f.settings(&url.URL{Host: name}))
 	}
-	if n := len(endpoints); n > 0 && endpoints[n-1] == last {
+	if n := len(endpoints); n > 0 && strings.TrimPrefix(endpoints[n-1], "https://") == strings.TrimPrefix(last, "https://") {
 		endpoints = endpoints[:n-1]
 	}
 	b.WriteString("[host]\n")   // without it containerd before 1.7.26 refuses the file

@@ -30,7 +30,7 @@ func TestHosts(t *testing.T) {
 			"docker.io": "server = \"https://registry-1.docker.io\"\n" + pull +
 				"[host]\n\n[host.\"https://reg.lab:5000\"]\n" + pull + ca,
 			"reg.lab:5000": itself, // once, though it is its own mirror
-			"_default":     "[host]\n\n[host.\"http://cache.lab/path\"]\n" + pull + path,
+			"_default":     pull + "[host]\n\n[host.\"http://cache.lab/path\"]\n" + pull + path,
 			"other.lab":    other,
 		},
 		true: {
@@ -73,6 +73,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"mirrors: {a: {rewrite: {x: y}}}":       "only puts a path before each name",
 		"mirrors: {a: {endpoint: ['ftp://x']}}": "expected http(s)://",
+		"configs: {'reg:port': {}}":             "invalid port",
 		"mirors: {}":                            "unknown field",
 		"mirrors: [":                            "yaml",
 	} {

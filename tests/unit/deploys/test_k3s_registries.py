@@ -44,6 +44,11 @@ def changed(*path: str, value: object) -> dict[str, Any]:
 def test_what_k3s_takes_is_taken() -> None:
     assert mistake(GOOD) is None
     assert mistake({}) is None
+    both = {"docker.io": {"endpoint": ["http://cache.lab:5000"]}}
+    here = {"cache.lab": {"auth": {"username": "r"}}}
+    assert mistake({"mirrors": both, "configs": here}) is not None
+    assert mistake({"mirrors": both, "configs": {**here, "cache.lab:5000": None}}) is None
+    assert mistake({"mirrors": {"[::1]:5000": {"endpoint": ["https://[::1]:5000"]}}}) is None
     assert mistake({"configs": {"r.example.org": {"auth": {"username": "r"}}}}) is None
 
 
@@ -58,6 +63,14 @@ def test_what_k3s_takes_is_taken() -> None:
          'mirrors."quay.io".endpoint: input should be a valid list'),
         (("mirrors", "quay.io"), {"endpoint": ["ftp://x"]}, "ftp://x is no address of a registry"),
         (("mirrors", "quay.io"), {"endpoint": ["https://"]}, "https:// is no address"),
+        (("mirrors", "quay.io"), {"endpoint": ["https//reg:5000"]}, "https//reg:5000 is no"),
+        (("mirrors", "quay.io"), {"endpoint": ["https://reg:port"]}, "https://reg:port is no"),
+        (("mirrors", "quay.io"), {"endpoint": ["https://[::1"]}, "https://[::1 is no address"),
+        (("mirrors", "quay.io"), {"endpoint": [f"ftp://u:{PASSWORD}@reg"]}, "reg is no address"),
+        (("mirrors", "https://quay.io"), {"endpoint": ["reg"]},
+         'mirrors."https://quay.io": it is no registry'),
+        (("configs", "https://reg:5000"), None, 'configs."https://reg:5000": it is no registry'),
+        (("configs", "[::1"), None, 'configs."[::1": it is no registry'),
         (("configs", "*", "auth"), {"username": "u", "password": PASSWORD},
          'configs."*".auth: containerd gives an account only to the registry that is named'),
         (("configs",), {"registry.lab.example": {"auth": {"password": PASSWORD}}},
@@ -81,7 +94,16 @@ def test_what_would_not_be_used_is_named(path: tuple[str, ...], value: object, s
         ("^(?P<all>.*)$", "x/${all}", None),
         ("^openwhisk/", "mirror/openwhisk/", None),
         ("nowhere-at-all", "$0", None),
-        (r"^(\pL+)/(.*)$", "x/$2", None),  # Python cannot tell
+        (r"^(\pL+)/(.*)$", "x/$2", None),  # here and below Python cannot tell
+        ("^(?i)library/(.*)$", "x/$1", None),
+        ("^(?<all>.*)$", "x/${all}", None),
+        ("(?U)^(.*)/", "x/$1", None),
+        ("(?i)^LIBRARY/(.*)$", "x/$1", None),
+        ("^(?!library/)(.*)$", "x/$1", "of Go, which know no (?!: write it without"),
+        ("^(?=lib)(.*)", "x/$1", "know no (?="),
+        (r"^([a-z]+)/\1$", "x/$1", r"know no \1"),
+        (r"^(.*)\Z", "x/$1", r"know no \Z"),
+        ("^(.*)++$", "x/$1", "know no"),
         ("^(.*)$", "team_$1x/a", "$1x, which is no group of the pattern"),
         ("^library/(.*)", "$2", "so library/busybox becomes nothing"),
         ("^(.*)$", "/$1", "library/busybox becomes /library/busybox, which is no name"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from whisklab.engine import refusals
-from whisklab.engine.answers import after, behind
+from whisklab.engine.answers import after, behind, behind_mark
 
 MARK = "0123456789abcdef"
 
@@ -28,6 +31,21 @@ def test_what_comes_before_the_mark_is_dropped_on_each_stream() -> None:
 def test_bytes_behind_the_mark() -> None:
     assert after(f"noise{MARK}\nan error\n".encode(), MARK) == "an error\n"
     assert after(b"an error\n", MARK) == after(b"an error\n", None) == "an error\n"
+
+
+@pytest.mark.parametrize("mark", [MARK, None])
+@pytest.mark.parametrize("size", [1, 3, 17, 100])
+def test_it_is_passed_on_as_it_comes_whatever_the_pieces(mark: str | None, size: int) -> None:
+    printed = (f"noise{MARK}\n" if mark else "").encode() + b"one\ntwo"
+    pieces = [printed[at : at + size] for at in range(0, len(printed), size)]
+    channel: Any = SimpleNamespace(recv_stderr=lambda _: pieces.pop(0) if pieces else b"")
+    assert b"".join(behind_mark(channel, mark)) == b"one\ntwo"
+
+
+def test_all_is_passed_on_where_no_mark_comes() -> None:
+    pieces = [b"sudo: ", b"refused\n", b""]
+    channel: Any = SimpleNamespace(recv_stderr=lambda _: pieces.pop(0))
+    assert b"".join(behind_mark(channel, MARK)) == b"sudo: refused\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import paramiko
@@ -29,21 +30,25 @@ def user(monkeypatch: pytest.MonkeyPatch, text: str) -> str | None:
         ('"test %h = other"', False),
         ("/nonexistent/program", False),
         ('"cat | grep ."', False),  # nothing is read
+        ('"[[ %h == h* ]]"', True),  # of bash, the user's shell here
     ],
 )
 def test_the_condition_is_a_command_of_a_shell(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str, *, holds: bool
 ) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
     found = user(monkeypatch, f"Match exec {command}\n  User there\n")
     assert found == ("there" if holds else None)
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr().out == ""
 
 
 def test_one_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(matched, "WITHIN", 0.2)
     fifo = tmp_path / "never"
     with pytest.raises(BadInput, match=r"has `Match exec mkfifo .*`, which has not ended"):
-        matched.run(f"mkfifo {fifo}; exec cat {fifo}")
+        matched.run(f"mkfifo {fifo}; cat {fifo}; true")
+    with pytest.raises(OSError, match="No such device"):  # nobody reads it any more
+        os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
 
 
 def test_the_engine_puts_it_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,28 @@ assert not [each for each in sys.modules if each.startswith("invoke")]
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "plan none", "apply none", "verify none", "certs none", "certs renew none",
+        "certs renew --authority none", "adopt none", "forward none", "kubectl none get nodes",
+        "actions export none", "images list none",
+        "images push none /dev/null a:1", "images rm none a:1",
+    ],
+)  # fmt: skip
+def test_each_verb_loads_it_so_and_patches_before_all_else(tmp_path: Path, arguments: str) -> None:
+    code = """
+import sys
+from whisklab.cli.main import run
+assert run(sys.argv[1:]) == 2
+assert "whisklab.engine.start" in sys.modules
+assert not [each for each in sys.modules if each.startswith("invoke")]
+"""
+    argv = [sys.executable, "-W", "error", "-c", code, *arguments.split()]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 NAMES = ("deploy.py", "deploys/a/deploy.py", f"{PYINFRA_INSTALL_DIR}/api/deploy.py")
 
 
