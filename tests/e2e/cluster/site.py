@@ -160,13 +160,13 @@ class Site:
             *options, f"{lab['user']}@{found['ssh_address']}",
         ]  # fmt: skip
 
-    def ssh(self, host: str, *argv: str, check: bool = True) -> str:
+    def ssh(self, host: str, *argv: str, check: bool = True, within: float = 120) -> str:
         """Run one command on a host as the ordinary user; return its stdout."""
         deadline = time.monotonic() + SSHD_AWAY
         while True:
             done = subprocess.run(
                 [*self.ssh_command(host), shlex.join(argv)], stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, timeout=120, check=False,
+                capture_output=True, text=True, timeout=within, check=False,
             )  # fmt: skip
             # The command has not begun: an sshd that reloads is away for a moment.
             if NOT_BEGUN not in done.stderr or time.monotonic() > deadline:

@@ -26,8 +26,8 @@ IMAGE = "docker.io/rancher/mirrored-library-busybox:1.36.1"
 FEWER_PODS = {"kubelet-arg": ["max-pods=99"]}  # any change that restarts the agents
 # Read again and again from a machine that is no node, through a node's NodePort.
 PROBE = (
-    "while :; do for node in {nodes}; do "
-    "echo $node $(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' $node:{port}); "
+    "while :; do for node in {nodes}; do echo $(date +%T) $node "
+    "$(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' $node:{port}); "
     "done; sleep 0.1; done"
 )
 AGENT_FAULT = "/etc/rancher/k3s/config.yaml.d/99-fault.yaml"
@@ -100,9 +100,10 @@ def serving(site: Site) -> Iterator[None]:
             yield
         finally:
             probe.terminate()
-            answers = Counter(line.strip() for line in probe.communicate()[0].splitlines()[:-1])
+            lines = [line.strip() for line in probe.communicate()[0].splitlines()[:-1]]
+            answers = Counter(line.partition(" ")[2] for line in lines)
             kubectl(site, "delete", WEB.read_text())
-    print(answers)
+    print(answers, [line for line in lines if not line.endswith(" 200 0")])
     assert set(answers) == {f"{address} 200 0" for address in readers.values()}
     assert min(answers.values()) > 10
 

@@ -28,7 +28,8 @@ def filled(site: Site, node: str) -> list[str]:
     """Push the images of a node; return their names."""
     password = (site.directory / f".secrets/{site.name}/registry_push").read_text().strip()
     argv = ("sudo", "sh", "-c", _PUSH, "-", PUSH, CA, f"push:{password}")
-    return site.ssh(node, *argv).splitlines()
+    # Each repository gets the common layers anew, and a busy machine takes 100 s for all.
+    return site.ssh(node, *argv, within=400).splitlines()
 
 
 def pulled(site: Site) -> set[tuple[str, str]]:

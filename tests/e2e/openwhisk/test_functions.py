@@ -85,6 +85,16 @@ def hello(site: Site) -> Iterator[str]:
     wsk(site, "action", "delete", "mine")
 
 
+def test_a_component_finds_pythons_library_compiled(site: Site) -> None:
+    """Else each container compiles what it loads of it, at each start."""
+    code = (
+        "import pathlib, sys; there = [*pathlib.Path('/usr/lib').rglob('*.pyc')]; "
+        "assert there; print(*(each for each in there if each.stat().st_mtime))"
+    )
+    said = site.kubectl("-n", SPACE, "exec", "owdev-controller-0", "--", "python3", "-c", code)
+    assert said.strip() == ""
+
+
 def test_a_function_by_cli(site: Site, hello: str) -> None:
     assert invoke(site, hello) == {"payload": "Hello, World!"}
     named = invoke(site, hello, "--param", "name", "JavaScript")
