@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from whisklab import engine
 from whisklab.cli import make as module
 from whisklab.cli.course import Course
 from whisklab.cli.logs import Log
@@ -146,7 +146,7 @@ def test_a_deploy_that_fails_ends_make(
 
     # The real one patches the standard library for gevent: for all tests that follow.
     fake = SimpleNamespace(apply=apply, BAD_INPUT=2, INTERRUPTED=130)
-    monkeypatch.setattr(engine, "run", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "whisklab.engine.start", SimpleNamespace(run=fake))
     assert whisklab(["make", "x"]) == exit_code
     said = capsys.readouterr()
     assert sentence in said.err

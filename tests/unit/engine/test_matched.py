@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import paramiko
-import pyinfra.api.inventory as api_inventory
-import pyinfra.connectors.sshuserclient.client as user_client
 import pytest
 
-from whisklab.engine import hooks, matched
+from whisklab.engine import matched
 from whisklab.errors import BadInput
 
 
@@ -51,11 +51,13 @@ def test_one_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
         os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
 
 
-def test_the_engine_puts_it_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paramiko.config, "invoke", None)
-    for owner, name in (
-        (api_inventory, "get_execution_connectors"), (user_client, "ProxyCommand"),
-    ):  # fmt: skip
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # and back again
-    hooks._replace_connector()
-    assert paramiko.config.invoke is matched  # type: ignore[attr-defined]
+def test_the_engine_puts_it_in_place() -> None:
+    """In a process of its own: the engine's hooks patch the standard library."""
+    code = """
+from whisklab.engine import hooks, matched
+hooks.install([])
+import paramiko.config
+assert paramiko.config.invoke is matched
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
