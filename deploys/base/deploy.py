@@ -7,7 +7,7 @@ from pyinfra.operations import server
 
 from deploys.base import operations, render
 from deploys.base.settings import BaseSettings
-from whisklab.engine import files, packages
+from whisklab.engine import blocks, files, packages
 from whisklab.engine.capability import capability
 from whisklab.engine.machine import Machine
 
@@ -18,7 +18,7 @@ def base() -> None:
     settings = BaseSettings.of(host)
     server.hostname(name="Host name", hostname=host.name)
     addresses = {each.name: Machine.of(each).node_address for each in inventory}
-    files.block(
+    blocks.block(
         name="Names of all machines in /etc/hosts",
         path="/etc/hosts",
         marker="whisklab",

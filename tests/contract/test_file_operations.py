@@ -21,7 +21,7 @@ from pyinfra.api.state import StateStage
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
 from deploys.provisioner.facts import Archived
-from whisklab.engine import artifacts, files, packages
+from whisklab.engine import artifacts, blocks, files, packages
 from whisklab.engine.cache import sha256_of
 from whisklab.engine.catalogue import Catalogue
 from whisklab.engine.placed import UNPACKED, Placed, PlacedFile
@@ -134,8 +134,8 @@ def test_block(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("127.0.0.1 localhost\n")
     wish = {"path": str(path), "marker": "whisklab", "lines": ["10.0.0.1 a"], "owner": OWNER}
-    assert run(files.block, **wish)
-    assert not run(files.block, **wish)
+    assert run(blocks.block, **wish)
+    assert not run(blocks.block, **wish)
     assert path.read_text().splitlines() == [
         "127.0.0.1 localhost", "# BEGIN whisklab", "10.0.0.1 a", "# END whisklab"
     ]  # fmt: skip
@@ -190,7 +190,7 @@ def test_sysctl_of_this_machine_is_read() -> None:
     assert not run(base.sysctl, wanted={"net.ipv4.ip_forward": value})
 
 
-@pytest.mark.parametrize("operation", [files.content, files.link, files.block, packages.installed])
+@pytest.mark.parametrize("operation", [files.content, files.link, blocks.block, packages.installed])
 def test_no_parameter_is_a_global_argument_of_pyinfra(operation: Any) -> None:
     import inspect  # noqa: PLC0415
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisklab.engine.files import FileState, Stat, digest, with_block, written
+from whisklab.engine.blocks import with_block
+from whisklab.engine.files import FileState, Stat, digest, written
 
 LINES = st.lists(st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20))
 
