@@ -36,8 +36,9 @@ _GROUP = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")  # as Go's Regexp.Expand reads 
 
 
 class _Part(BaseModel):
-    # Source of the keys: github.com/rancher/wharfie, pkg/registries.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Source of the keys: github.com/rancher/wharfie, pkg/registries. Few environments have such a
+    # file, so nothing of it is built before one does.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class _Account(_Part):

@@ -99,8 +99,7 @@ class K3sSettings(Settings):
 
     @model_validator(mode="after")
     def _registries_used(self) -> Self:
-        wrong = mistake(self.registries or {})
-        if wrong:
+        if self.registries and (wrong := mistake(self.registries)):
             raise ValueError(f"k3s_registries: {wrong}")
         return self
 

@@ -139,7 +139,7 @@ func (f File) hosts(name string, endpoints []string, withoutDefault bool) string
 	if n := len(endpoints); n > 0 && strings.TrimPrefix(endpoints[n-1], "https://") == strings.TrimPrefix(last, "https://") {
 		endpoints = endpoints[:n-1]
 	}
-	b.WriteString("[host]\n")   // without it containerd before 1.7.26 refuses the file
+	b.WriteString("[host]\n")   // older containerds refuse the file without it (containerd#10027)
 	listed := map[string]bool{} // TOML has each table once
 	for _, e := range endpoints {
 		if u, _ := endpoint(e); !listed[u.String()] {

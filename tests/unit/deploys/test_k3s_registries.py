@@ -6,8 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from deploys.k3s.registries import NAME, NAMES, broken, mistake
+from deploys.k3s.settings import K3sSettings
 
 PASSWORD = "a b#c:%7e'\"$7a"  # noqa: S105  no secret
 GOOD: dict[str, Any] = {
@@ -50,6 +52,15 @@ def test_what_k3s_takes_is_taken() -> None:
     assert mistake({"mirrors": both, "configs": {**here, "cache.lab:5000": None}}) is None
     assert mistake({"mirrors": {"[::1]:5000": {"endpoint": ["https://[::1]:5000"]}}}) is None
     assert mistake({"configs": {"r.example.org": {"auth": {"username": "r"}}}}) is None
+
+
+def test_it_is_refused_with_the_settings() -> None:
+    assert K3sSettings(registries=GOOD).registries == GOOD
+    with pytest.raises(
+        ValidationError, match="k3s_registries: mirror: k3s knows no such key"
+    ) as no:
+        K3sSettings(registries=changed("mirror", value={}))
+    assert PASSWORD not in no.value.errors()[0]["msg"]
 
 
 @pytest.mark.parametrize(
