@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -43,12 +44,17 @@ def test_the_condition_is_a_command_of_a_shell(
 
 
 def test_one_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(matched, "WITHIN", 0.2)
-    fifo = tmp_path / "never"
-    with pytest.raises(BadInput, match=r"has `Match exec mkfifo .*`, which has not ended"):
-        matched.run(f"mkfifo {fifo}; cat {fifo}; true")
-    with pytest.raises(OSError, match="No such device"):  # nobody reads it any more
-        os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    monkeypatch.setattr(matched, "WITHIN", 1.0)
+    fifo = tmp_path / "held"  # by all that the command starts
+    os.mkfifo(fifo)
+    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BadInput, match=r"has `Match exec exec 3> .*`, which has not ended"):
+        matched.run(f"exec 3> {fifo}; echo begun >&3; sleep 1000 & wait")
+    ended = select.poll()
+    ended.register(held, 0)  # told that nobody holds it, not that there is something to read
+    assert ended.poll(10_000) == [(held, select.POLLHUP)]
+    assert os.read(held, 100) == b"begun\n"
+    os.close(held)
 
 
 def test_the_engine_puts_it_in_place() -> None:
