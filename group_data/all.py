@@ -12,6 +12,10 @@ _sudo = True  # SSH logs in as an ordinary user; the work is done with sudo
 # node_address: its address in the network of the cluster, which may be another than the one SSH
 # goes to
 
+# the network card that has node_address, such as "eth1", where another one has the default route;
+# between nodes pods' packets go through it
+node_interface = None
+
 # `host:port` at which the laptop reaches the Kubernetes API of this machine, when that is not
 # node_address
 api_address = None

@@ -1,4 +1,4 @@
-"""Machines you already have: copy this file to inventories/<name>.py and name yours.
+"""Machines you already have: `whisklab init` writes such a file, or copy this one and name yours.
 
 Each needs sshd, systemd, an ordinary user who may use sudo, and your key in its authorized_keys.
 Their host keys must be known: `ssh-keyscan HOST >> ~/.ssh/known_hosts` after you have compared the

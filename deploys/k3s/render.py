@@ -64,6 +64,7 @@ class Node:
         address: its address in the cluster's network.
         join: the URL of the server it joins, None for the first server.
         is_server: whether it runs the control plane.
+        interface: the network card that has the address, None where k3s finds it.
         api_host: a further name the laptop reaches its API by, None for none.
         environment: content of its environment file (see `environment`), None for no such file.
         registries: content of registries.yaml (see `registries`), None for no such file.
@@ -73,6 +74,7 @@ class Node:
     address: str
     join: str | None
     is_server: bool
+    interface: str | None = None
     api_host: str | None = None
     environment: str | None = field(default=None, repr=False)
     registries: str | None = field(default=None, repr=False)
@@ -106,6 +108,8 @@ def config(node: Node, settings: K3sSettings) -> str:
         "node-ip": node.address,
         "token-file": TOKEN,
     }
+    if node.interface:
+        values["flannel-iface"] = node.interface  # else the one with the default route
     if node.join:
         values["server"] = node.join
     if node.is_server:

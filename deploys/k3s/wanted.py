@@ -70,6 +70,7 @@ def node(machine: Host) -> render.Node:
         address=data.node_address,
         join=None if machine.name == leader().name else join,
         is_server=is_server(machine),
+        interface=data.node_interface,
         api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
         environment=render.environment(data, K3sSettings.of(machine), addresses),
         registries=render.registries(K3sSettings.of(machine), registry.access()),

@@ -19,7 +19,8 @@ MAY = {
     "whisklab.engine": BELOW,
     "whisklab.lab": BELOW,
     "whisklab.images": ENGINE,
-    "whisklab.cli": ENGINE | {"whisklab.images", "whisklab.lab", "deploys"},
+    "whisklab.init": ENGINE,
+    "whisklab.cli": ENGINE | {"whisklab.images", "whisklab.init", "whisklab.lab", "deploys"},
     "deploys": ENGINE,
     "deploys.composed": ENGINE | {"deploys"},  # a part of the stories, like deploy.py itself
 }
@@ -79,6 +80,7 @@ def test_a_file_imports_what_its_room_may(path: Path) -> None:
         ("whisklab.lab", "whisklab.engine", False),
         ("whisklab.cli", "deploys.k3s", True),
         ("whisklab.images", "deploys.registry", False),
+        ("whisklab.init", "whisklab.lab", False),
         ("whisklab.engine", "paramiko", True),
     ],
 )

@@ -12,6 +12,7 @@ from whisklab.errors import WhisklabError
 # verb -> (module that has it, one line for --help). The modules are loaded only for their verb.
 VERBS: dict[str, tuple[str, str]] = {
     "make": ("whisklab.cli.make", "Bring up a lab and deploy the whole platform on it."),
+    "init": ("whisklab.cli.init", "Write an inventory of machines that you have."),
     "plan": ("whisklab.cli.deploy", "Tell what a deploy would change, and why."),
     "apply": ("whisklab.cli.deploy", "Deploy: bring machines to what the data say."),
     "adopt": ("whisklab.cli.adopt", "Take over the secrets of a platform that runs."),

@@ -21,7 +21,16 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
-from whisklab.engine import alive, answers, foresight, identity, locks, login, refusals
+from whisklab.engine import (
+    alive,
+    answers,
+    foresight,
+    identity,
+    locks,
+    login,
+    proxied,
+    refusals,
+)
 from whisklab.engine.channels import Channels
 from whisklab.engine.secrets import SecretStore
 from whisklab.engine.shell import Ended, Shell
@@ -108,14 +117,17 @@ class WhiskSSH(Channels):
         foresight.remember(self.host)
 
     def _remedy(self, problem: str) -> str:
-        name = self.data["ssh_hostname"] or self.host.name
-        port = self.data["ssh_port"] or paramiko.config.SSH_PORT
+        given = self.data["ssh_hostname"] or self.host.name, self.data["ssh_port"]
+        place: tuple[str, int | None] | None = getattr(self.client, "place", None)
+        name, port = place or given
+        port = port or paramiko.config.SSH_PORT
         return refusals.remedy(
             problem,
             host=self.host.name,
             address=name if port == paramiko.config.SSH_PORT else f"[{name}]:{port}",
             user=self.data["ssh_user"],
             known_hosts=self.data["ssh_known_hosts_file"],
+            way=proxied.said(self.client),
         )
 
     def run_shell_command(

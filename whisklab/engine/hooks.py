@@ -101,7 +101,8 @@ def _replace(owner: Any, name: str, value: object) -> None:  # noqa: ANN401  a m
 def _replace_connector() -> None:
     stock: Callable[[], dict[str, Any]] = api_inventory.get_execution_connectors
     _replace(api_inventory, "get_execution_connectors", lambda: {**stock(), "ssh": WhiskSSH})
-    _replace(user_client, "ProxyCommand", proxied.connect)
+    _replace(user_client, "SSHConfig", proxied.Config)
+    _replace(ssh_connector, "SSHClient", proxied.Client)
     _replace(paramiko.config, "invoke", matched)
 
 

@@ -14,6 +14,7 @@ from whisklab.engine.settings import Settings
 from whisklab.errors import WhisklabError
 
 PROXY = re.compile(r"(https?|socks5)://[^\s\"'\\]+")
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")  # as the kernel limits it
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as `uname -m` says, as Debian says
 
 
@@ -22,6 +23,12 @@ def _address(value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         raise ValueError("expected an IP address such as 192.168.1.10") from None
+
+
+def _interface(value: str) -> str:
+    if not INTERFACE.fullmatch(value):
+        raise ValueError("expected the name of a network card, such as eth1")
+    return value
 
 
 def _proxy(value: str) -> str:
@@ -49,6 +56,8 @@ class Machine(Settings):
     Attributes:
         node_address: its address in the network of the cluster, which may be another than the one
             SSH goes to.
+        node_interface: the network card that has node_address, such as "eth1", where another one
+            has the default route; between nodes pods' packets go through it.
         api_address: `host:port` at which the laptop reaches the Kubernetes API of this machine,
             when that is not node_address.
         catalogue: where artifacts come from, and their checksums.
@@ -65,6 +74,7 @@ class Machine(Settings):
     prefix: ClassVar[str] = ""
 
     node_address: Address
+    node_interface: Annotated[str, AfterValidator(_interface)] | None = None
     api_address: str | None = None
     catalogue: str = "files/catalogue.yaml"
     mirror: Literal["cn"] | None = None

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 
 def remedy(
-    problem: str, *, host: str, address: str, user: str | None, known_hosts: str | None
+    problem: str,
+    *,
+    host: str,
+    address: str,
+    user: str | None,
+    known_hosts: str | None,
+    way: str = "",
 ) -> str:
     """Return one sentence on why a host could not be connected, and what to do. Pure.
 
@@ -16,6 +22,7 @@ def remedy(
         address: as ssh-keygen and ssh-keyscan know it, `[NAME]:PORT` for another port than 22.
         user: who logs in.
         known_hosts: the file with the host keys, None for the user's own.
+        way: what was said on the way, by the ssh that goes to its jump hosts.
     """
     known, lower = known_hosts or "~/.ssh/known_hosts", problem.lower()
     if "does not match" in lower or "bad host key" in lower:
@@ -35,6 +42,11 @@ def remedy(
             f"{host} ({address}) refused the login of {user}: check "
             "ssh_user and ssh_key in the inventory, and on the host authorized_keys and that the "
             "user's login shell exists"
+        )
+    if way:
+        return (
+            f"{host} ({address}) is not reached through its jump host: {way.rstrip('.')}; a login "
+            "there by `ssh` must work without a question (its host key known, the key in the agent)"
         )
     return f"{host} ({address}) does not answer: {problem}; start it, or leave it out with --limit"
 

@@ -6,9 +6,10 @@ Importing this module patches the standard library for gevent, as pyinfra's own 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyinfra_cli.cli as pyinfra_cli
 from pyinfra.api.config import Config
@@ -19,7 +20,9 @@ from pyinfra.api.state import State
 from pyinfra.context import ctx_config, ctx_state
 from pyinfra_cli.util import exec_file
 
+from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.hooks import Sentence
+from whisklab.engine.secrets import SecretStore
 from whisklab.errors import BadInput, WhisklabError
 
 
@@ -31,6 +34,36 @@ def open_inventory(environment: str) -> Inventory:
     Raises:
         BadInput: there is no config.py here, no such inventory, or its data are wrong.
     """
+
+    def named() -> Inventory:
+        # Looked up at the call: config.py has put the engine's own in its place.
+        found: Inventory = pyinfra_cli.make_inventory(
+            f"inventories/{environment}.py", cwd=str(Path.cwd())
+        )
+        return found
+
+    return _opened(named)
+
+
+def open_machines(environment: str, machines: Mapping[str, Mapping[str, Any]]) -> Inventory:
+    """Return an inventory of machines that no file names yet; nothing is validated or connected.
+
+    Args:
+        environment: whose sudo password they have, if there is one.
+        machines: what the connector must know of each, by name.
+
+    Raises:
+        BadInput: there is no config.py here.
+    """
+
+    def given() -> Inventory:
+        WhiskSSH.secrets = SecretStore(Path(".secrets") / environment)
+        return Inventory(([(name, dict(data)) for name, data in machines.items()], {"_sudo": True}))
+
+    return _opened(given)
+
+
+def _opened(make: Callable[[], Inventory]) -> Inventory:
     directory = Path.cwd()
     if not (directory / "config.py").is_file():
         raise BadInput("there is no config.py here: go to the repository's directory")
@@ -41,10 +74,7 @@ def open_inventory(environment: str) -> Inventory:
     with _plainly():
         with ctx_state.use(state), ctx_config.use(config):
             exec_file(str(directory / "config.py"))
-            # Looked up at the call: config.py has put the engine's own in its place.
-            inventory: Inventory = pyinfra_cli.make_inventory(
-                f"inventories/{environment}.py", cwd=str(directory)
-            )
+            inventory = make()
         state.init(inventory, config)
     return inventory
 

@@ -1,17 +1,28 @@
-"""What one has after a deploy: nodes, pods that answer, DNS, a kubeconfig, secrets of root's."""
+"""From machines that somebody has to a cluster: `init`, a deploy, and what one then has.
+
+Nodes, pods that answer, DNS, a kubeconfig, secrets of root's. The hosts look like anybody's
+(theirs.py): the lab's own inventory is used in all other files.
+"""
 
 from __future__ import annotations
 
+import json
+import secrets
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from kubernetes import client, config
 
-from tests.e2e.cluster.site import Site
+from tests.e2e.bare import bare
+from tests.e2e.cluster import theirs
+from tests.e2e.cluster.asking import asking
+from tests.e2e.cluster.site import Run, Site
+from tests.e2e.cluster.trial import judge
 
 pytestmark = pytest.mark.e2e
 
@@ -39,6 +50,143 @@ spec:
   selector: {{app: web-{node}}}
   ports: [{{port: 8080}}]
 """
+
+
+@dataclass(frozen=True)
+class Course:
+    """What happened on the way from machines to a cluster.
+
+    Attributes:
+        config: the user's ssh_config.
+        unknown: init, when nobody had compared the key of `back`.
+        without_password: init, when that was given, and sudo asked.
+        found: init, when its password was written.
+        files: of the environment, after each of the three.
+        applied: the deploy.
+        again: the plan after it.
+    """
+
+    config: Path
+    unknown: Run
+    without_password: Run
+    found: Run
+    files: list[set[str]]
+    applied: Run
+    again: Run
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str) -> Iterator[Site]:
+    """Hosts with nothing on them."""
+    with bare(tmp_path_factory.mktemp("site"), lab_name, test_file) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def course(lab: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+    """From machines to a cluster, as a user goes."""
+    (lab.directory / lab.inventory).unlink()
+    data = lab.directory / f"group_data/{lab.name}.py"
+    data.write_text(f"{data.read_text()}openwhisk_enabled = False\n"
+                    f"catalogue = {lab.lab['catalogue']!r}\n")  # fmt: skip
+    password, files = secrets.token_hex(8), list[set[str]]()
+    with asking(lab, "worker1", password):
+        config = theirs.dress(lab, tmp_path_factory.mktemp("user"))
+        init = ("init", lab.name, "front", "middle", "worker2=back", "certified",
+                "--ssh-config", str(config))  # fmt: skip
+
+        def run(*further: str) -> Run:
+            done = lab.whisklab(*init, *further)
+            there = (lab.directory / "inventories").glob(f"{lab.name}.*")
+            files.append({each.suffix for each in there})
+            return done
+
+        unknown = run()
+        without = run("--fingerprint", theirs.fingerprint(lab, "worker2"))
+        kept = lab.directory / ".secrets" / lab.name / "sudo_password"
+        kept.parent.mkdir(mode=0o700, parents=True)
+        kept.touch(mode=0o600)
+        kept.write_text(f"{password}\n")
+        found = run("--json")
+        assert found.code == 0, found.output
+        with (lab.directory / lab.inventory).open("a") as text:  # it is the user's from now on
+            port = next(h["forwards"]["6443"] for h in lab.lab["hosts"] if h["name"] == "master")
+            text.write(f'masters[0][1]["api_address"] = "127.0.0.1:{port}"\n')
+        applied = lab.whisklab("apply", lab.name)
+        yield Course(config, unknown, without, found, files, applied,
+                     lab.whisklab("plan", lab.name))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(lab: Site, course: Course) -> Site:
+    """The cluster."""
+    assert course.applied.code == 0, course.applied.output
+    return lab
+
+
+def test_a_host_key_that_nobody_has_compared_is_shown(course: Course, lab: Site) -> None:
+    """And nobody logs in; those that the user's files have, or their signer, are not asked of."""
+    print_ = theirs.fingerprint(lab, "worker2")
+    judge(course.unknown, 2, f"worker2=back  ssh-ed25519  {print_}", "1 host keys are unknown",
+          f"run again with --fingerprint {print_}")  # fmt: skip
+    assert course.unknown.output.count("SHA256:") == 2, course.unknown.output
+    assert course.files[0] == {".yaml"}
+
+
+def test_a_sudo_that_asks_is_told_and_the_keys_are_kept(course: Course, lab: Site) -> None:
+    judge(course.without_password, 1, "sudo on middle refuses asker",
+          f"write the password to .secrets/{lab.name}/sudo_password")  # fmt: skip
+    assert course.files[1:] == [{".yaml", ".known_hosts"}, {".yaml", ".known_hosts", ".py"}]
+    text = (lab.directory / f"inventories/{lab.name}.known_hosts").read_text()
+    for host in lab.hosts:
+        assert text.count(theirs.host_key(lab, host)) == 1, text
+
+
+def test_init_says_what_the_machines_are(course: Course, lab: Site) -> None:
+    found = {each["name"]: each for each in json.loads(course.found.stdout)["machines"]}
+    groups = {"master": ["masters"], "worker1": ["workers"], "worker2": ["workers"],
+              "storage": ["storage", "registry"]}  # fmt: skip
+    assert {name: each["groups"] for name, each in found.items()} == groups
+    for host in lab.lab["hosts"]:
+        each = found[host["name"]]
+        assert each["node_address"] == host["address"]
+        assert each["fingerprint"] == theirs.fingerprint(lab, host["name"])
+        assert each["cpus"] == int(lab.ssh(host["name"], "nproc"))
+    assert found["worker2"]["behind"] == "ProxyJump middle"
+
+
+def test_what_init_writes_deploys(course: Course) -> None:
+    judge(course.applied, 0)
+    judge(course.again, 0, "nothing to change")
+
+
+def test_another_host_key_is_refused(course: Course, lab: Site, tmp_path: Path) -> None:
+    """By the user's known_hosts, by the environment's, and on the way to a host behind."""
+    wrong = theirs.host_key(lab, "storage")
+    known = tmp_path / "known_hosts"
+    before = course.config.with_name("known_hosts").read_text()
+    known.write_text(before.replace(theirs.host_key(lab, "worker1"), wrong))
+    config = tmp_path / "ssh_config"
+    config.write_text(course.config.read_text().replace(
+        str(course.config.with_name("known_hosts")), str(known)))  # fmt: skip
+    done = lab.whisklab("init", "other", "middle", "--ssh-config", str(config))
+    judge(done, 1, "middle shows another host key (SHA256:")
+    done = lab.whisklab("init", "other", "back", "--ssh-config", str(config))
+    judge(done, 1, "back is not reached by ssh: ")
+    keys = lab.directory / f"inventories/{lab.name}.known_hosts"
+    own = keys.read_text()
+    keys.write_text(own.replace(theirs.host_key(lab, "worker2"), wrong))
+    done = lab.whisklab("plan", lab.name, "--limit", "worker2")
+    address = next(each["address"] for each in lab.lab["hosts"] if each["name"] == "worker2")
+    judge(done, 1, f"worker2 ({address}) shows another host key than inventories/",
+          f"-R '{address}'")  # fmt: skip
+    keys.write_text(own)
+    inventory = lab.directory / lab.inventory
+    text = inventory.read_text()
+    inventory.write_text(text.replace(str(course.config), str(config)))
+    done = lab.whisklab("plan", lab.name, "--limit", "worker2")
+    judge(done, 1, f"worker2 ({address}) is not reached through its jump host: ")
+    inventory.write_text(text)
 
 
 def test_all_nodes_are_ready_and_labelled(site: Site) -> None:

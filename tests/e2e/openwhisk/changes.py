@@ -63,6 +63,7 @@ def changes(site: Site) -> list[Change]:
     return [
         Change("_sudo", why_not="the lab's user is not root"),
         Change("node_address", why_not="of one machine: the inventory has it"),
+        Change("node_interface", why_not="of one machine: the inventory has it"),
         Change("api_address", why_not="of one machine: the inventory has it"),
         Change("catalogue", f'"{_copied(site, catalogue)}"'),
         Change("mirror", '"cn"'),

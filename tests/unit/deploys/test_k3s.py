@@ -51,6 +51,14 @@ def test_an_agent_gets_no_server_keys() -> None:
     }
 
 
+def test_the_card_that_has_the_address() -> None:
+    """Without it flannel takes the card with the default route, which may be behind a NAT."""
+    node = replace(AGENT, interface="eth1")
+    assert yaml.safe_load(render.config(node, DEFAULTS))["flannel-iface"] == "eth1"
+    settings = K3sSettings(agent_config={"flannel-iface": "eth2"})
+    assert yaml.safe_load(render.config(node, settings))["flannel-iface"] == "eth2"
+
+
 def test_the_unit() -> None:
     text = render.unit(AGENT)
     assert "ExecStart=/usr/local/bin/k3s agent\n" in text

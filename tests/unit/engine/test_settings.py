@@ -35,6 +35,7 @@ def check(model: type[Settings], **values: Any) -> None:
         (Example, {"example_size": "2"}, "example_size: input should be a valid integer, not '2'"),
         (Example, {"example_names": ["a", 1]}, "example_names[1]: input should be a valid string"),
         (Machine, {}, "node_address: missing, it has no default"),
+        (Machine, {"node_address": "10.0.0.1", "node_interface": "a card"}, "expected the name of"),
         (Machine, {"node_address": "x"}, "expected an IP address such as 192.168.1.10, not 'x'"),
         (K3sSettings, {"k3s_version": "1.34"}, "expected a k3s version such as v1.34.4+k3s1"),
         (K3sSettings, {"k3s_cluster_cidr": "10.0.0.1/8"}, "expected a network such as"),

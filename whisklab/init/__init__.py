@@ -1,0 +1,1 @@
+"""`whisklab init`: an inventory of machines that are there already, of what they themselves say."""
