@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 import yaml
 from pyinfra import host
@@ -114,6 +115,7 @@ def fetch() -> None:
     if host.name == wanted.leader().name:
         wrong = token.refusal(wanted.servers())
         possible(name="The cluster keeps its token", refusals=[wrong] if wrong else [])
+        _say_end()
     member = wanted.members().get(host.name)
     if member is not None:
         _say_foreign(member)
@@ -135,6 +137,14 @@ def fetch() -> None:
     room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
     for each in host.loop(files):
         artifacts.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
+
+
+def _say_end() -> None:
+    version, known = wanted.version(host), wanted.catalogue(host)
+    ends, today = known.ends(K3S, version), datetime.now(UTC).date()
+    sentence = rolling.ended(version, ends, today, known.versions(K3S))
+    if sentence:
+        tell(sentence)
 
 
 def _say_foreign(member: rolling.Member) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from whisklab.engine.certificates import Certificate
 
@@ -17,6 +18,7 @@ FIXED = {
     "cluster-dns": _CLUSTER,
     "cluster-domain": _CLUSTER,
 }
+END_TOLD = timedelta(days=30)  # before it
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
 
 
@@ -90,12 +92,36 @@ def refusal(member: Member, wanted: str, available: Iterable[str]) -> str | None
         )
     if goal[:2] <= (found[0], found[1] + 1):
         return None
-    step = f"v{found[0]}.{found[1] + 1}"
-    there = [each for each in available if each.startswith(f"{step}.")]
-    such = f", such as {max(there, key=lambda each: _numbers(each) or ())}" if there else ""
     return (
         f"version: {member.name} has k3s {member.version}, which cannot skip a minor on its way to "
-        f"{wanted}: set k3s_version to a {step}{such}, and deploy that first"
+        f"{wanted}: set k3s_version to {_next(found, available)}, and deploy that first"
+    )
+
+
+def _next(version: tuple[int, ...], available: Iterable[str]) -> str:
+    """Name the minor that follows on a version, with the newest of it that there is."""
+    step = f"v{version[0]}.{version[1] + 1}"
+    there = [each for each in available if each.startswith(f"{step}.")]
+    such = f", such as {max(there, key=lambda each: _numbers(each) or ())}" if there else ""
+    return f"a {step}{such}"
+
+
+def ended(version: str, ends: date | None, today: date, available: Iterable[str]) -> str | None:
+    """Return what to say of a version of which upstream mends nothing any more, or soon.
+
+    Args:
+        version: that is wanted.
+        ends: the day from which that is so; None when nobody says one.
+        today: the day of the run.
+        available: the catalogue's versions.
+    """
+    numbers = _numbers(version)
+    if ends is None or numbers is None or ends - today > END_TOLD:
+        return None
+    when = f"has been over since {ends}" if ends <= today else f"is over on {ends}"
+    return (
+        f"k3s {version}: the life of Kubernetes {numbers[0]}.{numbers[1]} {when}, then nothing in "
+        f"it is mended: set k3s_version to {_next(numbers, available)}"
     )
 
 

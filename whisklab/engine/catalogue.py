@@ -2,13 +2,14 @@
 
 A checksum stands in the catalogue itself (whoever generates the whole file knows it, as the build
 of the lab's stand-ins does) or in the lock beside it, `<catalogue>.lock.yaml`, which `whisklab
-lock` writes (`whisklab.engine.lock`).
+lock` and the first run that needs a file write (`whisklab.engine.lock`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
@@ -74,10 +75,17 @@ class Locked(BaseModel):
 
 
 class Product(BaseModel):
-    """The versions of a product: version, then artifact, then architecture."""
+    """The versions of a product: version, then artifact, then architecture.
+
+    Attributes:
+        default: version.
+        ends: the day from which upstream mends nothing in a line of versions, such as v1.34.
+        versions: that there are.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     default: str
+    ends: dict[str, date] = {}
     versions: dict[str, dict[str, dict[str, Entry]]]
 
 
@@ -125,18 +133,20 @@ class Catalogue:
     Args:
         path: YAML, `<product>: {default, versions: {<version>: {<artifact>: {<arch>: entry}}}}`.
         mirror: which mirror to use where a file has one of that name.
+        record: finds out the checksum of a file that has none yet; None for a refusal instead.
 
     Raises:
         BadInput: one of the two cannot be read or is not of that form.
     """
 
-    def __init__(self, path: Path, mirror: str | None = None) -> None:
+    def __init__(self, path: Path, mirror: str | None = None, record: Record | None = None) -> None:
         self.path = path
         self.lock_path = _lock_of(path)
-        self._mirror = mirror
+        self.mirror = mirror
+        self._record = record
         raw = _read(path)
         self._products = {name: _parsed(path, Product, value, name) for name, value in raw.items()}
-        self.lock = _read_lock(self.lock_path)
+        self.lock = read_lock(self.lock_path)
 
     def entries(self) -> Iterator[tuple[Key, Entry]]:
         """Yield all files of the catalogue, in its order."""
@@ -189,26 +199,40 @@ class Catalogue:
 
         Raises:
             BadInput: the catalogue does not have it, or there is no checksum for it.
+            WhisklabError: its checksum cannot be found out.
         """
         version = self.version(product, wanted)
         if not self.has(product, version, name, architecture):
             raise BadInput(f"{self.path}: {product} {version} has no {name} for {architecture}")
         entry = self._products[product].versions[version][name][architecture]
         sha256 = self._sha256(Key(product, version, name, architecture), entry)
-        source = Source(url=entry.url_at(self._mirror), sha256=sha256)
+        source = Source(url=entry.url_at(self.mirror), sha256=sha256)
         return Artifact(product=product, version=version, source=source, member=entry.member)
 
     def _sha256(self, key: Key, entry: Entry) -> str:
         if entry.sha256 is not None:
             return entry.sha256
         if key not in self.lock:
-            raise BadInput(f"{self.lock_path}: has no checksum of {key}: run `whisklab lock`")
+            if self._record is None:
+                raise BadInput(f"{self.lock_path}: has no checksum of {key}: run `whisklab lock`")
+            self.lock[key] = self._record(self, key, entry)
         return self.lock[key].sha256
+
+    def ends(self, product: str, version: str) -> date | None:
+        """Return the day from which upstream mends nothing in a version; None: nobody says one."""
+        found = self._products[product].ends if product in self._products else {}
+        return next(
+            (day for line, day in found.items() if f"{version}.".startswith(f"{line}.")), None
+        )
+
+
+Record = Callable[[Catalogue, Key, Entry], Locked]
 
 
 def opened(path: str, mirror: str | None = None) -> Catalogue:
     """Return the catalogue of a path, read again only when it or its lock has changed.
 
+    A checksum that its lock does not have yet is found out, and written there, when it is needed.
     Arguments and errors as for `Catalogue`.
     """
     file = Path(path)
@@ -217,7 +241,13 @@ def opened(path: str, mirror: str | None = None) -> Catalogue:
 
 @lru_cache
 def _opened(path: Path, mirror: str | None, *_states: tuple[int, int] | None) -> Catalogue:
-    return Catalogue(path, mirror)
+    return Catalogue(path, mirror, _recorded)
+
+
+def _recorded(catalogue: Catalogue, key: Key, entry: Entry) -> Locked:
+    from whisklab.engine.lock import record  # noqa: PLC0415  see urls.py
+
+    return record(catalogue, key, entry)
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -251,7 +281,12 @@ def _parsed(path: Path, model: type[_Model], value: object, *where: str) -> _Mod
         raise BadInput(f"{path}: {place}: {first['msg']}") from error
 
 
-def _read_lock(path: Path) -> Lock:
+def read_lock(path: Path) -> Lock:
+    """Return the checksums of a lock; none where there is no such file.
+
+    Raises:
+        BadInput: it is no lock.
+    """
     if not path.exists():
         return {}
     lock: Lock = {}

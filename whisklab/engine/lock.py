@@ -1,7 +1,8 @@
 """The lock of the catalogue: resolving checksums and writing them down.
 
 A checksum comes from the release's own list where the catalogue names one (`sums`), else it is
-computed from the file itself. None is taken from anywhere else.
+computed from the file itself. None is taken from anywhere else. A run that needs a file which
+nobody has locked yet does that for this file alone.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ import httpx
 import yaml
 
 from whisklab.engine.cache import cached, sha256_of, writing
-from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked
+from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked, read_lock
 from whisklab.engine.downloads import Report, client, download
+from whisklab.engine.progress import tell
 from whisklab.engine.sources import locate
 from whisklab.engine.urls import file_name
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.paths import cache_dir
 
 HEADER = """\
-# Written by `whisklab lock`; do not edit. The SHA-256 of what the catalogue names, and who says so:
-# the release's own list of checksums, or the URL of the file that it was computed from.
+# Written by `whisklab lock` and by runs; do not edit. The SHA-256 of what the catalogue names, and
+# who says so: the release's own list of checksums, or the URL of the file it was computed from.
 """
 _LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>\S.*)")
 
@@ -91,6 +93,39 @@ def lock(path: Path, mirror: str | None, report: Report, *, accept_changes: bool
     if result.lock != catalogue.lock:
         _write(catalogue.lock_path, render(result.lock))
     return result
+
+
+def record(catalogue: Catalogue, key: Key, entry: Entry, report: Report = tell) -> Locked:
+    """Return the checksum of a file that nobody has locked, and write it into the lock.
+
+    From then on the file is held to it. What another run has locked meanwhile holds.
+
+    Args:
+        catalogue: that names the file.
+        key: of the file.
+        entry: likewise.
+        report: hears what is asked, and what was written.
+
+    Raises:
+        WhisklabError: it cannot be found out; the lock is as it was.
+    """
+    path = catalogue.lock_path
+    report(f"{path} has no checksum of {key} yet: asking {entry.url_at(catalogue.mirror)}")
+    try:
+        found = _Resolver(catalogue.mirror, report).resolve(key, entry, None)
+    except WhisklabError as error:
+        raise WhisklabError(
+            f"{path} has no checksum of {key} yet, and none is to be had: {error}"
+        ) from error
+    known = read_lock(path)
+    if key not in known:
+        known[key] = found
+        order = [each for each, _ in catalogue.entries()]
+        _write(path, render({each: known[each] for each in [*order, *known] if each in known}))
+        report(
+            f"{key}: {found.sha256}, from {found.origin}, is in {path} now and holds from here on"
+        )
+    return known[key]
 
 
 def _changed(key: Key, before: Locked, found: Locked) -> str:

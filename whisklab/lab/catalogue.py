@@ -48,39 +48,11 @@ def _look(*, internet: bool) -> tuple[str, str]:
     url = first_source(FILE)
     if url is None:
         return "standins", f"there is no {FILE} here"
-    product = unlocked(FILE)
-    if product is not None:
-        return "standins", f"{FILE} has no checksum of {product} (see `whisklab lock --help`)"
     if not internet:
         return "standins", "without `internet: true` the hosts cannot pull upstream's images"
     if reachable(url):
         return UPSTREAM, "it answers"
     return "standins", "upstream does not answer"
-
-
-def unlocked(file: Path) -> str | None:
-    """The first product of a catalogue that lacks a checksum, there and in the lock; None for none.
-
-    Only the default versions count.
-
-    Raises:
-        BadInput: the file is no catalogue.
-    """
-    import yaml  # noqa: PLC0415
-
-    lock = file.with_suffix(".lock.yaml")
-    try:
-        products: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-        locked: Any = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
-        for product, found in products.items():
-            names = locked.get(product, {}).get(found["default"], {})
-            for name, entries in found["versions"][found["default"]].items():
-                lacking = [each for each in entries if "sha256" not in entries[each]]
-                if not set(lacking) <= set(names.get(name, {})):
-                    return product
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{file}: no catalogue with a lock of its form ({error!r})") from None
-    return None
 
 
 def first_source(file: Path) -> str | None:

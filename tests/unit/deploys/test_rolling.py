@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploys.k3s.rolling import Member, newer, refusal, turns
+from deploys.k3s.rolling import Member, ended, newer, refusal, turns
 
 AVAILABLE = ["v1.34.4+k3s1", "v1.35.1+k3s1", "v1.35.10+k3s1", "v1.36.3+k3s1"]
+
+
+@pytest.mark.parametrize(
+    ("version", "ends", "today", "said"),
+    [
+        ("v1.34.4+k3s1", date(2026, 10, 27), date(2026, 11, 28), "has been over since 2026-10-27"),
+        ("v1.34.4+k3s1", date(2026, 10, 27), date(2026, 10, 27), "has been over since 2026-10-27"),
+        ("v1.34.4+k3s1", date(2026, 10, 27), date(2026, 9, 27), "is over on 2026-10-27"),
+        ("v1.34.4+k3s1", date(2026, 10, 27), date(2026, 9, 26), None),
+        ("v1.34.4+k3s1", None, date(2030, 1, 1), None),
+        ("k3s of my own", date(2026, 10, 27), date(2030, 1, 1), None),
+    ],
+)
+def test_a_version_whose_life_is_over(
+    version: str, ends: date | None, today: date, said: str | None
+) -> None:
+    found = ended(version, ends, today, AVAILABLE)
+    if said is None:
+        assert found is None
+    else:
+        assert found == (f"k3s v1.34.4+k3s1: the life of Kubernetes 1.34 {said}, then nothing in "
+                         "it is mended: set k3s_version to a v1.35, such as v1.35.10+k3s1")  # fmt: skip
 
 
 def member(name: str, **changes: object) -> Member:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,24 @@ def test_the_catalogue_of_the_repository() -> None:
     for key in named.keys() - found.lock.keys():
         with pytest.raises(BadInput, match=f"no checksum of {key}: run `whisklab lock`"):
             found.artifact(key.product, key.version, key.name, key.architecture)
+
+
+def test_of_what_has_a_published_checksum_the_repository_has_it() -> None:
+    """What lacks is found out at the first run: wsk publishes none, the others have a list."""
+    found = Catalogue(Path(__file__).parents[3] / "files/catalogue.yaml")
+    lacking = {key: entry for key, entry in found.entries() if key not in found.lock}
+    assert {key.product for key, entry in lacking.items() if entry.sums is None} == {"wsk"}
+    assert {(key.product, key.version) for key, entry in lacking.items() if entry.sums} == {
+        ("registry", "v3.1.2"), ("k3s", "v1.35.4+k3s1")}  # fmt: skip
+
+
+def test_when_upstream_ends() -> None:
+    found = Catalogue(Path(__file__).parents[3] / "files/catalogue.yaml")
+    assert found.ends("k3s", "v1.34.3+k3s1") == date(2026, 10, 27)
+    assert all(found.ends("k3s", version) for version in found.versions("k3s"))
+    for product, version in (("k3s", "v1.3.4+k3s1"), ("k3s", "v1.340.1+k3s1"), ("helm", "v3.19.5"),
+                             ("none", "v1.34.3")):  # fmt: skip
+        assert found.ends(product, version) is None
 
 
 TWO = """

@@ -12,8 +12,10 @@ import yaml
 
 from tests.unit.engine.http_server import Files, serving
 from whisklab.cli.main import run
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.lock import parse_sums
+from whisklab.engine.catalogue import Catalogue, opened
+from whisklab.engine.lock import parse_sums, record, render
+from whisklab.engine.progress import PROGRESS
+from whisklab.errors import WhisklabError
 
 K3S, IMAGES, TOOL = b"k3s" * 1000, b"images" * 1000, b"tool" * 1000
 RELEASE = "/download/v1.2.3%2Bk3s1"
@@ -127,6 +129,62 @@ def test_another_checksum_is_refused(
     assert lock(path, "--accept-changes") == 0
     assert "changed: k3s v1.2.3+k3s1 k3s amd64" in capsys.readouterr().out
     assert locked(path)["k3s/k3s"][0] == "2" * 64
+
+
+@pytest.mark.parametrize(
+    ("artifact", "sha256", "origin", "asked"),
+    [
+        (("k3s", "k3s"), sha(K3S), f"{RELEASE}/sums.txt", f"{RELEASE}/sums.txt"),
+        (("tool", "tool"), sha(TOOL), "/tool.tgz", "/tool.tgz"),
+    ],
+)
+def test_the_first_run_that_needs_a_file_locks_it(
+    server: Files,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    artifact: tuple[str, str],
+    sha256: str,
+    origin: str,
+    asked: str,
+) -> None:
+    caplog.set_level(PROGRESS, logger="pyinfra")
+    product, name = artifact
+    assert opened(str(path)).artifact(product, None, name, "amd64").source.sha256 == sha256
+    assert locked(path) == {f"{product}/{name}": (sha256, f"{server.url}{origin}")}
+    assert server.requests == [(asked, None)]
+    said = [each.getMessage() for each in caplog.records if each.levelno == PROGRESS]
+    assert f"has no checksum of {product} " in said[0]
+    assert said[-1].endswith(f"{server.url}{origin}, is in {path.with_suffix('.lock.yaml')} now and "
+                             "holds from here on")  # fmt: skip
+    # From now on it is held to that, whatever the source says.
+    server.content[asked] = b"another"
+    assert opened(str(path)).artifact(product, None, name, "amd64").source.sha256 == sha256
+    assert len(server.requests) == 1
+
+
+def test_what_is_locked_first_holds(server: Files, path: Path) -> None:
+    """Another run has locked it while this one asked; what else is locked stays, in its order."""
+    mine = Catalogue(path)
+    assert lock(path) == 0
+    before = path.with_suffix(".lock.yaml").read_text()
+    key, entry = next((key, entry) for key, entry in mine.entries() if key.product == "tool")
+    server.content["/tool.tgz"] = b"another"
+    assert record(mine, key, entry, print).sha256 == sha(TOOL)
+    assert path.with_suffix(".lock.yaml").read_text() == before
+    kept = {each: value for each, value in Catalogue(path).lock.items() if each.product == "tool"}
+    path.with_suffix(".lock.yaml").write_text(render(kept))
+    assert opened(str(path)).artifact("k3s", None, "k3s", "amd64")
+    assert [str(each) for each in Catalogue(path).lock] == [
+        "k3s v1.2.3+k3s1 k3s amd64", "tool v1 tool amd64", "tool v1 local amd64"]  # fmt: skip
+
+
+def test_a_run_without_a_network_says_what_lacks(server: Files, path: Path) -> None:
+    path.write_text(path.read_text().replace(server.url, "http://127.0.0.1:9"))
+    with pytest.raises(
+        WhisklabError, match=r"lock\.yaml has no checksum of k3s .* none is to be had"
+    ):
+        opened(str(path)).artifact("k3s", None, "k3s", "amd64")
+    assert not path.with_suffix(".lock.yaml").exists()
 
 
 def test_what_left_the_catalogue_leaves_the_lock(server: Files, path: Path) -> None:
