@@ -31,8 +31,10 @@ def test_a_version_whose_life_is_over(
     if said is None:
         assert found is None
     else:
-        assert found == (f"k3s v1.34.4+k3s1: the life of Kubernetes 1.34 {said}, then nothing in "
-                         "it is mended: set k3s_version to a v1.35, such as v1.35.10+k3s1")  # fmt: skip
+        assert found == (
+            f"k3s v1.34.4+k3s1: the life of Kubernetes 1.34 {said}, then nothing in it is mended: "
+            "set k3s_version to a v1.35, such as v1.35.10+k3s1"
+        )
 
 
 def member(name: str, **changes: object) -> Member:

