@@ -27,8 +27,9 @@ from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.wsk import wsk as wsk_standin
 
 HERE = Path(__file__).parent
-ROOM = Path(__file__).parents[3] / ".lab" / "npm"
-README = Path(__file__).parents[3] / "README.md"
+ROOT = Path(__file__).parents[3]
+ROOM = ROOT / ".lab" / "npm"
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 
 
 @pytest.fixture(scope="session")
@@ -261,9 +262,10 @@ def test_go_lists_shared_packages(wsk_program: Path, front: Role, tmp_path: Path
     assert wsk.ok("package", "list", "/whisk.system").startswith("packages\n")
 
 
-def test_go_knows_each_command_that_the_readme_tells(wsk: Wsk) -> None:
+def test_go_knows_each_command_that_a_user_is_told(wsk: Wsk) -> None:
     """A lab's wsk has few commands: what a new user is told to type must be among them."""
-    told = re.findall(r"(?:`|-- )wsk ((?:[a-z]+ )*[a-z]+)", README.read_text())
+    text = "".join(page.read_text() for page in PAGES)
+    told = re.findall(r"(?:`|-- )wsk ((?:[a-z]+ )*[a-z]+)", text)
     assert {"action list", "action create hello hello"} <= set(told)
     for command in told:  # without a file that is there, a creation is refused for another reason
         assert "unknown command" not in wsk(*command.split()).stderr, command
