@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?whisklab [a-z][^`]*)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 README_LINES = 100  # two screens
-SECRETS = {"k3s_token"}  # files in .secrets, called like settings
+SECRETS = {"k3s_token", "registry_pull", "registry_push"}  # files in .secrets, called like settings
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -47,6 +47,8 @@ def parse(words: list[str]) -> None:
         assert found is not None
         context = click.Context(found, parent=context, info_name=name)
         command = found
+    if isinstance(command, click.Group):
+        return  # the page names it as a whole
     with command.make_context("whisklab", list(words), parent=context.parent):
         pass
 
