@@ -121,6 +121,10 @@ k3s_further_keys = []  # keys of those two that are newer than deploys/k3s/keys.
 
 # k3s_registries: content of registries.yaml, such as {"mirrors": {...}}; None for no such file
 
+# have nodes run on version 1 of control groups, which from Kubernetes 1.35 on they do only when
+# told so; systemd has used version 2 since 2021
+k3s_cgroup_v1 = False
+
 # put k3s's own images and the catalogue's bundles on each node, for closed networks; switched off,
 # they stay
 k3s_airgap_images = False

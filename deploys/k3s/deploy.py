@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 import yaml
@@ -10,7 +10,7 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.k3s import kubeconfig, operations, packed, render, rolling, service, token, wanted
-from deploys.k3s.facts import FixedSettings
+from deploys.k3s.facts import ControlGroups, FixedSettings
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
 from whisklab.engine import artifacts, asking, checks, expiry, registry, room, services
@@ -131,7 +131,8 @@ def fetch() -> None:
         keys=list(rolling.FIXED),
     )
     after = yaml.safe_load(render.config(node, K3sSettings.of(host)))
-    refusals = [*([refusal] if refusal else []), *rolling.fixed(host.name, before, after)]
+    refusals = [*([refusal] if refusal else []), *_without_cgroup_v2(after),
+                *rolling.fixed(host.name, before, after)]  # fmt: skip
     possible(name="k3s can be changed", refusals=refusals)
     files = wanted.artifacts(host)
     room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
@@ -145,6 +146,15 @@ def _say_end() -> None:
     sentence = rolling.ended(version, ends, today, known.versions(K3S))
     if sentence:
         tell(sentence)
+
+
+def _without_cgroup_v2(config: Mapping[str, object]) -> list[str]:
+    """Return why the wanted kubelet would not start on this host, if so."""
+    version, given = wanted.version(host), str(config.get(render.KUBELET_ARG, ""))
+    if not rolling.wants_cgroup_v2(version) or render.ON_CGROUP_V1 in given:
+        return []
+    found = host.get_fact(ControlGroups)
+    return [] if found == 2 else [rolling.without_cgroup_v2(host.name, version)]  # noqa: PLR2004
 
 
 def _say_foreign(member: rolling.Member) -> None:

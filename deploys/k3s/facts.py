@@ -147,6 +147,18 @@ class ForeignFiles(FactBase[list[str]]):
         return sorted(output)
 
 
+class ControlGroups(FactBase[int]):
+    """Which version of control groups the machine has: 2 where all of them are in one hierarchy."""
+
+    def command(self) -> StringCommand:
+        """Print the kind of file system, as systemd tells them apart."""
+        return script("stat -f -c %T /sys/fs/cgroup")
+
+    def process(self, output: list[str]) -> int:
+        """Know the one of version 2 (cgroups(7))."""
+        return 2 if output == ["cgroup2fs"] else 1
+
+
 class OtherVersion(FactBase[str | None]):
     """The version of the k3s at `path`, unless it is the wanted file; None when there is no k3s.
 

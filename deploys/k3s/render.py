@@ -43,6 +43,8 @@ SNAPSHOT, SNAPSHOTS = (
     5,
 )  # base name of ours, and how many stay, as k3s does with its own
 KUBELET_PORT = 10250
+KUBELET_ARG = "kubelet-arg"  # of config.yaml
+ON_CGROUP_V1 = "fail-cgroupv1=false"  # of the kubelet
 ETCD_PORTS = (2379, 2380)  # for clients and for other servers
 FLANNEL_PORTS = {"vxlan": 8472, "wireguard-native": 51820}  # UDP, by backend
 HEADER = "# Written by whisklab (deploys/k3s); changes are undone by the next run."
@@ -68,6 +70,7 @@ class Node:
         api_host: a further name the laptop reaches its API by, None for none.
         environment: content of its environment file (see `environment`), None for no such file.
         registries: content of registries.yaml (see `registries`), None for no such file.
+        kubelet_args: of ours, beside those of the settings.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Node:
     api_host: str | None = None
     environment: str | None = field(default=None, repr=False)
     registries: str | None = field(default=None, repr=False)
+    kubelet_args: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:
@@ -115,6 +119,10 @@ def config(node: Node, settings: K3sSettings) -> str:
     if node.is_server:
         values |= _server_values(node, settings)
     values |= settings.server_config if node.is_server else settings.agent_config
+    if node.kubelet_args:
+        given = values.get(KUBELET_ARG, [])
+        theirs = given if isinstance(given, list) else [given]
+        values[KUBELET_ARG] = [*node.kubelet_args, *theirs]  # the last of two counts
     return HEADER + "\n" + yaml.safe_dump(values, sort_keys=True)
 
 

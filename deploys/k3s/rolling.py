@@ -19,6 +19,7 @@ FIXED = {
     "cluster-domain": _CLUSTER,
 }
 END_TOLD = timedelta(days=30)  # before it
+CGROUP_V2_SINCE = (1, 35)  # Kubernetes' release notes; before it the kubelet only warned
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
 
 
@@ -122,6 +123,25 @@ def ended(version: str, ends: date | None, today: date, available: Iterable[str]
     return (
         f"k3s {version}: the life of Kubernetes {numbers[0]}.{numbers[1]} {when}, then nothing in "
         f"it is mended: set k3s_version to {_next(numbers, available)}"
+    )
+
+
+def wants_cgroup_v2(version: str) -> bool:
+    """Tell whether the kubelet of a version does not start on version 1 of control groups."""
+    return (_numbers(version) or (0,))[:2] >= CGROUP_V2_SINCE
+
+
+def without_cgroup_v2(name: str, version: str) -> str:
+    """Return why a machine with version 1 of control groups cannot have a version of k3s.
+
+    Args:
+        name: of the machine.
+        version: that is wanted.
+    """
+    return (
+        f"control groups: {name} has version 1 of them, on which the kubelet of k3s {version} does "
+        "not start: boot it with version 2 (systemd.unified_cgroup_hierarchy=1 on its kernel's "
+        "command line), or say k3s_cgroup_v1 = True while Kubernetes still can"
     )
 
 

@@ -49,6 +49,8 @@ class K3sSettings(Settings):
         agent_config: further keys of the agents' config.yaml.
         further_keys: keys of those two that are newer than deploys/k3s/keys.py.
         registries: content of registries.yaml, such as {"mirrors": {...}}; None for no such file.
+        cgroup_v1: have nodes run on version 1 of control groups, which from Kubernetes 1.35 on they
+            do only when told so; systemd has used version 2 since 2021.
         airgap_images: put k3s's own images and the catalogue's bundles on each node, for closed
             networks; switched off, they stay.
         drain: move a node's pods to other nodes before its k3s is changed.
@@ -72,6 +74,7 @@ class K3sSettings(Settings):
     agent_config: Annotated[dict[str, Any], Field(repr=False)] = {}
     further_keys: list[str] = []
     registries: Annotated[dict[str, Any] | None, Field(repr=False)] = None
+    cgroup_v1: bool = False
     airgap_images: bool = False
     drain: bool = False
     foreign_files: Literal["warn", "refuse", "accept"] = "warn"

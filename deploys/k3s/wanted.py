@@ -8,7 +8,7 @@ from pyinfra import host, inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from deploys.k3s import render, token
+from deploys.k3s import render, rolling, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
@@ -74,7 +74,12 @@ def node(machine: Host) -> render.Node:
         api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
         environment=render.environment(data, K3sSettings.of(machine), addresses),
         registries=render.registries(K3sSettings.of(machine), registry.access()),
+        kubelet_args=(render.ON_CGROUP_V1,) if _on_cgroup_v1(machine) else (),
     )
+
+
+def _on_cgroup_v1(machine: Host) -> bool:
+    return K3sSettings.of(machine).cgroup_v1 and rolling.wants_cgroup_v2(version(machine))
 
 
 def catalogue(machine: Host) -> Catalogue:

@@ -13,6 +13,7 @@ from pyinfra.api import FactProcessError
 from deploys.k3s import token
 from deploys.k3s.facts import (
     BrokenRecords,
+    ControlGroups,
     ForeignFiles,
     MachineState,
     PackedManifests,
@@ -45,6 +46,13 @@ def test_the_token_is_known_in_each_form(tmp_path: Path, form: str, secret: str)
 
 def test_a_machine_without_a_cluster_has_no_token(tmp_path: Path) -> None:
     assert asked(TokenDigest, path=str(tmp_path / "none")) is None
+
+
+def test_which_control_groups_the_machine_has() -> None:
+    """As its mounts say: version 2 alone, or those of version 1."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    kind = next(words[2] for words in mounts if words[1] == "/sys/fs/cgroup")
+    assert asked(ControlGroups) == (2 if kind == "cgroup2" else 1)
 
 
 def test_when_the_machine_was_started(tmp_path: Path) -> None:

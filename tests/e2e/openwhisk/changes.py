@@ -100,6 +100,7 @@ def changes(site: Site) -> list[Change]:
         Change("k3s_agent_config", '{"node-label": ["rack=a"]}', heavy=True),
         Change("k3s_further_keys", '["a-new-key"]'),
         Change("k3s_registries", _REGISTRIES, heavy=True),
+        Change("k3s_cgroup_v1", "False"),
         Change("k3s_airgap_images", why_not="the hosts have no way out"),
         Change("k3s_drain", "True"),
         Change("k3s_foreign_files", '"refuse"'),

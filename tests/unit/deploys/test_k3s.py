@@ -59,6 +59,23 @@ def test_the_card_that_has_the_address() -> None:
     assert yaml.safe_load(render.config(node, settings))["flannel-iface"] == "eth2"
 
 
+@pytest.mark.parametrize(
+    ("given", "args"),
+    [
+        ({}, ["fail-cgroupv1=false"]),
+        ({"kubelet-arg": ["max-pods=9"]}, ["fail-cgroupv1=false", "max-pods=9"]),
+        ({"kubelet-arg": "max-pods=9"}, ["fail-cgroupv1=false", "max-pods=9"]),
+    ],
+)
+def test_an_argument_of_ours_leaves_those_of_the_data(
+    given: dict[str, Any], args: list[str]
+) -> None:
+    node = replace(AGENT, kubelet_args=(render.ON_CGROUP_V1,))
+    found = yaml.safe_load(render.config(node, K3sSettings(agent_config=given)))
+    assert found["kubelet-arg"] == args
+    assert "kubelet-arg" not in yaml.safe_load(render.config(AGENT, DEFAULTS))
+
+
 def test_the_unit() -> None:
     text = render.unit(AGENT)
     assert "ExecStart=/usr/local/bin/k3s agent\n" in text

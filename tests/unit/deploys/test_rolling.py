@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploys.k3s.rolling import Member, ended, newer, refusal, turns
+from deploys.k3s.rolling import Member, ended, newer, refusal, turns, wants_cgroup_v2
 
 AVAILABLE = ["v1.34.4+k3s1", "v1.35.1+k3s1", "v1.35.10+k3s1", "v1.36.3+k3s1"]
+
+
+@pytest.mark.parametrize(
+    ("version", "wants"),
+    [("v1.34.9+k3s1", False), ("v1.35.0+k3s1", True), ("v1.36.4+k3s1", True), ("v2.0.0+k3s1", True),
+     ("k3s of my own", False)],
+)  # fmt: skip
+def test_from_which_version_on_control_groups_count(version: str, wants: bool) -> None:
+    assert wants_cgroup_v2(version) is wants
 
 
 @pytest.mark.parametrize(
