@@ -153,6 +153,18 @@ def test_a_skipped_minor_is_refused_before_anything_changes(upgradable: Site) ->
     assert upgradable.whisklab("plan", upgradable.name).code == 1
 
 
+def test_control_groups_are_looked_at_on_each_machine_first(upgradable: Site) -> None:
+    """A kubelet of 1.35 starts on version 1 only when told so; the lab's data do."""
+    site = upgradable
+    wish(site, k3s_version=NEW, k3s_cgroup_v1=False)
+    old = {host for host in ("master", *agents(site))
+           if site.root(host, "stat -f -c %T /sys/fs/cgroup").strip() != "cgroup2fs"}  # fmt: skip
+    done = site.whisklab("plan", site.name)
+    assert done.code == (1 if old else 3), done.output
+    for host in ("master", *agents(site)):
+        assert (f"control groups: {host} has version 1 of them" in done.output) is (host in old)
+
+
 def test_a_failed_turn_stops_the_change_and_the_next_run_continues(upgradable: Site) -> None:
     site = upgradable
     first, *others = agents(site)

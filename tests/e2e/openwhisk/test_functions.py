@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -157,6 +158,18 @@ def test_verify_tells_latencies_and_runs_the_charts_own_tests(site: Site) -> Non
         assert measured["warm_ms"] > 0
         assert measured["cold_ms"] > 0
     assert wsk(site, "action", "list") == before  # nothing is left behind
+
+
+def test_what_the_readme_says_after_make_lab(site: Site) -> None:
+    """Each command of its block but `down`, as it stands there; the lab has another name here."""
+    text = (site.directory / "README.md").read_text()
+    block = text.partition("**What you then have**")[2].split("```")[1]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines()[1:]]
+    asked = [words for words in commands if "down" not in words]
+    assert len(asked) == len(commands) - 1 > 3
+    for words in asked:
+        done = site.run(*(site.name if word == "lab" else word for word in words))
+        assert done.code == 0, done.output
 
 
 def test_status_is_one_screen(site: Site) -> None:
