@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +16,22 @@ OK, UNAUTHORIZED, DENIED, NOT_FOUND, OUT_OF_RANGE, SERVER_ERROR = 200, 401, 403,
 NOT_ALLOWED, TOO_LARGE, NOT_IMPLEMENTED = 405, 413, 501
 # A later try may do: time-outs of a front end, a registry that starts or has too much to do.
 LATER = frozenset({408, 429, 502, 503, 504})
+LONGEST_WAIT = 60.0  # seconds; who wants more is asked again before
 FULL = "no space left on device"  # ENOSPC, in the words of Go, within an answer 500
 _FULL_STATUS = 507
 
 
 class Cut(WhisklabError):
-    """No answer came: the connection broke off, or nobody is there (now)."""
+    """No answer came: the connection broke off, or nobody is there (now).
+
+    Args:
+        sentence: on it.
+        after: seconds for which the registry wants to be left alone.
+    """
+
+    def __init__(self, sentence: str, after: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.after = after
 
 
 class Refused(WhisklabError):
@@ -53,6 +65,24 @@ class Reply:
         """
         parts = urlsplit(self.headers.get("location", ""))
         return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def wait(reply: Reply, now: datetime) -> float:
+    """Return the seconds for which an answer asks to be left alone, at most LONGEST_WAIT. Pure.
+
+    Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); what is neither is none.
+    """
+    text = reply.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(text) if text.isdigit() else (_date(text) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime:
+    found = parsedate_to_datetime(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def is_full(status: int, said: str) -> bool:

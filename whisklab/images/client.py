@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +27,7 @@ from whisklab.images.answers import (
     Reply,
     is_full,
     told,
+    wait,
 )  # fmt: skip
 from whisklab.images.login import Login, subject
 from whisklab.images.pieces import Parts
@@ -76,10 +78,10 @@ class Registry:
         while True:
             try:
                 self.ask("GET", "/v2/", expected=(OK,))
-            except Cut:
+            except Cut as cut:
                 if time.monotonic() > until:
                     raise
-                time.sleep(POLL)
+                time.sleep(max(POLL, cut.after))
             else:
                 self.login.is_known = True
                 return
@@ -163,7 +165,8 @@ class Registry:
         if is_full(answer.status, said):
             sentence = sentences.full(self.access)
         elif answer.status in LATER:
-            return Cut(sentences.later(self.access, asked, why))
+            after = wait(answer, datetime.now(UTC))
+            return Cut(sentences.later(self.access, asked, why), after)
         elif answer.status == UNAUTHORIZED and not self.login.is_known:
             sentence = sentences.unknown(self.access)
         elif answer.status in {UNAUTHORIZED, DENIED}:
@@ -182,6 +185,6 @@ def patiently(ask: Callable[[], T], tries: int = 3) -> T:
     for pause in range(1, tries):
         try:
             return ask()
-        except Cut:
-            time.sleep(PAUSE * pause)
+        except Cut as cut:
+            time.sleep(max(PAUSE * pause, cut.after))
     return ask()

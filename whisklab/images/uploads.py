@@ -91,8 +91,8 @@ class Upload:
                 furthest = max(furthest, self._offset)
                 self._send(in_vain=bool(tries))
                 break
-            except Cut:
-                location, tries = self._location or location, self._again(tries)
+            except Cut as cut:
+                location, tries = self._location or location, self._again(tries, cut.after)
             except _Unknown:
                 location, tries = "", self._again(tries)
             except _Otherwise:
@@ -101,11 +101,16 @@ class Upload:
             self.place.forget()
 
     @staticmethod
-    def _again(tries: int) -> int:
-        """Wait before another try; called where the last one has failed, whose error it raises."""
+    def _again(tries: int, after: float = 0.0) -> int:
+        """Wait before another try; called where the last one has failed, whose error it raises.
+
+        Args:
+            tries: so far.
+            after: seconds for which the registry wants to be left alone.
+        """
         if tries + 1 == TRIES:
             raise  # noqa: PLE0704  the error at hand
-        time.sleep(PAUSE * 2**tries)
+        time.sleep(max(PAUSE * 2**tries, after))
         return tries + 1
 
     def _locate(self, location: str) -> None:

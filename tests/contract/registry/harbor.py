@@ -280,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         more: dict[str, str] = {
             name.title(): value for name in _TO_CLIENT if (value := answer.getheader(name))
         }
-        more |= {name: value for kind, name, value in harbor.front.says if kind == self.command}
+        more |= self._said()
         if length and self.command in {"PATCH", "PUT"}:
             harbor.largest = max(harbor.largest, length)
         if self.command == "HEAD":
@@ -363,8 +363,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, page: bytes) -> None:
         self._drain()
-        self._send(status, page, {"Content-Type": "text/html", "Connection": "close"})
+        own = {"Content-Type": "text/html", "Connection": "close"}
+        self._send(status, page, own | self._said())
         self.close_connection = True
+
+    def _said(self) -> dict[str, str]:
+        says = self.server.harbor.front.says
+        return {name: value for kind, name, value in says if kind == self.command}
 
     def _send(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
         if self._is_lost:

@@ -377,6 +377,19 @@ def test_what_a_later_try_may_do_is_tried_again(
     assert pulled(harbor.doors, "lab/one", "1") == (LARGE.digest, dict(LARGE.blobs))
 
 
+def test_a_registry_that_says_when_is_left_alone_so_long(
+    harbor: Harbor, uploads: Path, tmp_path: Path, small_parts: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    slept: list[float] = []
+    monkeypatch.setattr("whisklab.images.uploads.time.sleep", slept.append)
+    harbor.front.faults = [("PATCH", 429)]
+    harbor.front.says = [("PATCH", "Retry-After", "17")]
+    push(named(harbor), uploads, saved(tmp_path, LARGE, "one:1"), None)
+    assert slept.count(17) == 1
+    assert pulled(harbor.doors, "lab/one", "1") == (LARGE.digest, dict(LARGE.blobs))
+
+
 def test_a_front_end_that_always_gives_up_is_a_sentence(
     harbor: Harbor, uploads: Path, tmp_path: Path, small_parts: None
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,23 @@ def test_a_name_without_its_host(text: str, expected: Reference) -> None:
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(BadInput):
         parse(text)
+
+
+NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7), ("0", 0), ("3600", answers.LONGEST_WAIT), ("9" * 400, answers.LONGEST_WAIT),
+        ("Sun, 29 Nov 2026 12:00:30 GMT", 30), ("Sun, 29 Nov 2026 11:00:00 GMT", 0),
+        ("Sun, 29 Nov 2026 12:00:30", 30), ("", 0), ("-5", 0), ("soon", 0), ("1.5", 0), ("²", 0),
+    ],
+)  # fmt: skip
+def test_how_long_a_registry_wants_to_be_left_alone(said: str, seconds: float) -> None:
+    reply = answers.Reply(429, {"retry-after": said}, b"")
+    assert answers.wait(reply, NOW) == seconds
+    assert answers.wait(answers.Reply(429, {}, b""), NOW) == 0
 
 
 @given(st.binary(max_size=300))
