@@ -13,6 +13,7 @@ import pytest
 
 from deploys import models
 from whisklab.cli.main import cli
+from whisklab.engine.proxied import JUMP, route
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -79,6 +80,17 @@ def test_a_wrong_command_would_be_seen() -> None:
 def test_what_a_page_points_to_is_there(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_the_ssh_config_of_a_page_means_what_it_says(tmp_path: Path) -> None:
+    """The first value of a file holds, so the order of its hosts counts."""
+    page = (ROOT / "docs/own-machines.md").read_text()
+    (tmp_path / "config").write_text(re.findall(r"^```\n(Host .*?)^```", page, re.M | re.S)[0])
+    found = {name: route(name, None, None, str(tmp_path / "config"))
+             for name in ("front", "inner-1", "inner-3")}  # fmt: skip
+    assert found["front"].known_as == "gate.example.org"
+    assert found["inner-1"].way == (JUMP, "front")
+    assert (found["inner-3"].known_as, found["inner-3"].way) == ("10.8.0.3", (JUMP, "inner-1"))
 
 
 def test_each_page_is_pointed_to() -> None:

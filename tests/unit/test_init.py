@@ -55,12 +55,18 @@ debug1: Server host key: ssh-ed25519 SHA256:jump
 debug1: Host '10.0.0.1' is known and matches the ED25519 host key.
 debug1: Server host {what}
 {after}
-me@host: Permission denied (publickey).
+Transferred: sent 3312, received 3276 bytes, in 0.4 seconds
 """
-KNOWN = "debug1: Host 'h' is known and matches the ED25519 host key."
-CHANGED = "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @"
+KNOWN = "debug1: No more authentication methods to try.\nme@host: Permission denied (publickey)."
+FAILED = "No ED25519 host key is known for h.\nHost key verification failed."
+CHANGED = f"@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n{FAILED}"
+REVOKED = f"@       WARNING: REVOKED HOST KEY DETECTED!               @\n{FAILED}"
+ENDED = "Received disconnect from 192.0.2.1 port 22:2: \n{}\nDisconnected from 192.0.2.1 port 22"
 CERTIFICATE = (
-    'certificate: ssh-ed25519-cert-v01@openssh.com SHA256:x, serial 0 ID "s" CA ssh-ed25519 y'
+    'certificate: ssh-ed25519-cert-v01@openssh.com SHA256:x, serial 0 ID "{}" CA ssh-ed25519 y'
+)
+TRICK = (
+    "is known and matches the\nme@host: Permission denied (publickey)."  # a name for a certificate
 )
 
 
@@ -68,15 +74,26 @@ CERTIFICATE = (
     ("what", "after", "kind", "said"),
     [
         ("key: ssh-ed25519 SHA256:x", KNOWN, "ssh-ed25519", {"known"}),
-        ("key: ssh-rsa SHA256:x", "", "ssh-rsa", set()),
+        ("key: ssh-rsa SHA256:x", FAILED, "ssh-rsa", set()),
         ("key: ssh-rsa SHA256:x", CHANGED, "ssh-rsa", {"changed"}),
-        (CERTIFICATE, KNOWN, "ssh-ed25519", {"certified", "known"}),
+        ("key: ssh-rsa SHA256:x", REVOKED, "ssh-rsa", {"revoked"}),
+        ("key: ssh-rsa SHA256:x", "", "ssh-rsa", set()),
+        (CERTIFICATE.format("s"), KNOWN, "ssh-ed25519", {"certified", "known"}),
+        # Of one that is not known: what a machine sends says nothing on who it is.
+        (CERTIFICATE.format(TRICK), FAILED, "ssh-ed25519", {"certified"}),
+        ("key: ssh-ed25519 SHA256:x", ENDED.format(TRICK), "ssh-ed25519", set()),
+        (
+            "key: ssh-ed25519 SHA256:x",
+            f"{TRICK}\nConnection reset by 192.0.2.1",
+            "ssh-ed25519",
+            set(),
+        ),
     ],
 )
 def test_what_a_machine_shows_is_the_last_on_the_way(
     what: str, after: str, kind: str, said: set[str]
 ) -> None:
-    flags = {each: each in said for each in ("certified", "known", "changed")}
+    flags = {each: each in said for each in ("certified", "known", "changed", "revoked")}
     meant = Shown(kind=kind, fingerprint="SHA256:x", **flags)
     assert openssh.shown(SAID.format(what=what, after=after)) == meant
 
@@ -94,32 +111,102 @@ def test_a_fingerprint_is_ssh_keygen_s() -> None:
             openssh.host_keys([line])
 
 
-def machine(host: str = "h", name: str | None = None, key: HostKey = KEY, **shown: bool) -> Reached:
-    flags = {each: shown.get(each, False) for each in ("certified", "known", "changed")}
-    said = Shown(key.kind, key.fingerprint, **flags)
-    return Reached(host, Target(host, name=name), Way(host, 22, "me", ""), key, said)
+def machine(
+    host: str = "h", name: str | None = None, key: HostKey = KEY, port: int = 22
+) -> Reached:
+    return Reached(host, Target(host, name=name), Way(host, port, "me", ""), key, "")
 
 
-FILE = Path("inventories/x.known_hosts")
+class Asked(openssh.OpenSSH):
+    """An ssh that answers without asking anybody."""
+
+    def __init__(self, *, key: HostKey = KEY, **flags: bool) -> None:
+        super().__init__(None)
+        self.key, self.asked = key, list[str]()
+        said = dict.fromkeys(("certified", "known", "changed", "revoked"), False) | flags
+        self.says = Shown(key.kind, key.fingerprint, **said)
+
+    def way(self, target: Target) -> Way:
+        return Way(target.host, target.port or 22, "me", "")
+
+    def host_key(self, target: Target) -> tuple[HostKey, Shown]:
+        assert target.host == "h"
+        return self.key, self.says
+
+    def scanned(self, target: Target, kind: str) -> HostKey:
+        assert target.host == "h"
+        self.asked.append(kind)
+        return self.key
+
+
+def reach(ssh: Asked, **known: HostKey) -> Reached:
+    there = reached.Known(Path("inventories/x.known_hosts"), known)
+    return reached.reach(ssh, "me@h", Target("h"), there)
 
 
 def test_who_says_that_a_key_is_right() -> None:
-    assert reached.trust(machine(), {}, FILE) == ""
-    assert reached.trust(machine(known=True), {}, FILE) == "your known_hosts"
-    assert reached.trust(machine(known=True, certified=True), {}, FILE).startswith("a certificate")
-    assert reached.trust(machine(), {"h": KEY}, FILE) == str(FILE)
-    assert reached.trust(machine(), {"other": KEY}, FILE) == ""
-    assert reached.trust(machine(), {"h": replace(OTHER, kind="ssh-rsa")}, FILE) == ""
-    with pytest.raises(
-        WhisklabError, match=r"h shows another host key \(SHA256:.*than inventories"
-    ):
-        reached.trust(machine(known=True), {"h": OTHER}, FILE)
+    assert reach(Asked()).trusted == ""
+    assert reach(Asked(certified=True)).trusted == ""
+    assert reach(Asked(known=True)).trusted == "your known_hosts"
+    assert reach(Asked(known=True, certified=True)).trusted == "a certificate that you trust"
+    assert reach(Asked(), other=OTHER).trusted == ""
+    before = Asked()
+    assert reach(before, h=KEY).trusted == "inventories/x.known_hosts"
+    assert before.asked == [KEY.kind]  # the kind that was kept, whatever ssh would rather have
+
+
+@pytest.mark.parametrize(
+    ("ssh", "known", "sentence"),
+    [
+        (Asked(known=True), {"h": OTHER}, "me@h shows another host key .* than inventories/x"),
+        (Asked(changed=True), {}, "me@h shows another host key .* `ssh-keygen -R 'h'` forgets"),
+        (Asked(revoked=True), {}, "which your known_hosts call revoked: give the machine another"),
+    ],
+)
+def test_a_key_that_is_wrong_is_refused(
+    ssh: Asked, known: dict[str, HostKey], sentence: str
+) -> None:
+    with pytest.raises(WhisklabError, match=sentence):
+        reach(ssh, **known)
 
 
 def test_one_machine_twice_is_refused() -> None:
     reached.distinct([machine("a"), machine("b", key=OTHER)])
     with pytest.raises(BadInput, match="a and b show the same host key"):
         reached.distinct([machine("a"), machine("c", key=OTHER), machine("b")])
+    same = [machine("a"), replace(machine("a", key=OTHER), given="b"), machine("a", port=2222)]
+    with pytest.raises(BadInput, match="a and b have the same address"):
+        reached.distinct([*same[:2], replace(same[2], key=replace(KEY, kind="ssh-rsa"))])
+
+
+def test_a_run_that_would_go_elsewhere_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ssh also reads a file of the system, which nothing else does."""
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nprintf 'hostname 10.0.0.1\nport 22\nuser me\nproxyjump j\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    config = tmp_path / "config"
+    config.write_text("Host h\n HostName 10.0.0.1\n ProxyJump j\n")
+    way = openssh.OpenSSH(config).way(Target("h"))
+    assert (way.known_as, way.behind) == ("10.0.0.1", "ProxyJump j")
+    for text in ("Host h\n HostName 10.0.0.1\n", "Host h\n HostName 10.0.0.2\n ProxyJump j\n"):
+        other = tmp_path / f"config{len(text)}"
+        other.write_text(text)
+        with pytest.raises(BadInput, match=r"h: ssh goes to 10\.0\.0\.1 by ProxyJump j, and a run"):
+            openssh.OpenSSH(other).way(Target("h"))
+
+
+def test_an_ssh_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when something that it has started lives on and holds its stderr."""
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\necho 'debug1: Connecting' >&2\nsetsid sleep 20 &\nsleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(openssh, "WITHIN", 1.0)
+    with pytest.raises(WhisklabError, match="h is not reached by ssh: no answer in 1 s, timed out"):
+        openssh.OpenSSH(None).host_key(Target("h"))
 
 
 def test_a_fingerprint_of_nobody_is_refused() -> None:
@@ -276,7 +363,7 @@ def test_more_masters_than_machines() -> None:
 
 
 def test_names_are_the_machines_own_or_given() -> None:
-    both = [machine("10.0.0.1", key=KEY), machine("10.0.0.2", "other", OTHER)]
+    both = [machine("10.0.0.1"), machine("10.0.0.2", "other", OTHER)]
     cards = says("a 10.0.0.1/24", name="Alpha.example.org"), says("a 10.0.0.2/24", name="alpha")
     made = site.entries(both, cards, 1, None)
     assert [(each.name, each.groups) for each in made] == [
@@ -326,7 +413,11 @@ def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     files.check()
     files.data.write_text("mine\n")
     files.keep({"h": KEY})
-    assert files.known() == {"h": KEY}
+    with files.keys.open("a") as file:
+        file.write("h ssh-rsa AAAA a second kind, and words\n")
+    text = files.keys.read_text()
+    files.keep({"other": OTHER, "h": OTHER})
+    assert files.keys.read_text() == f"{text}other {OTHER.kind} {OTHER.text}\n"
     assert files.write({}, {"masters": [Member("m", {})]}) == [files.inventory]
     assert files.data.read_text() == "mine\n"
     assert files.inventory.stat().st_mode & 0o777 == 0o644

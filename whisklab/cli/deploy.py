@@ -33,7 +33,7 @@ def _options(function: Callable[..., int]) -> Callable[..., int]:
 def plan(
     environment: str, limit: tuple[str, ...], only: str | None, diff: bool, as_json: bool
 ) -> int:
-    """Tell what `apply ENVIRONMENT` would change, and why. Nothing is changed.
+    """Tell what `apply ENVIRONMENT` would change, and why. No machine is changed.
 
     Exit code 0: nothing to do; 3: something differs; 1: failed; 2: bad input.
     """

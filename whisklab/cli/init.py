@@ -60,8 +60,8 @@ def init(
 
     HOSTS are [NAME=][USER@]HOST[:PORT]; HOST is what ssh takes: an address, a name, an alias of
     your ssh_config with its jump hosts. The first is the k3s server (--masters 3: the first three),
-    the last of three or more has storage and registry, those between are agents. A machine is
-    called by its own host name, unless you say NAME=.
+    the last of three or more has storage and registry (unless it is a server), those between are
+    agents. A machine is called by its own host name, unless you say NAME=.
 
     Host keys come first: those that your known_hosts have are taken (also by a certificate
     authority there), others are shown for comparison, and nobody logs in before you have agreed.
@@ -96,7 +96,8 @@ def init(
 
 
 def _common(files: Files, key: str | None, ssh_config: str | None) -> dict[str, Any]:
-    given = {"ssh_key": key, "ssh_config_file": ssh_config}
+    config = str(Path(ssh_config).expanduser()) if ssh_config else None  # nobody expands it later
+    given = {"ssh_key": key, "ssh_config_file": config}
     return {
         **{name: value for name, value in given.items() if value},
         "ssh_known_hosts_file": str(files.keys),
@@ -121,18 +122,20 @@ def _known(
     from whisklab.init.openssh import OpenSSH  # noqa: PLC0415
     from whisklab.init.target import target  # noqa: PLC0415
 
-    known, targets = files.known(), {given: target(given) for given in hosts}
+    known = reached.Known(files.keys, files.known())
+    targets = {given: target(given) for given in hosts}
     ssh = OpenSSH(Path(ssh_config).expanduser() if ssh_config else None)
     _say(f"asking {len(hosts)} machines for their host keys")
-    machines = reached.together(lambda given: reached.reach(ssh, given, targets[given]), hosts)
+    machines = reached.together(
+        lambda given: reached.reach(ssh, given, targets[given], known), hosts
+    )
     reached.distinct(machines)
     reached.check_fingerprints(machines, fingerprints)
-    by = {each.given: reached.trust(each, known, files.keys) for each in machines}
     unknown = [each for each in machines
-               if not by[each.given] and each.key.fingerprint not in fingerprints]  # fmt: skip
+               if not each.trusted and each.key.fingerprint not in fingerprints]  # fmt: skip
     if unknown:
         _compare(unknown)
-    files.keep({**known, **{each.way.known_as: each.key for each in machines}})
+    files.keep({each.way.known_as: each.key for each in machines})
     return machines
 
 

@@ -83,8 +83,9 @@ class WhiskSSH(Channels):
     def _connect_to_sshd(self) -> None:
         try:
             self._connect()
-        except PyinfraError as error:
-            raise ConnectError(self._remedy(str(error))) from error
+        except (PyinfraError, *alive.FAILURES) as error:
+            way = self.client.said() if isinstance(self.client, proxied.Client) else ""
+            raise ConnectError(self._remedy(str(error) or type(error).__name__, way)) from error
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         """Return how to log in: a key that needs a passphrase is the agent's to use.
@@ -116,18 +117,17 @@ class WhiskSSH(Channels):
         super().disconnect()
         foresight.remember(self.host)
 
-    def _remedy(self, problem: str) -> str:
+    def _remedy(self, problem: str, way: str = "") -> str:
         given = self.data["ssh_hostname"] or self.host.name, self.data["ssh_port"]
-        place: tuple[str, int | None] | None = getattr(self.client, "place", None)
-        name, port = place or given
-        port = port or paramiko.config.SSH_PORT
+        found = self.client.route if isinstance(self.client, proxied.Client) else None
+        route = found or proxied.Route(given[0], given[1] or paramiko.config.SSH_PORT)
         return refusals.remedy(
             problem,
             host=self.host.name,
-            address=name if port == paramiko.config.SSH_PORT else f"[{name}]:{port}",
+            address=route.known_as,
             user=self.data["ssh_user"],
             known_hosts=self.data["ssh_known_hosts_file"],
-            way=proxied.said(self.client),
+            way=way,
         )
 
     def run_shell_command(

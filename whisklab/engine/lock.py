@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -110,12 +111,15 @@ def record(catalogue: Catalogue, key: Key, entry: Entry, report: Report = tell) 
         WhisklabError: it cannot be found out; the lock is as it was.
     """
     path = catalogue.lock_path
-    report(f"{path} has no checksum of {key} yet: asking {entry.url_at(catalogue.mirror)}")
+    report(f"{path} has no checksum of {key} yet: asking {entry.url}")
     try:
-        found = _Resolver(catalogue.mirror, report).resolve(key, entry, None)
+        # Never a mirror, unasked: who serves a file must not also say what it is to be.
+        found = _Resolver(None, report).resolve(key, entry, None)
     except WhisklabError as error:
+        mirrored = f"; `whisklab lock --mirror {catalogue.mirror}` takes the mirror's word for it"
         raise WhisklabError(
             f"{path} has no checksum of {key} yet, and none is to be had: {error}"
+            f"{mirrored if catalogue.mirror in entry.mirrors else ''}"
         ) from error
     known = read_lock(path)
     if key not in known:
@@ -173,7 +177,8 @@ class _Resolver:
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.replace(path)
-            fresh.parent.rmdir()
+            with suppress(OSError):  # another run waits in it
+                fresh.parent.rmdir()
         return sha256
 
 

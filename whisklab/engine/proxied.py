@@ -8,20 +8,31 @@ theirs, and forgets that a jump host may have one of its own. OpenSSH does all t
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import paramiko
 import pyinfra.connectors.sshuserclient.client as user_client
-from paramiko.config import SSHConfigDict
+from paramiko.config import SSH_PORT, SSHConfigDict
 
 COMMAND, JUMP, NONE = "proxycommand", "proxyjump", "none"
-# Nobody is asked, since hosts connect side by side: of this, and by having no terminal.
-_SILENT = {"SSH_ASKPASS_REQUIRE": "never"}
+WITHIN = 60.0  # seconds for all hosts on a way, their logins and our own
+EACH_WITHIN = 15  # seconds for a connection on it
+# Nobody is asked, since hosts connect side by side: by this, and by having no terminal.
+SILENT = {"SSH_ASKPASS_REQUIRE": "never"}
+# Of what ssh says in the end only some lines are the reason.
+_REASON = re.compile(
+    r"open failed|verification failed|Permission denied|connect to host|resolve hostname|timed out"
+)
+RSA = "ssh-rsa"  # a kind of key; its signatures have other names
+_RSA_SIGNATURES = {"rsa-sha2-512", "rsa-sha2-256", RSA}
 
 
 class Way(socket.socket):
@@ -37,12 +48,17 @@ class Way(socket.socket):
     told: Any = None  # a file
 
     def said(self) -> str:
-        """Return the last line that the command has said; empty when it was shown, or nothing."""
-        if self.told is None:
+        """Return why the command could not go on, as it says; empty when it was shown, or none."""
+        if self.told is None or self.told.closed:
             return ""
         self.told.seek(0)
-        lines = self.told.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return reason(self.told.read().decode(errors="replace").splitlines())
+
+
+def reason(lines: Iterable[str]) -> str:
+    """Return the line of ssh's words that tells why it ended, the last one if none does. Pure."""
+    told = [line.strip().rstrip(".") for line in lines if line.strip()]
+    return next((line for line in told if _REASON.search(line)), told[-1] if told else "")
 
 
 def connect(command: str) -> Way:
@@ -71,7 +87,7 @@ def jump(argv: Sequence[str]) -> Way:
     with theirs:
         subprocess.Popen(
             argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=way.told,
-            env={**os.environ, **_SILENT}, start_new_session=True,
+            env={**os.environ, **SILENT}, start_new_session=True,
         )  # fmt: skip
     return way
 
@@ -88,19 +104,20 @@ def through(hops: str, host: str, port: int, config: str | None) -> list[str]:
     *before, last = [each.strip() for each in hops.split(",")]
     jumps = ("-J", ",".join(before)) if before else ()
     file = ("-F", str(Path(config).expanduser())) if config else ()
+    limits = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={EACH_WITHIN}")
     uri = last if last.startswith("ssh://") else f"ssh://{last}"
-    where = f"[{host}]:{port}"
-    return ["ssh", *file, "-o", "BatchMode=yes", *jumps, "-W", where, "--", uri]
+    return ["ssh", *file, *limits, *jumps, "-W", f"[{host}]:{port}", "--", uri]
 
 
 class Config(user_client.SSHConfig):
     """An ssh_config whose ways are `way`'s to find, not pyinfra's."""
 
     def lookup(self, hostname: str) -> SSHConfigDict:
-        """Return all of a host but its way."""
+        """Return all of a host but its way; its name as known_hosts has it, in lower case."""
         found: SSHConfigDict = super().lookup(hostname)
         for key in (COMMAND, JUMP):
             found.pop(key, None)
+        found["hostname"] = found["hostname"].lower()
         return found
 
     def way(self, hostname: str, port: int, user: str | None) -> tuple[str, str] | None:
@@ -121,52 +138,129 @@ class Config(user_client.SSHConfig):
         return None if key is None or value in (None, NONE) else (key, str(value))
 
 
-class Client(user_client.SSHClient):
-    """pyinfra's, which gets its way to a host from `Config`.
+@dataclass(frozen=True)
+class Route:
+    """Where a host is, and what leads there.
 
     Attributes:
-        place: address and port of the host, as its key is known by; None before `connect`.
+        address: as its key is known by, with `port`.
+        port: of its sshd.
+        way: COMMAND or JUMP and its value; None for a direct one.
+        known_hosts: files in which its key is looked for.
     """
 
-    place: tuple[str, int] | None = None
+    address: str
+    port: int
+    way: tuple[str, str] | None = None
+    known_hosts: tuple[str, ...] = ("~/.ssh/known_hosts",)
 
-    def parse_config(
-        self,
-        hostname: str,
-        initial_cfg: dict[str, Any] | None = None,
-        ssh_config_file: str | None = None,
-        strict_host_key_checking: str | None = None,
-    ) -> tuple[Any, ...]:
-        """Return what pyinfra finds in the ssh_config, with the way as the `sock` to use.
+    @property
+    def known_as(self) -> str:
+        """Its name in a known_hosts file."""
+        return self.address if self.port == SSH_PORT else f"[{self.address}]:{self.port}"
+
+
+@lru_cache
+def read(file: str | None) -> Config | None:
+    """Return the ssh_config of this run, None where there is none.
+
+    Args:
+        file: its path, None for the user's.
+    """
+    path = Path(file or "~/.ssh/config").expanduser()
+    if not path.exists():
+        return None
+    config: Any = Config()
+    with path.open(encoding="utf-8") as text:
+        config.parse(text)
+    return cast("Config", config)
+
+
+def route(hostname: str, port: int | None, user: str | None, file: str | None) -> Route:
+    """Return where the ssh_config leads; that of the system is not read, as paramiko does not.
+
+    Args:
+        hostname: as the inventory has it.
+        port: likewise, None for the file's.
+        user: likewise.
+        file: the ssh_config, None for the user's.
+    """
+    config = read(file)
+    if config is None:
+        return Route(hostname.lower(), port or SSH_PORT)
+    found = config.lookup(hostname)
+    number = port or int(found.get("port", SSH_PORT))
+    known = str(found.get("userknownhostsfile", "~/.ssh/known_hosts"))
+    return Route(
+        found["hostname"], number, config.way(hostname, number, user), tuple(known.split())
+    )
+
+
+class Client(user_client.SSHClient):
+    """pyinfra's, which gets its way to a host from `route`.
+
+    Attributes:
+        route: of the host; None before `connect`.
+    """
+
+    route: Route | None = None
+    _way: Way | None = None
+
+    def connect(self, hostname: str, **given: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Connect as pyinfra does; arguments and errors are its and paramiko's.
 
         Raises:
             SSHException: the way is through jump hosts, and this machine has no ssh.
         """
-        stock: Callable[..., tuple[Any, ...]] = super().parse_config
-        found = stock(hostname, initial_cfg, ssh_config_file, strict_host_key_checking)
-        config = user_client.get_ssh_config(ssh_config_file)
-        given = initial_cfg or {}  # wins over the file
-        address, port = found[0], int(given.get("port") or found[1]["port"])
-        self.place = address, port
-        way = config.way(hostname, port, given.get("username")) if config else None
-        if way is not None:
-            found[1]["sock"] = _opened(way, address, port, ssh_config_file)
-        return found
+        file = given.get("_pyinfra_ssh_config_file")
+        found = route(hostname, given.get("port"), given.get("username"), file)
+        self.route, self._way = found, _opened(found, file)
+        if self._way is not None:
+            given |= {"sock": self._way, "timeout": max(given.get("timeout") or 0, WITHIN)}
+        if read(file) is None:
+            hostname = found.address
+        stock: Callable[..., None] = super().connect
+        try:
+            stock(hostname, **given, disabled_algorithms={"keys": self._unwanted(found, given)})
+        except Exception:
+            if self._way is not None:
+                self._way.close()  # else its command stays
+            raise
+
+    def said(self) -> str:
+        """Return what was said on the way."""
+        return self._way.said() if self._way is not None else ""
+
+    @staticmethod
+    def _unwanted(found: Route, given: dict[str, Any]) -> list[str]:
+        file = given.get("_pyinfra_ssh_known_hosts_file")
+        files = (file,) if file else found.known_hosts
+        keys: paramiko.HostKeys = user_client.get_host_keys(tuple(map(os.path.expanduser, files)))
+        known = keys.lookup(found.known_as)
+        return unwanted(known.keys() if known else [])
 
 
-def _opened(way: tuple[str, str], address: str, port: int, config: str | None) -> Way:
-    kind, value = way
+def unwanted(kinds: Iterable[str]) -> list[str]:
+    """Return the algorithms of host keys to leave out where these kinds are known. Pure.
+
+    Of a host that is known by RSA alone paramiko puts `ssh-rsa` first, which no sshd offers any
+    more; then one of another kind would be shown, and taken for another machine's.
+    """
+    if set(kinds) != {RSA}:
+        return []
+    transport: Any = paramiko.Transport
+    return [each for each in transport._preferred_keys if each not in _RSA_SIGNATURES]
+
+
+def _opened(found: Route, config: str | None) -> Way | None:
+    if found.way is None:
+        return None
+    kind, value = found.way
     if kind == COMMAND:
         return connect(value)
     try:
-        return jump(through(value, address, port, config))
+        return jump(through(value, found.address, found.port, config))
     except FileNotFoundError as error:
         raise paramiko.SSHException(
             f"ProxyJump {value} needs OpenSSH's client, and this machine has no ssh"
         ) from error
-
-
-def said(client: object) -> str:
-    """Return what was said on the way of a client that could not connect."""
-    way = getattr(client, "_ssh_config", {}).get("sock")
-    return way.said() if isinstance(way, Way) else ""

@@ -25,7 +25,7 @@ def remedy(
         way: what was said on the way, by the ssh that goes to its jump hosts.
     """
     known, lower = known_hosts or "~/.ssh/known_hosts", problem.lower()
-    if "does not match" in lower or "bad host key" in lower:
+    if any(each in lower for each in ("does not match", "bad host key", "no acceptable host key")):
         return (
             f"{host} ({address}) shows another host key than {known}: find out why before "
             f"you trust it; `ssh-keygen -f {known} -R '{address}'` forgets the old one"
@@ -43,10 +43,12 @@ def remedy(
             "ssh_user and ssh_key in the inventory, and on the host authorized_keys and that the "
             "user's login shell exists"
         )
-    if way:
+    if "open failed" in way:  # the jump host is well, and says that this one is not
+        problem = way
+    elif way:
         return (
-            f"{host} ({address}) is not reached through its jump host: {way.rstrip('.')}; a login "
-            "there by `ssh` must work without a question (its host key known, the key in the agent)"
+            f"{host} ({address}) is not reached through its jump host: {way}; a login there by "
+            "`ssh` must work without a question (its host key known, the key in the agent)"
         )
     return f"{host} ({address}) does not answer: {problem}; start it, or leave it out with --limit"
 

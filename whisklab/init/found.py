@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
+from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.files import script
+from whisklab.engine.proxied import Way
 from whisklab.engine.remote import run_quietly
 from whisklab.errors import BadInput, WhisklabError
 
@@ -53,6 +56,7 @@ class Found:
         memory_mb: memory that its kernel manages.
         cards: its addresses, in their order.
         default: cards that have a default route.
+        peer: the address to which SSH goes, None where that is another host's.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Found:
     memory_mb: int
     cards: tuple[Card, ...]
     default: frozenset[str]
+    peer: str | None = None
 
 
 def look(host: Host) -> Found:
@@ -72,7 +77,16 @@ def look(host: Host) -> Found:
     """
     lines = [line for line in _SCRIPT.read_text().splitlines() if not line.startswith("#")]
     command: StringCommand = script("\n".join(lines))
-    return found(host.name, run_quietly(host, command).splitlines())
+    says = found(host.name, run_quietly(host, command).splitlines())
+    return replace(says, peer=_peer(host))
+
+
+def _peer(host: Host) -> str | None:
+    """Return the address at the other end, if nothing is between."""
+    sock = host.connector.transport.sock if isinstance(host.connector, WhiskSSH) else None
+    if not isinstance(sock, socket.socket) or isinstance(sock, Way):
+        return None
+    return str(ipaddress.ip_address(sock.getpeername()[0].partition("%")[0]))
 
 
 def found(machine: str, lines: Iterable[str]) -> Found:

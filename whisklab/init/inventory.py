@@ -79,10 +79,18 @@ class Files:
         """
         return host_keys(self.keys.read_text().splitlines()) if self.keys.exists() else {}
 
-    def keep(self, known: Mapping[str, HostKey]) -> None:
-        """Write the host keys."""
-        lines = [f"{name} {key.kind} {key.text}\n" for name, key in sorted(known.items())]
-        _write(self.keys, f"# Host keys of {self.name}, each confirmed once.\n{''.join(lines)}")
+    def keep(self, keys: Mapping[str, HostKey]) -> None:
+        """Have host keys in the file, which keeps all that it has. Idempotent.
+
+        Args:
+            keys: by name in a known_hosts file.
+        """
+        known = self.known()
+        new = [f"{name} {key.kind} {key.text}\n" for name, key in keys.items() if name not in known]
+        head = f"# Host keys of {self.name}, each confirmed once.\n"
+        text = self.keys.read_text() if self.keys.exists() else head
+        if new:
+            _write(self.keys, f"{text.rstrip()}\n{''.join(new)}")
 
     def write(
         self, common: Mapping[str, Any], groups: Mapping[str, Sequence[Member]]
@@ -146,8 +154,8 @@ def _entry(member: Member, *, named: bool) -> str:
 def roles(names: Sequence[str], masters: int) -> dict[str, list[str]]:
     """Return which machines are in which group. Pure.
 
-    The first ones are k3s servers; the last of three or more has storage and registry, of fewer the
-    first has them; the others are agents.
+    The first ones are k3s servers; the last of three or more has storage and registry, unless it is
+    a server: then, and of fewer, the first has them. The others are agents.
 
     Args:
         names: of all machines.

@@ -9,29 +9,40 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from whisklab.engine.proxied import EACH_WITHIN, RSA, SILENT, Route, reason, route
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.init.target import Target
 
-CONNECT_WITHIN = 15  # seconds for each of the hosts on the way
-WITHIN = 60.0  # seconds for the whole way
+WITHIN = 60.0  # seconds for a whole way
 _DEBUG = re.compile(r"debug\d: ")
 _SHOWN = re.compile(r"debug1: Server host (?:key|certificate): (?P<kind>\S+) (?P<print>SHA256:\S+)")
-_KNOWN, _CHANGED = "is known and matches the", "REMOTE HOST IDENTIFICATION HAS CHANGED"
 _CERTIFICATE = "-cert-v01@openssh.com"
+# How a login ends that has tried nothing, with a host that ssh has verified; and how one that it
+# has not, which is never without one of these lines. What a host sends, be it the name in its
+# certificate or its farewell, may look like the first.
+_VERIFIED = re.compile(r"\S+: Permission denied \([a-z0-9,@.-]*\)\.")
+_UNVERIFIED = re.compile(
+    "Host key verification failed|Received disconnect from|Disconnected from"
+    "|Connection (?:closed|reset)|ssh_dispatch_run_fatal|kex_exchange"
+)
+_CHANGED, _REVOKED = "REMOTE HOST IDENTIFICATION HAS CHANGED", re.compile("revoked", re.IGNORECASE)
 # What paramiko can check; an RSA key is named by its signatures.
 _KINDS = {
     "ssh-ed25519": "ssh-ed25519",
     "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
-    "ssh-rsa": "rsa-sha2-512,rsa-sha2-256",
+    RSA: "rsa-sha2-512,rsa-sha2-256",
 }
 
 
@@ -54,7 +65,7 @@ class Way:
     @property
     def known_as(self) -> str:
         """Its name in a known_hosts file."""
-        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"  # noqa: PLR2004
+        return Route(self.address, self.port).known_as
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,7 @@ class Shown:
         certified: whether it was a certificate.
         known: whether the user's known_hosts have it, or who signed it.
         changed: whether they have another one for this machine.
+        revoked: whether they say that it must not be used any more.
     """
 
     kind: str
@@ -88,6 +100,7 @@ class Shown:
     certified: bool
     known: bool
     changed: bool
+    revoked: bool
 
 
 class OpenSSH:
@@ -98,13 +111,14 @@ class OpenSSH:
     """
 
     def __init__(self, config: Path | None) -> None:
-        self._file = ("-F", str(config)) if config else ()
+        self._config = str(config) if config else None
+        self._file = ("-F", self._config) if self._config else ()
 
     def way(self, target: Target) -> Way:
         """Return how a machine is reached. No connection is made.
 
         Raises:
-            BadInput: the ssh_config cannot be read.
+            BadInput: the ssh_config cannot be read, or a run would go another way.
         """
         done = self._run("-G", *_destination(target))
         if done.returncode != 0:
@@ -114,7 +128,16 @@ class OpenSSH:
             (f"{name} {found[name.lower()]}" for name in ("ProxyJump", "ProxyCommand")
              if found.get(name.lower(), "none") != "none"), "",
         )  # fmt: skip
-        return Way(found["hostname"], int(found["port"]), found["user"], way)
+        made = Way(found["hostname"], int(found["port"]), found["user"], way)
+        runs = route(target.host, target.port, made.user, self._config)
+        if (runs.known_as, runs.way is not None) != (made.known_as, bool(way)):
+            raise BadInput(
+                f"{target.host}: ssh goes to {made.known_as} by {way or 'no jump host'}, and a run "
+                f"would go to {runs.known_as} by {runs.way or 'no jump host'}, as it reads no file "
+                "of the system: put what is said of this host into ~/.ssh/config, or name a file "
+                "by --ssh-config"
+            )
+        return made
 
     def host_key(self, target: Target) -> tuple[HostKey, Shown]:
         """Return the key that a machine shows, and what the user's files say of it.
@@ -124,35 +147,41 @@ class OpenSSH:
         Raises:
             WhisklabError: it is not reached, shows two different keys, or one of an unknown kind.
         """
-        shown = self._shown(target)
-        if shown.kind not in _KINDS:
-            raise WhisklabError(
-                f"{target.host} shows a host key of the kind {shown.kind}, expected one of "
-                f"{', '.join(_KINDS)}: `ssh-keygen -A` there makes them"
-            )
-        key = self._scanned(target, shown.kind)
-        if key.fingerprint != shown.fingerprint:
-            raise WhisklabError(
-                f"{target.host} shows the host key {key.fingerprint} after {shown.fingerprint}: "
-                "two machines answer at its address, or somebody is between"
-            )
-        return key, shown
-
-    def _shown(self, target: Target) -> Shown:
         said = self._asked(target, "-v", "-o", "StrictHostKeyChecking=yes")
         found = shown(said)
         if found is None:
             raise WhisklabError(f"{target.host} is not reached by ssh: {_words(said)}")
-        return found
+        if found.kind not in _KINDS:
+            raise WhisklabError(
+                f"{target.host} shows a host key of the kind {found.kind}, expected one of "
+                f"{', '.join(_KINDS)}: `ssh-keygen -A` there makes them"
+            )
+        key = self.scanned(target, found.kind)
+        if key.fingerprint != found.fingerprint:
+            raise WhisklabError(
+                f"{target.host} shows the host key {key.fingerprint} after {found.fingerprint}: "
+                "two machines answer at its address, or somebody is between"
+            )
+        return key, found
 
-    def _scanned(self, target: Target, kind: str) -> HostKey:
+    def scanned(self, target: Target, kind: str) -> HostKey:
+        """Return the key of a kind that a machine shows now, whatever is known of it.
+
+        Raises:
+            WhisklabError: it is not reached, or has none of that kind.
+        """
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "known_hosts"
             said = self._asked(
                 target,
                 *("-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={file}"),
                 *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "HashKnownHosts=no"),
-                *("-o", "HostKeyAlias=scanned", "-o", f"HostKeyAlgorithms={_KINDS[kind]}"),
+                *(
+                    "-o",
+                    "HostKeyAlias=scanned",
+                    "-o",
+                    f"HostKeyAlgorithms={_KINDS.get(kind, kind)}",
+                ),
             )
             text = file.read_text() if file.exists() else ""
         keys = list(host_keys(text.splitlines()).values())
@@ -161,27 +190,39 @@ class OpenSSH:
         return keys[0]
 
     def _asked(self, target: Target, *options: str) -> str:
-        done = self._run(
+        return self._run(
             *("-o", "BatchMode=yes", "-o", "PreferredAuthentications=none"),
-            *("-o", "ControlPath=none", "-o", "UpdateHostKeys=no"),
-            *("-o", f"ConnectTimeout={CONNECT_WITHIN}"),
+            *("-o", "ControlPath=none", "-o", "UpdateHostKeys=no", "-o", "FingerprintHash=sha256"),
+            *("-o", f"ConnectTimeout={EACH_WITHIN}", "-o", "ClearAllForwardings=yes"),
             *options, *_destination(target), "true",
-        )  # fmt: skip
-        return done.stderr
+        ).stderr  # fmt: skip
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["ssh", *self._file, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, errors="replace", timeout=WITHIN, check=False, start_new_session=True,
-            )  # fmt: skip
-        except FileNotFoundError as error:
-            raise BadInput(
-                "this machine has no ssh: install OpenSSH's client (Debian: openssh-client)"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            said = (error.stderr or b"").decode(errors="replace")
-            return subprocess.CompletedProcess([], 255, "", f"{said}\nno answer in {WITHIN:.0f} s")
+        # Into files: a jump host's connection that is shared may outlive this one, and holds them.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                process = subprocess.Popen(
+                    ["ssh", *self._file, *arguments], stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=err, env={**os.environ, **SILENT}, start_new_session=True,
+                )  # fmt: skip
+            except FileNotFoundError as error:
+                raise BadInput(
+                    "this machine has no ssh: install OpenSSH's client (Debian: openssh-client)"
+                ) from error
+            late = ""
+            try:
+                process.wait(WITHIN)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                late = f"\nno answer in {WITHIN:.0f} s, timed out\n"
+            texts = [_text(out), _text(err) + late]
+        return subprocess.CompletedProcess(arguments, process.returncode, *texts)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _destination(target: Target) -> tuple[str, ...]:
@@ -191,9 +232,8 @@ def _destination(target: Target) -> tuple[str, ...]:
 
 
 def _words(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    plain = [line.removeprefix("ssh: ") for line in lines if not _DEBUG.match(line)]
-    return plain[-1].rstrip(".") if plain else "no word"
+    lines = [line.removeprefix("ssh: ") for line in said.splitlines() if not _DEBUG.match(line)]
+    return reason(lines) or "no word"
 
 
 def shown(said: str) -> Shown | None:
@@ -201,18 +241,19 @@ def shown(said: str) -> Shown | None:
 
     (Each ssh of a jump host is over with its own keys before the next one is asked for its.)
     """
-    lines = said.splitlines()
-    found = [(number, match) for number, line in enumerate(lines) if (match := _SHOWN.match(line))]
+    lines = [line.rstrip() for line in said.splitlines()]
+    found = [match for line in lines if (match := _SHOWN.match(line))]
     if not found:
         return None
-    number, match = found[-1]
-    after = lines[number:]
+    match = found[-1]
     return Shown(
         kind=match["kind"].removesuffix(_CERTIFICATE),
         fingerprint=match["print"].rstrip(","),
         certified=match["kind"].endswith(_CERTIFICATE),
-        known=any(_KNOWN in line for line in after),
-        changed=any(_CHANGED in line for line in after),
+        known=any(_VERIFIED.fullmatch(line) for line in lines)
+        and not any(_UNVERIFIED.match(line) for line in lines),
+        changed=any(_CHANGED in line for line in lines),
+        revoked=any(_REVOKED.search(line) for line in lines if not _DEBUG.match(line)),
     )
 
 
@@ -232,5 +273,5 @@ def host_keys(lines: Iterable[str]) -> dict[str, HostKey]:
             base64.b64decode(text, validate=True)
         except (ValueError, binascii.Error):
             raise BadInput(f"no line of a known_hosts file: {line}") from None
-        found[name] = HostKey(kind, text)
+        found.setdefault(name, HostKey(kind, text))
     return found

@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gevent.pool import Pool
+from paramiko.config import SSH_PORT
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.init.openssh import HostKey, OpenSSH, Shown, Way
+from whisklab.init.openssh import HostKey, OpenSSH, Way
 from whisklab.init.target import Target
+
+
+@dataclass(frozen=True)
+class Known:
+    """The host keys of an environment: its file, and what is in it, by name."""
+
+    file: Path
+    keys: Mapping[str, HostKey]
+
 
 AT_ONCE = 8  # machines
 T = TypeVar("T")
@@ -28,19 +38,14 @@ class Reached:
         target: what that means.
         way: how ssh goes there.
         key: that it showed.
-        shown: what the user's own files say of the key.
+        trusted: who says that the key is its own; empty when nobody does.
     """
 
     given: str
     target: Target
     way: Way
     key: HostKey
-    shown: Shown
-
-    @property
-    def title(self) -> str:
-        """How it is called before its name is known."""
-        return self.target.name or self.given
+    trusted: str
 
     def data(self, common: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the connector must know of it, as an inventory has it.
@@ -48,7 +53,8 @@ class Reached:
         Args:
             common: what all machines have, and need not be repeated.
         """
-        port = {"ssh_port": self.way.port} if self.way.port != 22 else {}  # noqa: PLR2004
+        said = self.target.port is not None or self.way.port != SSH_PORT
+        port = {"ssh_port": self.way.port} if said else {}
         own = {"ssh_hostname": self.target.host, **port, "ssh_user": self.way.user}
         return {key: value for key, value in own.items() if common.get(key) != value}
 
@@ -79,61 +85,68 @@ def together(work: Callable[[T], R], over: Sequence[T]) -> list[R]:
     return results
 
 
-def reach(ssh: OpenSSH, given: str, target: Target) -> Reached:
-    """Ask a machine for its host key.
+def reach(ssh: OpenSSH, given: str, target: Target, known: Known) -> Reached:
+    """Ask a machine for its host key, and see that it is the one that was there before.
+
+    Args:
+        ssh: that asks.
+        given: the machine, as the user gave it.
+        target: what that means.
+        known: what an earlier init has confirmed.
 
     Raises:
-        WhisklabError: it is not reached, or shows another key than the user's files have.
+        WhisklabError: it is not reached, or shows another key than before.
     """
     way = ssh.way(target)
+    before = known.keys.get(way.known_as)
+    if before is not None:
+        key = ssh.scanned(target, before.kind)
+        if key != before:
+            raise WhisklabError(
+                f"{given} shows another host key ({key.fingerprint}) than {known.file} has: find "
+                "out why before you trust it, then remove its line there"
+            )
+        return Reached(given, target, way, key, str(known.file))
     key, shown = ssh.host_key(target)
+    if shown.revoked:
+        raise WhisklabError(
+            f"{given} shows the host key {key.fingerprint}, which your known_hosts call revoked: "
+            "give the machine another one"
+        )
     if shown.changed:
         raise WhisklabError(
             f"{given} shows another host key ({key.fingerprint}) than your known_hosts have: find "
             f"out why before you trust it; `ssh-keygen -R '{way.known_as}'` forgets the old one"
         )
-    return Reached(given, target, way, key, shown)
+    signed = "a certificate that you trust" if shown.certified else "your known_hosts"
+    return Reached(given, target, way, key, signed if shown.known else "")
 
 
-def distinct(machines: Iterable[Reached]) -> None:
+def distinct(machines: Sequence[Reached]) -> None:
     """See that each machine is another one.
 
     Raises:
-        BadInput: two show the same host key.
+        BadInput: two show the same host key, or would be known by the same name.
     """
-    count = Counter(each.key for each in machines)
-    for key, times in count.items():
+    _once(
+        machines, [each.key for each in machines],
+        "show the same host key: they are one machine, or copies that kept their keys; give copies "
+        "keys of their own (`rm /etc/ssh/ssh_host_*; ssh-keygen -A`, then restart sshd)",
+    )  # fmt: skip
+    _once(
+        machines, [each.way.known_as for each in machines],
+        "have the same address, behind different jump hosts, by which their keys cannot be told "
+        "apart: have one of them listen on another port",
+    )  # fmt: skip
+
+
+def _once(machines: Sequence[Reached], values: Sequence[object], otherwise: str) -> None:
+    for value, times in Counter(values).items():
         if times > 1:
-            same = " and ".join(each.given for each in machines if each.key == key)
-            raise BadInput(
-                f"{same} show the same host key: they are one machine, or copies that kept their "
-                "keys; give copies keys of their own (`rm /etc/ssh/ssh_host_*; ssh-keygen -A`, "
-                "then restart sshd)"
-            )
-
-
-def trust(machine: Reached, known: Mapping[str, HostKey], file: Path) -> str:
-    """Return who says that a machine's key is its own; empty when nobody does.
-
-    Args:
-        machine: that showed it.
-        known: what an earlier init has confirmed.
-        file: where that stands.
-
-    Raises:
-        WhisklabError: it was another one then.
-    """
-    before = known.get(machine.way.known_as)
-    if before == machine.key:
-        return str(file)
-    if before is not None and before.kind == machine.key.kind:
-        raise WhisklabError(
-            f"{machine.given} shows another host key ({machine.key.fingerprint}) than {file} has: "
-            "find out why before you trust it, then remove its line there"
-        )
-    if not machine.shown.known:
-        return ""
-    return "a certificate that you trust" if machine.shown.certified else "your known_hosts"
+            same = [
+                each.given for each, other in zip(machines, values, strict=True) if other == value
+            ]
+            raise BadInput(f"{' and '.join(same)} {otherwise}")
 
 
 def check_fingerprints(machines: Iterable[Reached], given: Iterable[str]) -> None:

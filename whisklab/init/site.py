@@ -73,11 +73,7 @@ def entries(
     """
     names = _names(machines, says)
     groups = roles(names, masters)
-    direct = {
-        name: each.way.address
-        for name, each in zip(names, machines, strict=True)
-        if not each.way.behind
-    }
+    direct = {name: said.peer for name, said in zip(names, says, strict=True) if said.peer}
     cards = found.addresses(dict(zip(names, says, strict=True)), direct, network)
     return [
         Entry(name, tuple(group for group, all_ in groups.items() if name in all_), each, said,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import paramiko
 import pyinfra.connectors.sshuserclient.client as user_client
 import pytest
 
 from whisklab.engine import proxied, refusals
 
 WITHIN = 30.0  # seconds
+RSA = paramiko.RSAKey.generate(1024).get_base64()
 
 
 def test_what_is_sent_comes_back_in_order() -> None:
@@ -45,31 +45,53 @@ def test_no_such_program_is_the_end() -> None:
         assert found.recv(1) == b""
 
 
-def test_a_jump_asks_nobody_and_its_last_word_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_jump_asks_nobody_and_its_words_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
     asks = 'echo "$SSH_ASKPASS_REQUIRE" >&2; (cat < /dev/tty) 2> /dev/null && echo a terminal >&2; '
-    with proxied.jump(["sh", "-c", f"{asks} echo 'Host key verification failed.' >&2"]) as way:
+    words = ["never", "Host key verification failed.", "Connection closed by UNKNOWN port 65535"]
+    with proxied.jump(["sh", "-c", f"{asks} printf '%s\\n' '{words[1]}' '{words[2]}' >&2"]) as way:
         way.settimeout(WITHIN)
         assert way.recv(1) == b""
-        assert way.said() == "Host key verification failed."
+        assert way.said() == "Host key verification failed"
         way.told.seek(0)
-        assert way.told.read().splitlines() == [b"never", b"Host key verification failed."]
-        assert proxied.said(SimpleNamespace(_ssh_config={"sock": way})) == way.said()
+        assert way.told.read().decode().splitlines() == words
+    assert way.said() == "Host key verification failed"  # also of one that is closed
+    way.told.close()
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("client", [None, object(), SimpleNamespace(_ssh_config={})])
-def test_a_direct_way_says_nothing(client: object) -> None:
-    assert proxied.said(client) == ""
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], ""),
+        (["Welcome", "ssh: connect to host j port 22: Connection timed out", "closed"],
+         "ssh: connect to host j port 22: Connection timed out"),
+        (["channel 0: open failed: connect failed: No route to host", "stdio forwarding failed"],
+         "channel 0: open failed: connect failed: No route to host"),
+        (["me@j: Permission denied (publickey).", "Connection closed by UNKNOWN port 65535"],
+         "me@j: Permission denied (publickey)"),
+        (["one", "", "the last one.  "], "the last one"),
+    ],
+)  # fmt: skip
+def test_of_many_words_the_reason_counts(lines: list[str], told: str) -> None:
+    assert proxied.reason(lines) == told
 
 
-def test_the_sentence_about_a_jump_host() -> None:
-    told = refusals.remedy(
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("Host key verification failed",
+         "is not reached through its jump host: Host key verification failed; a login there "),
+        ("channel 0: open failed: connect failed: Connection refused",
+         "does not answer: channel 0: open failed: connect failed: Connection refused; start it"),
+        ("", "does not answer: Error reading SSH protocol banner; start it"),
+    ],
+)  # fmt: skip
+def test_the_sentence_about_a_way(way: str, told: str) -> None:
+    found = refusals.remedy(
         "Error reading SSH protocol banner", host="w1", address="10.0.0.1", user="u",
-        known_hosts=None, way="Host key verification failed.",
+        known_hosts=None, way=way,
     )  # fmt: skip
-    assert told.startswith(
-        "w1 (10.0.0.1) is not reached through its jump host: Host key verification failed; "
-    )
+    assert found.startswith(f"w1 (10.0.0.1) {told}")
 
 
 @pytest.mark.parametrize(
@@ -83,8 +105,9 @@ def test_the_sentence_about_a_jump_host() -> None:
 )
 def test_jump_hosts_are_openssh_s_to_reach(hops: str, config: str | None, argv: list[str]) -> None:
     found = proxied.through(hops, "h", 22, config)
+    limits = ("-o", "BatchMode=yes", f"ConnectTimeout={proxied.EACH_WITHIN}")
     assert found[0] == "ssh"
-    assert [each for each in found[1:] if each not in ("-o", "BatchMode=yes")] == argv
+    assert [each for each in found[1:] if each not in limits] == argv
 
 
 TWO = "Host far\n HostName 10.0.0.9\n Port 7\n User file\n"
@@ -115,25 +138,78 @@ def test_the_way_of_an_ssh_config(tmp_path: Path, lines: str, way: tuple[str, st
     assert (config.lookup("far")["port"], config.lookup("far")["user"]) == ("7", "file")
 
 
-def test_a_client_gets_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[list[str]] = []
-    ours, theirs = socket.socketpair()
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What pyinfra's client is asked to connect to, and with what; nothing is connected."""
+    found: list[dict[str, Any]] = []
 
-    def jump(argv: list[str]) -> Any:
+    def connect(_: object, hostname: str, **given: Any) -> None:
+        found.append({"hostname": hostname, **given})
+        if hostname == "refused":
+            raise OSError("refused")
+
+    monkeypatch.setattr(user_client.SSHClient, "connect", connect)
+    return found
+
+
+def test_a_client_gets_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]
+) -> None:
+    opened: list[list[str]] = []
+    ways: list[proxied.Way] = []
+
+    def jump(argv: list[str]) -> proxied.Way:
         opened.append(argv)
-        return ours
+        ways.append(proxied.Way())
+        return ways[-1]
 
     monkeypatch.setattr(proxied, "jump", jump)
-    monkeypatch.setattr(user_client, "SSHConfig", proxied.Config)
     file = tmp_path / "config"
-    file.write_text(f"{TWO} ProxyJump j\n")
+    file.write_text(f"Host refused\n ProxyJump j\n{TWO} ProxyJump j\n")
+    given = {"_pyinfra_ssh_config_file": str(file), "_pyinfra_ssh_known_hosts_file": "/none"}
     client = proxied.Client()
-    hostname, config, *_ = client.parse_config("far", {"port": 2222}, str(file))
-    assert (hostname, config["sock"]) == ("10.0.0.9", ours)
-    assert client.place == ("10.0.0.9", 2222)
+    client.connect("far", **given, port=2222, timeout=10)
+    assert client.route is not None
+    assert client.route.known_as == "[10.0.0.9]:2222"
+    assert asked[0]["sock"] is ways[0]
+    assert asked[0]["timeout"] == proxied.WITHIN  # for all hosts on the way
     assert opened == [proxied.through("j", "10.0.0.9", 2222, str(file))]
-    proxied.Client().parse_config("far", {}, str(file))  # each connection has one of its own
+    client.connect("far", **given)  # each connection has one of its own
     assert opened[1] == proxied.through("j", "10.0.0.9", 7, str(file))
-    assert "sock" not in proxied.Client().parse_config("near", {}, str(file))[1]
-    ours.close()
-    theirs.close()
+    with pytest.raises(OSError, match="refused"):
+        client.connect("refused", **given)
+    assert ways[2].fileno() == -1  # its command must not stay
+    client.connect("near", **given, timeout=10)
+    assert ("sock" in asked[3], asked[3]["timeout"]) == (False, 10)
+    for way in ways:
+        way.close()
+
+
+def test_names_are_compared_as_known_hosts_has_them(
+    tmp_path: Path, asked: list[dict[str, Any]]
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("Host Alias\n HostName Host.Example\n")
+    assert proxied.route("Alias", None, None, str(file)).known_as == "host.example"
+    assert proxied.route("H.Example", 22, None, str(tmp_path / "no")).known_as == "h.example"
+    proxied.Client().connect("H.Example", _pyinfra_ssh_config_file=str(tmp_path / "no"))
+    assert asked[0]["hostname"] == "h.example"
+
+
+@pytest.mark.parametrize("kinds", [[], ["ssh-ed25519"], ["ssh-rsa", "ssh-ed25519"]])
+def test_other_kinds_of_keys_are_paramiko_s_to_order(kinds: list[str]) -> None:
+    assert proxied.unwanted(kinds) == []
+
+
+def test_of_a_host_known_by_rsa_no_other_kind_is_asked(
+    tmp_path: Path, asked: list[dict[str, Any]]
+) -> None:
+    """ssh-rsa is no signature that sshd still offers, so paramiko would take the next kind."""
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[h]:2222 ssh-rsa {RSA}\n")
+    proxied.Client().connect("h", port=2222, _pyinfra_ssh_known_hosts_file=str(known))
+    (left,) = [each["disabled_algorithms"]["keys"] for each in asked]
+    assert "ssh-ed25519" in left
+    assert not {"rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"} & set(left)
+    proxied.Client().connect("h", port=22, _pyinfra_ssh_known_hosts_file=str(known))
+    assert asked[1]["disabled_algorithms"]["keys"] == []
