@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from whisklab.lab.status import QUICK_KEYS
 WHISKLAB = Path(sys.executable).with_name("whisklab")
 LABS = Path("/var/lib/whisklab/labs")
 WITHIN = 900  # seconds; the first `up` of a machine makes the image
+GONE_WITHIN = 10.0  # seconds; a busy machine is late with the end of what was killed
 KEEPER = "whisklab.lab.providers.nspawn.keeper"  # the module that starts a host
 SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom")
 
@@ -140,6 +142,13 @@ class Lab:
     def _mine(self, namespace: str) -> bool:
         return namespace.partition(".")[0] == f"wl-{self.name}"
 
+    def left(self, namespaces: set[int]) -> list[str]:
+        """What is left of a lab that is down: its traces, once killed processes had time to go."""
+        until = time.monotonic() + GONE_WITHIN
+        while in_namespaces(namespaces) and time.monotonic() < until:
+            time.sleep(0.05)
+        return self.traces(namespaces)
+
     def traces(self, namespaces: set[int]) -> list[str]:
         """Everything on the machine that is of this lab or in one of `namespaces`."""
         found = [str(file) for file in there("wl-*") if self._mine(file.name)]
@@ -153,7 +162,7 @@ class Lab:
         for runtime in ("/run/systemd/nspawn/propagate", "/run/whisklab/uml"):
             found += [str(path) for path in Path(runtime).glob(f"wl-{self.name}.*")]
         found += [str(path) for path in (LABS / self.name, self.state) if path.exists()]
-        found += [f"process {pid}" for pid in in_namespaces(namespaces)]
+        found += [f"process {pid}: {told(pid)}" for pid in in_namespaces(namespaces)]
         return found
 
 
@@ -205,6 +214,17 @@ def in_namespaces(namespaces: set[int]) -> list[int]:
             if inode in namespaces:
                 found.append(int(entry.name))
     return found
+
+
+def told(pid: int) -> str:
+    """What a process is, and its state; empty when it is gone."""
+    try:
+        words = (Path(f"/proc/{pid}/cmdline")).read_text(errors="replace").replace("\0", " ")
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    name, _, fields = stat.rpartition(")")
+    return f"{words or name} in state {fields.split()[0]}, child of {fields.split()[1]}"
 
 
 def sysctls() -> dict[str, str]:

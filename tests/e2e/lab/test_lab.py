@@ -237,7 +237,7 @@ def test_a_lab_beside_another_with_the_same_addresses(
     )
     namespaces = second.namespaces()
     second.run("down")
-    assert second.traces(namespaces) == []
+    assert second.left(namespaces) == []
     assert (lab.hosts(), lab.processes()) == (before, processes)
 
 
@@ -254,7 +254,7 @@ def test_after_a_crash_of_up_down_leaves_nothing(
     kill_group(up)
     namespaces = crashed.namespaces()
     crashed.run("down")
-    assert crashed.traces(namespaces) == []
+    assert crashed.left(namespaces) == []
     assert sysctls() == before
 
 
@@ -282,7 +282,7 @@ def test_down_leaves_nothing_and_twice_is_once(another: Callable[[str], Lab]) ->
     assert "made with another XDG_STATE_HOME; set that, or remove the lab with --unk" in refused.err
     assert all(host["state"] == "up" for host in gone.hosts().values())
     gone.run("down")
-    assert gone.traces(namespaces) == []
+    assert gone.left(namespaces) == []
     assert sysctls() == settings
     assert own(Path("/proc/mounts").read_text()) == own(mounts)
     assert "removed: nothing" in gone.run("down").out

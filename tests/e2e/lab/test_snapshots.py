@@ -78,7 +78,7 @@ def lab(home: Path) -> Iterator[Kept]:
     yield made
     namespaces = made.namespaces()
     made.end()
-    assert made.traces(namespaces) == []
+    assert made.left(namespaces) == []
     assert not (SNAPSHOTS / made.name).exists()
 
 
@@ -280,7 +280,7 @@ def test_a_killed_clone_is_continued_by_the_next_one(lab: Kept, point: str) -> N
     finally:
         namespaces = other.namespaces()
         other.end()
-    assert other.traces(namespaces) == []
+    assert other.left(namespaces) == []
 
 
 def test_a_killed_clone_of_a_running_lab_leaves_that_as_it_was(lab: Kept) -> None:
@@ -323,4 +323,4 @@ def test_a_lab_of_before_there_were_snapshots(home: Path) -> None:
     assert old.does("a", "cat /etc/which") == "old"
     namespaces = old.namespaces()
     old.end()
-    assert old.traces(namespaces) == []
+    assert old.left(namespaces) == []
