@@ -74,12 +74,12 @@ def dress(site: Site, directory: Path) -> Path:
 
 def host_key(site: Site, host: str) -> str:
     """Return a host's public key, kind and text, as it has it."""
-    return " ".join(site.root(host, "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
+    return " ".join(site.root(host, "ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key").split()[:2])
 
 
 def fingerprint(site: Site, host: str) -> str:
     """Return what a person reads on the console of a host."""
-    return site.root(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    return site.root(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key").split()[1]
 
 
 def _name(host: dict[str, str]) -> str:
