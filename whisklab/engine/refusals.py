@@ -103,8 +103,8 @@ def no_sudo(host: str, user: str, said: Sequence[str], file: str) -> str:
     words = " ".join(said).strip()
     if "not found" in words or "Permission denied" in words:
         return (
-            f"{host} has no sudo that {user} can run ({words}): install it there, or log in as "
-            "root, with _sudo = False in the data"
+            f"{host} has no sudo that {user} can run ({words}): install it there; runs use it for "
+            "root, too"
         )
     if "not allowed" in words:
         return (
