@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import runpy
-from collections.abc import Sequence
-from dataclasses import replace
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import paramiko
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +19,8 @@ from hypothesis import strategies as st
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.init import found, openssh, reached, site
 from whisklab.init.inventory import Files, Member, inventory, roles
-from whisklab.init.openssh import HostKey, Shown, Way
+from whisklab.init.keys import HostKey, Known, certified, host_keys
+from whisklab.init.openssh import Way
 from whisklab.init.reached import Reached
 from whisklab.init.target import Target, target
 
@@ -23,6 +28,7 @@ KEY = HostKey("ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIJ9zHlKqnJWMoUzr6zFQqNxxq9
 OTHER = HostKey(
     "ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
+RSA = paramiko.RSAKey.generate(1024).get_base64()
 
 
 @pytest.mark.parametrize(
@@ -49,66 +55,120 @@ def test_what_is_no_host(text: str) -> None:
         target(text)
 
 
-SAID = """\
-OpenSSH_9.2p1 Debian-2+deb12u6, OpenSSL 3.0.19 27 Jan 2026
-debug1: Server host key: ssh-ed25519 SHA256:jump
-debug1: Host '10.0.0.1' is known and matches the ED25519 host key.
-debug1: Server host {what}
-{after}
-Transferred: sent 3312, received 3276 bytes, in 0.4 seconds
-"""
-KNOWN = "debug1: No more authentication methods to try.\nme@host: Permission denied (publickey)."
-FAILED = "No ED25519 host key is known for h.\nHost key verification failed."
-CHANGED = f"@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n{FAILED}"
-REVOKED = f"@       WARNING: REVOKED HOST KEY DETECTED!               @\n{FAILED}"
-ENDED = "Received disconnect from 192.0.2.1 port 22:2: \n{}\nDisconnected from 192.0.2.1 port 22"
-CERTIFICATE = (
-    'certificate: ssh-ed25519-cert-v01@openssh.com SHA256:x, serial 0 ID "{}" CA ssh-ed25519 y'
-)
-TRICK = (
-    "is known and matches the\nme@host: Permission denied (publickey)."  # a name for a certificate
-)
+@dataclass(frozen=True)
+class Keys:
+    """Keys and certificates of ssh-keygen, in a directory."""
+
+    directory: Path
+
+    def key(self, name: str, kind: str = "ed25519") -> HostKey:
+        """The public key of a name, made when there is none."""
+        file = self.directory / name
+        if not file.exists():
+            run("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", name, "-f", file)
+        return self.read(f"{name}.pub")
+
+    def read(self, name: str) -> HostKey:
+        return HostKey(*(self.directory / name).read_text().split()[:2])
+
+    def certificate(self, name: str, *options: str) -> HostKey:
+        """One for a name's key, signed by `ca`."""
+        self.key("ca")
+        self.key(name)
+        run("ssh-keygen", "-q", "-s", self.directory / "ca", "-I", "id", *options,
+            self.directory / f"{name}.pub")  # fmt: skip
+        return self.read(f"{name}-cert.pub")
+
+
+def run(*argv: object) -> None:
+    subprocess.run([str(each) for each in argv], check=True, timeout=60)
+
+
+NOW = datetime.now(UTC)
+HOST = ("-h", "-n", "10.0.0.1,*.example.org", "-V", "-1h:+1h")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_certificate_is_for_its_key_and_names_who_signed(tmp_path: Path, kind: str) -> None:
+    keys = Keys(tmp_path)
+    own = keys.key("host", kind)
+    made = keys.certificate("host", *HOST)
+    for name in ("10.0.0.1", "a.example.org"):
+        assert certified(made, name, NOW) == (own, keys.key("ca"))
 
 
 @pytest.mark.parametrize(
-    ("what", "after", "kind", "said"),
+    ("options", "host", "later"),
     [
-        ("key: ssh-ed25519 SHA256:x", KNOWN, "ssh-ed25519", {"known"}),
-        ("key: ssh-rsa SHA256:x", FAILED, "ssh-rsa", set()),
-        ("key: ssh-rsa SHA256:x", CHANGED, "ssh-rsa", {"changed"}),
-        ("key: ssh-rsa SHA256:x", REVOKED, "ssh-rsa", {"revoked"}),
-        ("key: ssh-rsa SHA256:x", "", "ssh-rsa", set()),
-        (CERTIFICATE.format("s"), KNOWN, "ssh-ed25519", {"certified", "known"}),
-        # Of one that is not known: what a machine sends says nothing on who it is.
-        (CERTIFICATE.format(TRICK), FAILED, "ssh-ed25519", {"certified"}),
-        ("key: ssh-ed25519 SHA256:x", ENDED.format(TRICK), "ssh-ed25519", set()),
-        (
-            "key: ssh-ed25519 SHA256:x",
-            f"{TRICK}\nConnection reset by 192.0.2.1",
-            "ssh-ed25519",
-            set(),
-        ),
+        (HOST, "10.0.0.2", 0),
+        (HOST, "example.org", 0),
+        (HOST, "10.0.0.1", 2 * 3600),
+        (HOST, "10.0.0.1", -2 * 3600),
+        (HOST[1:], "10.0.0.1", 0),  # a user's
+        (("-h", "-V", "-1h:+1h"), "10.0.0.1", 0),  # for nobody
+        ((*HOST, "-O", "critical:new@example.org=1"), "10.0.0.1", 0),
     ],
 )
-def test_what_a_machine_shows_is_the_last_on_the_way(
-    what: str, after: str, kind: str, said: set[str]
+def test_a_certificate_that_is_no_good(
+    tmp_path: Path, options: tuple[str, ...], host: str, later: int
 ) -> None:
-    flags = {each: each in said for each in ("certified", "known", "changed", "revoked")}
-    meant = Shown(kind=kind, fingerprint="SHA256:x", **flags)
-    assert openssh.shown(SAID.format(what=what, after=after)) == meant
+    made = Keys(tmp_path).certificate("host", *options)
+    assert certified(made, host, NOW + timedelta(seconds=later)) is None
 
 
-def test_a_machine_that_is_not_reached_shows_nothing() -> None:
-    assert openssh.shown("debug1: Connecting\nssh: connect to host h port 22: refused\n") is None
+def test_a_certificate_whose_bytes_were_changed_is_no_good(tmp_path: Path) -> None:
+    """Each byte, one at a time: it is refused, or says the same (the padding of a signature)."""
+    keys = Keys(tmp_path)
+    made = keys.certificate("host", *HOST)
+    right = certified(made, "10.0.0.1", NOW)
+    assert right is not None
+    body = base64.b64decode(made.text)
+    for number in range(0, len(body), 7):
+        other = body[:number] + bytes([body[number] ^ 1]) + body[number + 1 :]
+        changed = HostKey(made.kind, base64.b64encode(other).decode())
+        assert certified(changed, "10.0.0.1", NOW) is None, number
+    for text in ("", "AAAA", made.text[:-8], KEY.text):
+        assert certified(HostKey(made.kind, text), "10.0.0.1", NOW) is None
+    assert certified(keys.key("host"), "10.0.0.1", NOW) is None
 
 
-def test_a_fingerprint_is_ssh_keygen_s() -> None:
-    assert openssh.host_keys([f"h {KEY.kind} {KEY.text}", "", "# a comment"]) == {"h": KEY}
-    assert KEY.fingerprint.startswith("SHA256:")
-    assert len(KEY.fingerprint) == len("SHA256:") + 43
+def test_what_known_hosts_have_of_a_machine(tmp_path: Path) -> None:
+    """Hashed names, patterns, marks, other kinds of keys; of another machine nothing."""
+    rsa = HostKey("ssh-rsa", RSA)
+    own, system = tmp_path / "own", tmp_path / "system"
+    own.write_text(
+        f"# words\n[10.0.0.1]:2222 {KEY.kind} {KEY.text} a comment\n10.0.0.1 ssh-rsa {RSA}\n"
+        f"@cert-authority [10.0.0.*]:* ssh-rsa {RSA}\n@revoked * {OTHER.kind} {OTHER.text}\n"
+    )
+    run("ssh-keygen", "-q", "-H", "-f", own)
+    system.write_text(f"[10.0.0.1]:2222,h {rsa.kind} {rsa.text}\n")
+    files = (own, system, tmp_path / "none")
+    found = openssh.OpenSSH(None).known(Way("10.0.0.1", 2222, "me", "", files))
+    assert found == Known(frozenset({KEY, rsa}), frozenset({rsa}), frozenset({OTHER}))
+    other = openssh.OpenSSH(None).known(Way("10.1.0.1", 2222, "me", "", files))
+    assert other == Known(revoked=frozenset({OTHER}))
+
+
+def test_a_list_of_revoked_keys(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    bad, good = keys.key("bad"), keys.key("good")
+    run("ssh-keygen", "-q", "-k", "-f", tmp_path / "list", tmp_path / "bad.pub")
+    way = Way("h", 22, "me", "", (), tmp_path / "list")
+    assert openssh.OpenSSH(None).is_revoked(way, bad)
+    assert not openssh.OpenSSH(None).is_revoked(way, good)
+    assert not openssh.OpenSSH(None).is_revoked(replace(way, revoked=None), bad)
+
+
+def test_a_fingerprint_is_ssh_keygen_s(tmp_path: Path) -> None:
+    key = Keys(tmp_path).key("host")
+    said = subprocess.run(
+        ["ssh-keygen", "-lf", tmp_path / "host.pub"], capture_output=True, text=True, check=True
+    )
+    assert key.fingerprint == said.stdout.split()[1]
+    assert host_keys([f"h {KEY.kind} {KEY.text}", "", "# a comment"]) == {"h": KEY}
     for line in ("h", "h ssh-ed25519", "h ssh-ed25519 !!!"):
         with pytest.raises(BadInput, match="no line of a known_hosts file: h"):
-            openssh.host_keys([line])
+            host_keys([line])
 
 
 def machine(
@@ -118,56 +178,70 @@ def machine(
 
 
 class Asked(openssh.OpenSSH):
-    """An ssh that answers without asking anybody."""
+    """A machine that shows a key, and what the user's files have of it."""
 
-    def __init__(self, *, key: HostKey = KEY, **flags: bool) -> None:
+    def __init__(self, key: HostKey, known: Known, shown: HostKey | None = None) -> None:
         super().__init__(None)
-        self.key, self.asked = key, list[str]()
-        said = dict.fromkeys(("certified", "known", "changed", "revoked"), False) | flags
-        self.says = Shown(key.kind, key.fingerprint, **said)
+        self.key, self.has, self.cert = key, known, shown
+        self.kinds: list[str] = []
 
     def way(self, target: Target) -> Way:
         return Way(target.host, target.port or 22, "me", "")
 
-    def host_key(self, target: Target) -> tuple[HostKey, Shown]:
-        assert target.host == "h"
-        return self.key, self.says
+    def known(self, way: Way) -> Known:
+        assert way.known_as == "10.0.0.1"
+        return self.has
 
-    def scanned(self, target: Target, kind: str) -> HostKey:
-        assert target.host == "h"
-        self.asked.append(kind)
+    def shown(self, target: Target, kinds: Iterable[str] = ()) -> HostKey:
+        assert target.host == "10.0.0.1"
+        self.kinds = list(kinds)
         return self.key
 
+    def certificate(self, target: Target, kind: str) -> HostKey | None:
+        assert (target.host, kind) == ("10.0.0.1", self.key.kind)
+        return self.cert
 
-def reach(ssh: Asked, **known: HostKey) -> Reached:
-    there = reached.Known(Path("inventories/x.known_hosts"), known)
-    return reached.reach(ssh, "me@h", Target("h"), there)
+
+def reach(ssh: Asked, kept: dict[str, HostKey] | None = None) -> Reached:
+    there = reached.Kept(Path("inventories/x.known_hosts"), kept or {})
+    return reached.reach(ssh, "me@h", Target("10.0.0.1"), there)
 
 
-def test_who_says_that_a_key_is_right() -> None:
-    assert reach(Asked()).trusted == ""
-    assert reach(Asked(certified=True)).trusted == ""
-    assert reach(Asked(known=True)).trusted == "your known_hosts"
-    assert reach(Asked(known=True, certified=True)).trusted == "a certificate that you trust"
-    assert reach(Asked(), other=OTHER).trusted == ""
-    before = Asked()
-    assert reach(before, h=KEY).trusted == "inventories/x.known_hosts"
-    assert before.asked == [KEY.kind]  # the kind that was kept, whatever ssh would rather have
+def of(*keys: HostKey) -> frozenset[HostKey]:
+    return frozenset(keys)
+
+
+def test_who_says_that_a_key_is_right(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    own, ca = keys.key("host"), keys.key("ca")
+    cert, forged = keys.certificate("host", *HOST), keys.certificate("other", *HOST)
+    assert reach(Asked(own, Known())).trusted == ""
+    assert reach(Asked(own, Known(of(own, OTHER)))).trusted == "your known_hosts"
+    trusted = Known(authorities=of(ca, OTHER))
+    assert reach(Asked(own, trusted, cert)).trusted == "a certificate that you trust"
+    assert reach(Asked(own, trusted)).trusted == ""
+    assert reach(Asked(own, trusted, forged)).trusted == ""  # for another key than it shows
+    assert reach(Asked(own, Known(authorities=of(OTHER)), cert)).trusted == ""
+    assert reach(Asked(own, Known(authorities=of(ca), revoked=of(ca)), cert)).trusted == ""
+    before = Asked(own, Known())
+    assert reach(before, {"10.0.0.1": own}).trusted == "inventories/x.known_hosts"
+    assert before.kinds == [own.kind]  # the kind that was kept, whatever ssh would rather have
+    assert reach(before, {"other": OTHER}).trusted == ""
 
 
 @pytest.mark.parametrize(
-    ("ssh", "known", "sentence"),
+    ("known", "kept", "sentence"),
     [
-        (Asked(known=True), {"h": OTHER}, "me@h shows another host key .* than inventories/x"),
-        (Asked(changed=True), {}, "me@h shows another host key .* `ssh-keygen -R 'h'` forgets"),
-        (Asked(revoked=True), {}, "which your known_hosts call revoked: give the machine another"),
+        (Known(of(KEY)), {"10.0.0.1": OTHER}, "me@h shows another host key .* than inventories/x"),
+        (Known(of(OTHER)), {}, r"me@h shows another host key .* `ssh-keygen -R '10\.0\.0\.1'` for"),
+        (Known(of(KEY), revoked=of(KEY)), {}, "which your known_hosts call revoked: give the mach"),
     ],
 )
 def test_a_key_that_is_wrong_is_refused(
-    ssh: Asked, known: dict[str, HostKey], sentence: str
+    known: Known, kept: dict[str, HostKey], sentence: str
 ) -> None:
     with pytest.raises(WhisklabError, match=sentence):
-        reach(ssh, **known)
+        reach(Asked(KEY, known), kept)
 
 
 def test_one_machine_twice_is_refused() -> None:
@@ -201,12 +275,12 @@ def test_a_run_that_would_go_elsewhere_is_told(
 def test_an_ssh_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when something that it has started lives on and holds its stderr."""
     program = tmp_path / "ssh"
-    program.write_text("#!/bin/sh\necho 'debug1: Connecting' >&2\nsetsid sleep 20 &\nsleep 1000\n")
+    program.write_text("#!/bin/sh\necho 'a word' >&2\nsetsid sleep 20 &\nsleep 1000\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(openssh, "WITHIN", 1.0)
     with pytest.raises(WhisklabError, match="h is not reached by ssh: no answer in 1 s, timed out"):
-        openssh.OpenSSH(None).host_key(Target("h"))
+        openssh.OpenSSH(None).shown(Target("h"))
 
 
 def test_a_fingerprint_of_nobody_is_refused() -> None:

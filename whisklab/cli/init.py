@@ -122,7 +122,7 @@ def _known(
     from whisklab.init.openssh import OpenSSH  # noqa: PLC0415
     from whisklab.init.target import target  # noqa: PLC0415
 
-    known = reached.Known(files.keys, files.known())
+    known = reached.Kept(files.keys, files.known())
     targets = {given: target(given) for given in hosts}
     ssh = OpenSSH(Path(ssh_config).expanduser() if ssh_config else None)
     _say(f"asking {len(hosts)} machines for their host keys")

@@ -22,6 +22,8 @@ import paramiko
 import pyinfra.connectors.sshuserclient.client as user_client
 from paramiko.config import SSH_PORT, SSHConfigDict
 
+from whisklab.errors import BadInput
+
 COMMAND, JUMP, NONE = "proxycommand", "proxyjump", "none"
 WITHIN = 60.0  # seconds for all hosts on a way, their logins and our own
 EACH_WITHIN = 15  # seconds for a connection on it
@@ -48,7 +50,7 @@ class Way(socket.socket):
     told: Any = None  # a file
 
     def said(self) -> str:
-        """Return why the command could not go on, as it says; empty when it was shown, or none."""
+        """Return why the command could not go on; empty when that was shown, or not said."""
         if self.told is None or self.told.closed:
             return ""
         self.told.seek(0)
@@ -56,9 +58,9 @@ class Way(socket.socket):
 
 
 def reason(lines: Iterable[str]) -> str:
-    """Return the line of ssh's words that tells why it ended, the last one if none does. Pure."""
-    told = [line.strip().rstrip(".") for line in lines if line.strip()]
-    return next((line for line in told if _REASON.search(line)), told[-1] if told else "")
+    """Return the line of ssh's words that tells why it ended; empty when none does. Pure."""
+    told = (line.strip().rstrip(".") for line in lines)
+    return next((line for line in told if _REASON.search(line)), "")
 
 
 def connect(command: str) -> Way:
@@ -184,16 +186,23 @@ def route(hostname: str, port: int | None, user: str | None, file: str | None) -
         port: likewise, None for the file's.
         user: likewise.
         file: the ssh_config, None for the user's.
+
+    Raises:
+        BadInput: it has something that paramiko does not understand.
     """
-    config = read(file)
-    if config is None:
-        return Route(hostname.lower(), port or SSH_PORT)
-    found = config.lookup(hostname)
-    number = port or int(found.get("port", SSH_PORT))
-    known = str(found.get("userknownhostsfile", "~/.ssh/known_hosts"))
-    return Route(
-        found["hostname"], number, config.way(hostname, number, user), tuple(known.split())
-    )
+    try:
+        config = read(file)
+        if config is None:
+            return Route(hostname.lower(), port or SSH_PORT)
+        found = config.lookup(hostname)
+        number = port or int(found.get("port", SSH_PORT))
+        known = str(found.get("userknownhostsfile", "~/.ssh/known_hosts")).split()
+        return Route(found["hostname"], number, config.way(hostname, number, user), tuple(known))
+    except (ValueError, LookupError, OSError, paramiko.SSHException) as error:
+        raise BadInput(
+            f"{file or '~/.ssh/config'}: runs cannot read what it says of {hostname} ({error!r}): "
+            "mend it, or set ssh_config_file to another file"
+        ) from error
 
 
 class Client(user_client.SSHClient):
@@ -211,12 +220,15 @@ class Client(user_client.SSHClient):
 
         Raises:
             SSHException: the way is through jump hosts, and this machine has no ssh.
+            BadInput: the ssh_config cannot be read.
         """
-        file = given.get("_pyinfra_ssh_config_file")
+        if file := given.get("_pyinfra_ssh_config_file"):
+            given["_pyinfra_ssh_config_file"] = file = str(Path(file).expanduser())
         found = route(hostname, given.get("port"), given.get("username"), file)
         self.route, self._way = found, _opened(found, file)
         if self._way is not None:
-            given |= {"sock": self._way, "timeout": max(given.get("timeout") or 0, WITHIN)}
+            within = max(given.get("timeout") or 0, WITHIN)
+            given |= {"sock": self._way, "timeout": within, "banner_timeout": within}
         if read(file) is None:
             hostname = found.address
         stock: Callable[..., None] = super().connect

@@ -12,7 +12,7 @@ from typing import Any
 from whisklab.engine.environment import GROUPS
 from whisklab.engine.secrets import write_private
 from whisklab.errors import BadInput
-from whisklab.init.openssh import HostKey, host_keys
+from whisklab.init.keys import HostKey, host_keys
 
 MASTERS, WORKERS, STORAGE, REGISTRY = GROUPS
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")

@@ -1,43 +1,30 @@
-"""What OpenSSH's client knows of a machine: how it is reached, and by which key it is known.
+"""What OpenSSH's programs know of a machine: how it is reached, and by which key it is known.
 
-It is asked, and not paramiko, because it alone reads all of a user's ssh_config and known_hosts:
-certificate authorities, hashed names, jump hosts.
+They are asked, and not paramiko, because they alone read all of a user's ssh_config and
+known_hosts: certificate authorities, hashed names, jump hosts. Nothing that they print about a
+connection counts for who a machine is: there stand words of the machine's own.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import os
-import re
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from whisklab.engine.proxied import EACH_WITHIN, RSA, SILENT, Route, reason, route
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.init.keys import CERTIFICATE, HostKey, Known, host_keys, known_lines
 from whisklab.init.target import Target
 
 WITHIN = 60.0  # seconds for a whole way
-_DEBUG = re.compile(r"debug\d: ")
-_SHOWN = re.compile(r"debug1: Server host (?:key|certificate): (?P<kind>\S+) (?P<print>SHA256:\S+)")
-_CERTIFICATE = "-cert-v01@openssh.com"
-# How a login ends that has tried nothing, with a host that ssh has verified; and how one that it
-# has not, which is never without one of these lines. What a host sends, be it the name in its
-# certificate or its farewell, may look like the first.
-_VERIFIED = re.compile(r"\S+: Permission denied \([a-z0-9,@.-]*\)\.")
-_UNVERIFIED = re.compile(
-    "Host key verification failed|Received disconnect from|Disconnected from"
-    "|Connection (?:closed|reset)|ssh_dispatch_run_fatal|kex_exchange"
-)
-_CHANGED, _REVOKED = "REMOTE HOST IDENTIFICATION HAS CHANGED", re.compile("revoked", re.IGNORECASE)
-# What paramiko can check; an RSA key is named by its signatures.
-_KINDS = {
+# What paramiko can check, the best first; an RSA key is named by its signatures.
+KINDS = {
     "ssh-ed25519": "ssh-ed25519",
     "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
@@ -55,52 +42,21 @@ class Way:
         port: of its sshd.
         user: who logs in.
         behind: what leads there, such as "ProxyJump a,b"; empty for a direct way.
+        files: with the user's and the system's known host keys.
+        revoked: file with keys that must not be used, None for none.
     """
 
     address: str
     port: int
     user: str
     behind: str
+    files: tuple[Path, ...] = ()
+    revoked: Path | None = None
 
     @property
     def known_as(self) -> str:
         """Its name in a known_hosts file."""
         return Route(self.address, self.port).known_as
-
-
-@dataclass(frozen=True)
-class HostKey:
-    """A host's public key: its kind and its bytes in base64, as in known_hosts."""
-
-    kind: str
-    text: str
-
-    @property
-    def fingerprint(self) -> str:
-        """As ssh-keygen shows it: SHA256:..."""
-        digest = hashlib.sha256(base64.b64decode(self.text)).digest()
-        return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a machine showed when it was asked for nothing else.
-
-    Attributes:
-        kind: of its key.
-        fingerprint: of the key; a certificate has that of the key in it.
-        certified: whether it was a certificate.
-        known: whether the user's known_hosts have it, or who signed it.
-        changed: whether they have another one for this machine.
-        revoked: whether they say that it must not be used any more.
-    """
-
-    kind: str
-    fingerprint: str
-    certified: bool
-    known: bool
-    changed: bool
-    revoked: bool
 
 
 class OpenSSH:
@@ -120,104 +76,124 @@ class OpenSSH:
         Raises:
             BadInput: the ssh_config cannot be read, or a run would go another way.
         """
-        done = self._run("-G", *_destination(target))
+        done = _run("ssh", *self._file, "-G", *_destination(target))
         if done.returncode != 0:
             raise BadInput(f"{target.host}: ssh says: {_words(done.stderr)}")
         found = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-        way = next(
+        behind = next(
             (f"{name} {found[name.lower()]}" for name in ("ProxyJump", "ProxyCommand")
              if found.get(name.lower(), "none") != "none"), "",
         )  # fmt: skip
-        made = Way(found["hostname"], int(found["port"]), found["user"], way)
+        names = f"{found.get('userknownhostsfile', '')} {found.get('globalknownhostsfile', '')}"
+        revoked = found.get("revokedhostkeys", "none")
+        made = Way(
+            found["hostname"], int(found["port"]), found["user"], behind,
+            tuple(Path(name).expanduser() for name in names.split() if name != "none"),
+            None if revoked == "none" else Path(revoked).expanduser(),
+        )  # fmt: skip
         runs = route(target.host, target.port, made.user, self._config)
-        if (runs.known_as, runs.way is not None) != (made.known_as, bool(way)):
+        if (runs.known_as, runs.way is not None) != (made.known_as, bool(behind)):
             raise BadInput(
-                f"{target.host}: ssh goes to {made.known_as} by {way or 'no jump host'}, and a run "
-                f"would go to {runs.known_as} by {runs.way or 'no jump host'}, as it reads no file "
-                "of the system: put what is said of this host into ~/.ssh/config, or name a file "
-                "by --ssh-config"
+                f"{target.host}: ssh goes to {made.known_as} by {behind or 'no jump host'}, and a "
+                f"run would go to {runs.known_as} by {runs.way or 'no jump host'}, as it reads no "
+                "file of the system: put what is said of this host into ~/.ssh/config, or name a "
+                "file by --ssh-config"
             )
         return made
 
-    def host_key(self, target: Target) -> tuple[HostKey, Shown]:
-        """Return the key that a machine shows, and what the user's files say of it.
+    def known(self, way: Way) -> Known:
+        """Return what the user's files have of a machine. No connection is made."""
+        texts = [
+            _run("ssh-keygen", "-F", way.known_as, "-f", str(file)).stdout
+            for file in way.files
+            if file.is_file()
+        ]
+        return known_lines("\n".join(texts).splitlines())
 
-        Nobody is logged in: the machine is asked for its key, twice.
+    def is_revoked(self, way: Way, key: HostKey) -> bool:
+        """Tell whether a key is in the ssh_config's list of those that must not be used."""
+        if way.revoked is None:
+            return False
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / "key.pub"
+            file.write_text(f"{key.kind} {key.text}\n")
+            return _run("ssh-keygen", "-Q", "-f", str(way.revoked), str(file)).returncode != 0
 
-        Raises:
-            WhisklabError: it is not reached, shows two different keys, or one of an unknown kind.
-        """
-        said = self._asked(target, "-v", "-o", "StrictHostKeyChecking=yes")
-        found = shown(said)
-        if found is None:
-            raise WhisklabError(f"{target.host} is not reached by ssh: {_words(said)}")
-        if found.kind not in _KINDS:
-            raise WhisklabError(
-                f"{target.host} shows a host key of the kind {found.kind}, expected one of "
-                f"{', '.join(_KINDS)}: `ssh-keygen -A` there makes them"
-            )
-        key = self.scanned(target, found.kind)
-        if key.fingerprint != found.fingerprint:
-            raise WhisklabError(
-                f"{target.host} shows the host key {key.fingerprint} after {found.fingerprint}: "
-                "two machines answer at its address, or somebody is between"
-            )
-        return key, found
+    def shown(self, target: Target, kinds: Iterable[str] = ()) -> HostKey:
+        """Return the key that a machine shows, whoever it is. Nobody is logged in.
 
-    def scanned(self, target: Target, kind: str) -> HostKey:
-        """Return the key of a kind that a machine shows now, whatever is known of it.
+        Args:
+            target: the machine.
+            kinds: of keys that are wanted rather than others.
 
         Raises:
-            WhisklabError: it is not reached, or has none of that kind.
+            WhisklabError: it is not reached, or has none that can be used.
         """
+        order = [*(kind for kind in kinds if kind in KINDS), *KINDS]
+        algorithms = ",".join(dict.fromkeys(",".join(KINDS[kind] for kind in order).split(",")))
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "known_hosts"
             said = self._asked(
                 target,
                 *("-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={file}"),
-                *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "HashKnownHosts=no"),
-                *(
-                    "-o",
-                    "HostKeyAlias=scanned",
-                    "-o",
-                    f"HostKeyAlgorithms={_KINDS.get(kind, kind)}",
-                ),
+                *("-o", "HashKnownHosts=no", "-o", f"HostKeyAlgorithms={algorithms}"),
             )
-            text = file.read_text() if file.exists() else ""
-        keys = list(host_keys(text.splitlines()).values())
+            keys = list(host_keys(_lines(file)).values())
         if not keys:
             raise WhisklabError(f"{target.host} is not reached by ssh: {_words(said)}")
         return keys[0]
 
+    def certificate(self, target: Target, kind: str) -> HostKey | None:
+        """Return the certificate that a machine shows for its key of a kind, None without any.
+
+        (By ssh's KnownHostsCommand, which is told what it is asked about; since OpenSSH 8.5.)
+        """
+        algorithms = ",".join(f"{each}{CERTIFICATE}" for each in KINDS[kind].split(","))
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / "shown"
+            self._asked(
+                target,
+                *("-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=/dev/null"),
+                *("-o", f"HostKeyAlgorithms={algorithms}"),
+                *("-o", f'KnownHostsCommand=/bin/sh -c "echo scanned %t %K >> {file}"'),
+            )
+            lines = [line for line in _lines(file) if CERTIFICATE in line]
+        return next(iter(host_keys(lines).values()), None)
+
     def _asked(self, target: Target, *options: str) -> str:
-        return self._run(
-            *("-o", "BatchMode=yes", "-o", "PreferredAuthentications=none"),
-            *("-o", "ControlPath=none", "-o", "UpdateHostKeys=no", "-o", "FingerprintHash=sha256"),
-            *("-o", f"ConnectTimeout={EACH_WITHIN}", "-o", "ClearAllForwardings=yes"),
-            *options, *_destination(target), "true",
+        return _run(
+            "ssh", *self._file, "-o", "BatchMode=yes", "-o", "PreferredAuthentications=none",
+            "-o", "GlobalKnownHostsFile=/dev/null", "-o", "HostKeyAlias=scanned",
+            "-o", "ControlPath=none", "-o", "UpdateHostKeys=no", "-o", "ClearAllForwardings=yes",
+            "-o", f"ConnectTimeout={EACH_WITHIN}", *options, *_destination(target), "true",
         ).stderr  # fmt: skip
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        # Into files: a jump host's connection that is shared may outlive this one, and holds them.
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            try:
-                process = subprocess.Popen(
-                    ["ssh", *self._file, *arguments], stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=err, env={**os.environ, **SILENT}, start_new_session=True,
-                )  # fmt: skip
-            except FileNotFoundError as error:
-                raise BadInput(
-                    "this machine has no ssh: install OpenSSH's client (Debian: openssh-client)"
-                ) from error
-            late = ""
-            try:
-                process.wait(WITHIN)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                late = f"\nno answer in {WITHIN:.0f} s, timed out\n"
-            texts = [_text(out), _text(err) + late]
-        return subprocess.CompletedProcess(arguments, process.returncode, *texts)
+
+def _lines(file: Path) -> Sequence[str]:
+    return file.read_text().splitlines() if file.exists() else ()
+
+
+def _run(*argv: str) -> subprocess.CompletedProcess[str]:
+    # Into files: a jump host's connection that is shared may outlive this one, and holds them.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                env={**os.environ, **SILENT}, start_new_session=True,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise BadInput(
+                f"this machine has no {argv[0]}: install OpenSSH's client (Debian: openssh-client)"
+            ) from error
+        late = ""
+        try:
+            process.wait(WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            late = f"\nno answer in {WITHIN:.0f} s, timed out\n"
+        texts = [_text(out), _text(err) + late]
+    return subprocess.CompletedProcess(argv, process.returncode, *texts)
 
 
 def _text(file: IO[bytes]) -> str:
@@ -232,46 +208,10 @@ def _destination(target: Target) -> tuple[str, ...]:
 
 
 def _words(said: str) -> str:
-    lines = [line.removeprefix("ssh: ") for line in said.splitlines() if not _DEBUG.match(line)]
-    return reason(lines) or "no word"
+    lines = [line.strip().removeprefix("ssh: ") for line in said.splitlines() if line.strip()]
+    return reason(lines) or (lines[-1].rstrip(".") if lines else "no word")
 
 
-def shown(said: str) -> Shown | None:
-    """Return what `ssh -v` tells of the last host on its way, None when it was not reached. Pure.
-
-    (Each ssh of a jump host is over with its own keys before the next one is asked for its.)
-    """
-    lines = [line.rstrip() for line in said.splitlines()]
-    found = [match for line in lines if (match := _SHOWN.match(line))]
-    if not found:
-        return None
-    match = found[-1]
-    return Shown(
-        kind=match["kind"].removesuffix(_CERTIFICATE),
-        fingerprint=match["print"].rstrip(","),
-        certified=match["kind"].endswith(_CERTIFICATE),
-        known=any(_VERIFIED.fullmatch(line) for line in lines)
-        and not any(_UNVERIFIED.match(line) for line in lines),
-        changed=any(_CHANGED in line for line in lines),
-        revoked=any(_REVOKED.search(line) for line in lines if not _DEBUG.match(line)),
-    )
-
-
-def host_keys(lines: Iterable[str]) -> dict[str, HostKey]:
-    """Return the keys of a known_hosts file of ours, by name. Pure.
-
-    Raises:
-        BadInput: it has a line of another form.
-    """
-    found: dict[str, HostKey] = {}
-    for line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
-        words: Sequence[str] = line.split()
-        try:
-            name, kind, text = words[:3]
-            base64.b64decode(text, validate=True)
-        except (ValueError, binascii.Error):
-            raise BadInput(f"no line of a known_hosts file: {line}") from None
-        found.setdefault(name, HostKey(kind, text))
-    return found
+def now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)

@@ -12,12 +12,13 @@ from gevent.pool import Pool
 from paramiko.config import SSH_PORT
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.init.openssh import HostKey, OpenSSH, Way
+from whisklab.init.keys import HostKey, Known, certified
+from whisklab.init.openssh import OpenSSH, Way, now
 from whisklab.init.target import Target
 
 
 @dataclass(frozen=True)
-class Known:
+class Kept:
     """The host keys of an environment: its file, and what is in it, by name."""
 
     file: Path
@@ -85,41 +86,56 @@ def together(work: Callable[[T], R], over: Sequence[T]) -> list[R]:
     return results
 
 
-def reach(ssh: OpenSSH, given: str, target: Target, known: Known) -> Reached:
+def reach(ssh: OpenSSH, given: str, target: Target, kept: Kept) -> Reached:
     """Ask a machine for its host key, and see that it is the one that was there before.
 
     Args:
         ssh: that asks.
         given: the machine, as the user gave it.
         target: what that means.
-        known: what an earlier init has confirmed.
+        kept: what an earlier init has confirmed.
 
     Raises:
         WhisklabError: it is not reached, or shows another key than before.
     """
     way = ssh.way(target)
-    before = known.keys.get(way.known_as)
+    before = kept.keys.get(way.known_as)
     if before is not None:
-        key = ssh.scanned(target, before.kind)
+        key = ssh.shown(target, [before.kind])
         if key != before:
             raise WhisklabError(
-                f"{given} shows another host key ({key.fingerprint}) than {known.file} has: find "
+                f"{given} shows another host key ({key.fingerprint}) than {kept.file} has: find "
                 "out why before you trust it, then remove its line there"
             )
-        return Reached(given, target, way, key, str(known.file))
-    key, shown = ssh.host_key(target)
-    if shown.revoked:
+        return Reached(given, target, way, key, str(kept.file))
+    known = ssh.known(way)
+    key = ssh.shown(target, sorted(each.kind for each in known.keys))
+    if key in known.revoked or ssh.is_revoked(way, key):
         raise WhisklabError(
             f"{given} shows the host key {key.fingerprint}, which your known_hosts call revoked: "
             "give the machine another one"
         )
-    if shown.changed:
+    if key in known.keys:
+        return Reached(given, target, way, key, "your known_hosts")
+    if known.keys:
         raise WhisklabError(
             f"{given} shows another host key ({key.fingerprint}) than your known_hosts have: find "
             f"out why before you trust it; `ssh-keygen -R '{way.known_as}'` forgets the old one"
         )
-    signed = "a certificate that you trust" if shown.certified else "your known_hosts"
-    return Reached(given, target, way, key, signed if shown.known else "")
+    signed = _signed(ssh, target, way, key, known)
+    return Reached(given, target, way, key, "a certificate that you trust" if signed else "")
+
+
+def _signed(ssh: OpenSSH, target: Target, way: Way, key: HostKey, known: Known) -> bool:
+    """Tell whether the machine has a certificate for just this key, of an authority of the user."""
+    shown = ssh.certificate(target, key.kind) if known.authorities else None
+    found = certified(shown, way.address, now()) if shown else None
+    return (
+        found is not None
+        and found[0] == key
+        and found[1] in known.authorities
+        and found[1] not in known.revoked
+    )
 
 
 def distinct(machines: Sequence[Reached]) -> None:

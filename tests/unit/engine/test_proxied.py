@@ -10,6 +10,7 @@ import pyinfra.connectors.sshuserclient.client as user_client
 import pytest
 
 from whisklab.engine import proxied, refusals
+from whisklab.errors import BadInput
 
 WITHIN = 30.0  # seconds
 RSA = paramiko.RSAKey.generate(1024).get_base64()
@@ -69,7 +70,7 @@ def test_a_jump_asks_nobody_and_its_words_are_kept(capfd: pytest.CaptureFixture[
          "channel 0: open failed: connect failed: No route to host"),
         (["me@j: Permission denied (publickey).", "Connection closed by UNKNOWN port 65535"],
          "me@j: Permission denied (publickey)"),
-        (["one", "", "the last one.  "], "the last one"),
+        (["Authorised use only", "", "Warning: Permanently added 'j'"], ""),  # no reason
     ],
 )  # fmt: skip
 def test_of_many_words_the_reason_counts(lines: list[str], told: str) -> None:
@@ -172,7 +173,8 @@ def test_a_client_gets_its_way(
     assert client.route is not None
     assert client.route.known_as == "[10.0.0.9]:2222"
     assert asked[0]["sock"] is ways[0]
-    assert asked[0]["timeout"] == proxied.WITHIN  # for all hosts on the way
+    within = {asked[0][each] for each in ("timeout", "banner_timeout")}
+    assert within == {proxied.WITHIN}  # for all hosts on the way
     assert opened == [proxied.through("j", "10.0.0.9", 2222, str(file))]
     client.connect("far", **given)  # each connection has one of its own
     assert opened[1] == proxied.through("j", "10.0.0.9", 7, str(file))
@@ -194,6 +196,22 @@ def test_names_are_compared_as_known_hosts_has_them(
     assert proxied.route("H.Example", 22, None, str(tmp_path / "no")).known_as == "h.example"
     proxied.Client().connect("H.Example", _pyinfra_ssh_config_file=str(tmp_path / "no"))
     assert asked[0]["hostname"] == "h.example"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Host *\n Port ssh\n",
+        "Match host a all\n",
+        "Host *\n CanonicalizeHostname yes\n",
+        "# \xfc\n",
+    ],
+)
+def test_what_runs_cannot_read_is_a_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadInput, match=r"config: runs cannot read what it says of h \("):
+        proxied.route("h", None, None, str(file))
 
 
 @pytest.mark.parametrize("kinds", [[], ["ssh-ed25519"], ["ssh-rsa", "ssh-ed25519"]])
