@@ -173,7 +173,8 @@ class Site:
                 break
             time.sleep(0.1)
         assert done.returncode != SSH_CODE_LOST, done.stderr
-        assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
+        told = f"{host}: {argv}: exit code {done.returncode}: {done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, told
         return done.stdout
 
     def root(self, host: str, script: str, check: bool = True) -> str:

@@ -89,7 +89,7 @@ def test_a_connection_that_dies_while_a_command_runs(site: Site) -> None:
         background(site, ".venv/bin/whisklab", "apply", site.name) as run,
     ):
         until("a command runs", lambda: is_blocked(site, "worker1"))
-        site.root("worker1", KILL_SESSION)
+        site.root("worker1", KILL_SESSION, check=False)  # whether it did is seen in the run
         lost(site, run)
         release()
     until("no lock is held", lambda: free(site))
@@ -104,7 +104,7 @@ def test_a_connection_that_dies_in_an_upload(site: Site) -> None:
         background(site, ".venv/bin/whisklab", "apply", site.name) as run,
     ):
         until("the upload has begun", lambda: is_blocked(site, "worker1"))
-        site.root("worker1", KILL_SESSION)
+        site.root("worker1", KILL_SESSION, check=False)  # whether it did is seen in the run
         lost(site, run)
         assert site.root("worker1", f"cat {BINARY}") == "old"
     until("no lock is held", lambda: free(site))
