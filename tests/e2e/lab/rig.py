@@ -49,9 +49,6 @@ class Lab:
         """Take it down."""
         self.run("down")
         running.forget(self.name, bases.STATE)
-        for descriptor in self._held.values():
-            os.close(descriptor)
-        self._held.clear()
 
     def write(self, *hosts: str) -> None:
         """Write a topology with these hosts; the first forwards a port."""
@@ -128,8 +125,8 @@ class Lab:
     def namespaces(self) -> set[int]:
         """The network namespaces of the lab, by inode.
 
-        They are held until the lab ends: else the kernel gives the number of one that is gone to
-        the next one made, to a pod of the lab beside this one, say.
+        They are held until what is left has been looked for: else the kernel gives the number of
+        one that is gone to the next one made, to a pod or a host of the lab beside this one, say.
         """
         opened = (os.open(file, os.O_RDONLY) for file in there(f"wl-{self.name}*")
                   if self._mine(file.name))  # fmt: skip
@@ -147,7 +144,11 @@ class Lab:
         until = time.monotonic() + GONE_WITHIN
         while in_namespaces(namespaces) and time.monotonic() < until:
             time.sleep(0.05)
-        return self.traces(namespaces)
+        found = self.traces(namespaces)
+        for descriptor in self._held.values():  # not before: see `namespaces`
+            os.close(descriptor)
+        self._held.clear()
+        return found
 
     def traces(self, namespaces: set[int]) -> list[str]:
         """Everything on the machine that is of this lab or in one of `namespaces`."""
