@@ -82,7 +82,20 @@ def changed_and_back(site: Site, chosen: Sequence[Change]) -> None:
             converged(site)
     finally:  # after a failure, too: what is tried next begins here
         converged(site)
-    assert left(site) == before
+    assert differing(before, left(site)) == {}
+
+
+def differing(before: dict[str, object], after: dict[str, object]) -> dict[str, object]:
+    """What is not as before: of sets only what came or went, which is all that one can read."""
+    found: dict[str, object] = {}
+    for key, was in before.items():
+        now = after[key]
+        if isinstance(was, set) and isinstance(now, set):
+            if was ^ now:
+                found[key] = {"gone": sorted(was - now), "new": sorted(now - was)}
+        elif was != now:
+            found[key] = {"was": was, "is": now}
+    return found
 
 
 @pytest.fixture(autouse=True)
