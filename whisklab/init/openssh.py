@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -210,8 +209,3 @@ def _destination(target: Target) -> tuple[str, ...]:
 def _words(said: str) -> str:
     lines = [line.strip().removeprefix("ssh: ") for line in said.splitlines() if line.strip()]
     return reason(lines) or (lines[-1].rstrip(".") if lines else "no word")
-
-
-def now() -> datetime:
-    """Return the time of this machine."""
-    return datetime.now(UTC)

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from gevent.pool import Pool
 from paramiko.config import SSH_PORT
 
+from whisklab.engine import certificates
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.init.keys import HostKey, Known, certified
-from whisklab.init.openssh import OpenSSH, Way, now
+from whisklab.init.openssh import OpenSSH, Way
 from whisklab.init.target import Target
 
 
@@ -129,7 +130,7 @@ def reach(ssh: OpenSSH, given: str, target: Target, kept: Kept) -> Reached:
 def _signed(ssh: OpenSSH, target: Target, way: Way, key: HostKey, known: Known) -> bool:
     """Tell whether the machine has a certificate for just this key, of an authority of the user."""
     shown = ssh.certificate(target, key.kind) if known.authorities else None
-    found = certified(shown, way.address, now()) if shown else None
+    found = certified(shown, way.address, certificates.now()) if shown else None
     return (
         found is not None
         and found[0] == key

@@ -13,7 +13,6 @@ from tests.e2e.cluster.asking import USER
 from tests.e2e.cluster.site import Site
 
 PORT = 2222  # of worker1's sshd, which nothing forwards
-HOSTS = ("front", "middle", "back", "certified")
 _CONFIG = """
 Host *
   IdentityFile {key}
