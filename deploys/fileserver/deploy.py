@@ -11,8 +11,8 @@ from deploys.fileserver import render
 from deploys.fileserver.settings import FileServerSettings
 from whisklab.engine import artifacts, files, packages, room, services
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact
 from whisklab.engine.declared import Platform
+from whisklab.engine.entries import Artifact
 from whisklab.engine.machine import Machine
 
 

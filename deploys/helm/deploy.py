@@ -7,7 +7,8 @@ from pyinfra import host
 from deploys.helm.settings import HelmSettings
 from whisklab.engine import artifacts, room
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, opened
+from whisklab.engine.catalogue import opened
+from whisklab.engine.entries import Artifact
 from whisklab.engine.machine import Machine, architecture
 
 BINARY = "/usr/local/bin/helm"

@@ -14,8 +14,9 @@ from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.turns import Turn
 from whisklab.engine import registry, services, survey, wishes
-from whisklab.engine.catalogue import Artifact, Catalogue, opened
+from whisklab.engine.catalogue import Catalogue, opened
 from whisklab.engine.certificates import Certificates
+from whisklab.engine.entries import Artifact
 from whisklab.engine.kube import Endpoint
 from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.survey import Question

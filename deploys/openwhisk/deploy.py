@@ -14,8 +14,9 @@ from deploys.openwhisk.keys import installed, keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
 from whisklab.engine import helm, kube
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import ANY, Artifact, Catalogue, opened
+from whisklab.engine.catalogue import Catalogue, opened
 from whisklab.engine.declared import Platform
+from whisklab.engine.entries import ANY, Artifact
 from whisklab.engine.environment import current
 from whisklab.engine.forwards import Forward
 from whisklab.engine.helm.records import Cluster

@@ -12,8 +12,9 @@ from pyinfra.api.host import Host
 from deploys.registry import render
 from whisklab.engine import accounts, artifacts, copies, files, packages, registry, room, services
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, opened
+from whisklab.engine.catalogue import opened
 from whisklab.engine.declared import Kept, Platform
+from whisklab.engine.entries import Artifact
 from whisklab.engine.forwards import Forward
 from whisklab.engine.machine import Machine, architecture
 from whisklab.engine.registry import RegistrySettings

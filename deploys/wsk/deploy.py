@@ -11,7 +11,8 @@ from deploys.wsk.facts import Accounts
 from deploys.wsk.settings import WskSettings
 from whisklab.engine import artifacts, files, room
 from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Artifact, opened
+from whisklab.engine.catalogue import opened
+from whisklab.engine.entries import Artifact
 from whisklab.engine.machine import Machine, architecture
 
 ROOT = "root"

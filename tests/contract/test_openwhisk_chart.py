@@ -19,7 +19,8 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from tests.contract.rendering import refused, rendered, template
 from whisklab.engine.artifacts import fetch
 from whisklab.engine.authority import Pair
-from whisklab.engine.catalogue import ANY, Catalogue
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.entries import ANY
 from whisklab.engine.helm.values import merged
 from whisklab.lab.standins.cache import SOURCES, architecture
 from whisklab.lab.standins.openwhisk import full_name

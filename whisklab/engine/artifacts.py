@@ -22,8 +22,8 @@ from pyinfra.api.host import Host
 
 from whisklab.engine import looks
 from whisklab.engine.cache import cached, sha256_of, writing
-from whisklab.engine.catalogue import Artifact
 from whisklab.engine.connector import WhiskSSH
+from whisklab.engine.entries import Artifact
 from whisklab.engine.files import script
 from whisklab.engine.placed import UNPACKED, PlacedFile
 from whisklab.engine.reasons import because

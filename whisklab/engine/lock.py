@@ -20,8 +20,9 @@ import httpx
 import yaml
 
 from whisklab.engine.cache import cached, sha256_of, writing
-from whisklab.engine.catalogue import Catalogue, Entry, Key, Lock, Locked, read_lock
+from whisklab.engine.catalogue import Catalogue, read_lock
 from whisklab.engine.downloads import Report, client, download
+from whisklab.engine.entries import Entry, Key, Lock, Locked
 from whisklab.engine.progress import tell
 from whisklab.engine.sources import locate
 from whisklab.engine.urls import file_name

@@ -12,7 +12,7 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 
 from whisklab.engine import looks
 from whisklab.engine.artifacts import size
-from whisklab.engine.catalogue import Artifact
+from whisklab.engine.entries import Artifact
 from whisklab.engine.files import script
 from whisklab.engine.placed import PlacedFile
 from whisklab.engine.possible import refused

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from whisklab.engine import artifacts, files
-from whisklab.engine.catalogue import Artifact
+from whisklab.engine.entries import Artifact
 from whisklab.engine.placed import Placed, PlacedFile
 from whisklab.engine.survey import Answers, Question
 

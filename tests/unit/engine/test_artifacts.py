@@ -14,7 +14,8 @@ import pytest
 
 from tests.unit.engine.http_server import Files, serving
 from whisklab.engine.artifacts import fetch, member
-from whisklab.engine.catalogue import Artifact, Catalogue, Source
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.entries import Artifact, Source
 from whisklab.errors import BadInput, WhisklabError
 
 BODY = b"k3s" * 100_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whisklab.engine.artifacts import size
-from whisklab.engine.catalogue import Artifact, Source
+from whisklab.engine.entries import Artifact, Source
 from whisklab.engine.room import MB, Space, too_large
 
 BINARY, IMAGES, MORE = "/usr/local/bin/k3s", "/var/images/a.tar", "/var/images/b.tar"

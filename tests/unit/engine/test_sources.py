@@ -16,7 +16,7 @@ import yaml
 from tests.unit.engine.http_server import Files, serving
 from whisklab.engine import sources
 from whisklab.engine.artifacts import fetch
-from whisklab.engine.catalogue import Artifact, Source
+from whisklab.engine.entries import Artifact, Source
 from whisklab.engine.sources import CHART_LAYER, Place, locate
 from whisklab.engine.urls import file_name
 from whisklab.errors import WhisklabError

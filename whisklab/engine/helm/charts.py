@@ -13,7 +13,8 @@ import yaml
 
 from whisklab.engine.artifacts import fetch, fetched_already
 from whisklab.engine.cache import sha256_of
-from whisklab.engine.catalogue import ANY, Artifact, Catalogue
+from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.entries import ANY, Artifact
 from whisklab.engine.helm.overlay import Overlay
 from whisklab.errors import BadInput, WhisklabError
 
