@@ -13,8 +13,10 @@ from xdist import is_xdist_worker
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.e2e import bases, running, spent
+from tests.e2e import bases, differences, running, spent
 from tests.e2e.cluster.site import REPOSITORY
+
+READABLE = 2000  # characters of a value
 
 _testing: dict[str, float] = defaultdict(float)
 
@@ -69,6 +71,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         if not is_xdist_worker(session):
             for lab in running.end_leftovers(bases.STATE, ours=True):
                 print(f"taken down: {lab}")
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Of states that should be equal, say what differs and not all that they are."""
+    if op != "==" or type(left) is not type(right) or len(repr(left)) < READABLE:
+        return None
+    if found := differences.told(left, right):
+        return ["the same state twice, which differs:", *found]
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import differences
 from tests.e2e.cluster.site import Site
 from tests.e2e.openwhisk.asking import components
 from tests.e2e.openwhisk.changes import Change, changes, documented, drawn
@@ -86,20 +87,7 @@ def changed_and_back(site: Site, chosen: Sequence[Change]) -> None:
             converged(site)
     finally:  # after a failure, too: what is tried next begins here
         converged(site)
-    assert differing(before, left(site)) == {}
-
-
-def differing(before: dict[str, object], after: dict[str, object]) -> dict[str, object]:
-    """What is not as before: of sets only what came or went, which is all that one can read."""
-    found: dict[str, object] = {}
-    for key, was in before.items():
-        now = after[key]
-        if isinstance(was, set) and isinstance(now, set):
-            if was ^ now:
-                found[key] = {"gone": sorted(was - now), "new": sorted(now - was)}
-        elif was != now:
-            found[key] = {"was": was, "is": now}
-    return found
+    assert differences.told(left(site), before) == []
 
 
 @pytest.fixture(autouse=True)
