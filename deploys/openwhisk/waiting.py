@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from deploys.openwhisk import stages
+from deploys.openwhisk import invokers, stages
 from deploys.openwhisk.hints import hints
 from deploys.openwhisk.hopeless import Patience, hopeless
 from deploys.openwhisk.settings import OpenWhiskSettings
@@ -27,8 +27,8 @@ PACKAGES = "install-packages"
 # What the Job controller writes into a Job; a new one must not have it.
 OF_THE_CONTROLLER = ("controller-uid", "job-name")
 POLL, TOLD_EVERY, PODS_TOLD = 1.0, 10.0, 2
-# Looks, one a second, for which all must stay well: a controller that is ready has yet to hear of
-# its invokers, and one whose invoker has ended sends calls to it until it was silent for 10 s
+# Looks, one a second, for which all must stay well: a controller has yet to hear of a new invoker,
+# and one whose invoker has ended sends calls to it until it was silent for 10 s
 # (InvokerSupervision.scala, healthyTimeout).
 STEADY, FORGOTTEN = 5, 12
 
@@ -67,8 +67,7 @@ def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
     start = told = time.monotonic()
     patience, well, enough = Patience(), 0, STEADY
     while True:
-        seen = _seen(cluster, namespace)
-        found = stages.progress(wanted, settings.release, seen)
+        found = _found(cluster, settings, wanted)
         at = stages.blocking(found)
         well = well + 1 if at is None else 0
         if any(each.why.endswith(stages.ENDING) for each in found):
@@ -90,6 +89,17 @@ def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
             told = now
             tell(f"{cluster.server.name}: OpenWhisk, {now - start:.0f} s: {stages.told(found)}")
         time.sleep(POLL)
+
+
+def _found(
+    cluster: Cluster, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]
+) -> list[Progress]:
+    """How far the stages are; when all are, the controllers' word on their invokers counts."""
+    seen = _seen(cluster, settings.namespace)
+    found = stages.progress(wanted, settings.release, seen)
+    if stages.blocking(found) is not None:
+        return found
+    return invokers.tested(cluster, settings.namespace, settings.release, seen, found)
 
 
 def _again(cluster: Cluster, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]) -> None:
