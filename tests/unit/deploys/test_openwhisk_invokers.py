@@ -50,7 +50,7 @@ def _seen(controllers: int = 1, wanted: int = 1) -> Seen:
 
 def _why(cluster: Answering, seen: Seen) -> str:
     found = invokers.tested(cast("Cluster", cluster), "openwhisk", "owdev", seen, ALL)
-    (at,) = [each for each in found if not each.reached] or [None]
+    at = next((each for each in found if not each.reached), None)
     assert [each.stage for each in found] == [each.stage for each in ALL]
     if at is None:
         return REACHED
