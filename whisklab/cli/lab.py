@@ -33,11 +33,14 @@ _lab = click.argument("lab")
     help="Where artifacts come from; the topology says it unless given.",
 )
 @click.option("--prune", is_flag=True, help="Remove machines that are not in the topology.")
-def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool) -> None:
+@click.option("--recover", is_flag=True, help="Bring back machines that somebody has deleted.")
+def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool, recover: bool) -> None:
     """Bring up the machines of LAB: make or start what is missing, leave the rest alone."""
     file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
     with Progress(Log(f"up-{check_lab_name(lab)}")) as progress:
-        result = manage.up(lab, file, progress.report, catalogue=catalogue, prune=prune)
+        result = manage.up(
+            lab, file, progress.report, catalogue=catalogue, prune=prune, recover=recover
+        )
     print_up(lab, result)
 
 
@@ -79,8 +82,12 @@ def stop(lab: str) -> None:
 @click.option(
     "--unknown", is_flag=True, help="Also a LAB that another state directory knows, or none."
 )
-def down(lab: str, images: bool, unknown: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before virtual machines are removed.")
+def down(lab: str, images: bool, unknown: bool, yes: bool) -> None:
     """Remove LAB: its machines, disks, networks and keys. The image stays for the next one."""
+    if not yes and manage.asks(lab):
+        machines = names(host.name for host in statuses.known(lab).hosts)
+        click.confirm(f"remove {machines} with their disks and snapshots?", abort=True, err=True)
     with Progress() as progress:
         removed = manage.down(lab, progress.report, unknown=unknown)
         cleaned = manage.clean(progress.report) if images else None

@@ -66,8 +66,10 @@ def wish(files: Mapping[str, str], plan: Topology, name: str) -> Wish:
         name=name,
         user=plan.user,
         authorized_key=own["id_ed25519.pub"],
+        key=state.paths(name).key,
         network=plan.network,
         internet=plan.internet,
+        image=plan.image,
         machines=machines,
         host_keys={each.name: own[f"host_keys/{each.name}"] for each in machines},
     )

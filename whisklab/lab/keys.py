@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from whisklab.lab.common.machine import SSH
 from whisklab.lab.state import StatePaths, write
 
 
@@ -44,7 +45,8 @@ def host_key(paths: StatePaths, host: str) -> tuple[str, str]:
     return paths.host_key(host).read_text(encoding="utf-8"), public
 
 
-def known_hosts_line(port: int, public_key: str) -> str:
-    """The line by which OpenSSH knows a host behind a port of the loopback."""
+def known_hosts_line(address: str, port: int, public_key: str) -> str:
+    """The line by which OpenSSH knows the host behind a port of an address."""
     kind, key, *_ = public_key.split(" ")
-    return f"[127.0.0.1]:{port} {kind} {key}\n"
+    where = address if port == SSH else f"[{address}]:{port}"
+    return f"{where} {kind} {key}\n"

@@ -12,7 +12,6 @@ from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
 from whisklab.lab.beside import beside
 from whisklab.lab.catalogue import Choice, choose
-from whisklab.lab.common.machine import SSH
 from whisklab.lab.common.process import boot_id
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Stopped, Unused, Up, Wish
@@ -43,8 +42,17 @@ def up(
     *,
     catalogue: str | None = None,
     prune: bool = False,
+    recover: bool = False,
 ) -> Brought:
     """Bring a lab up to its topology; what is there already stays as it is.
+
+    Args:
+        name: of the lab.
+        topology: its file; None for the one that it was brought up with.
+        report: hears of each step.
+        catalogue: where artifacts come from, unless the topology is to say it.
+        prune: remove machines that are not in the topology.
+        recover: bring back machines that somebody has deleted.
 
     Raises:
         BadInput: the topology or the name is wrong; nothing was done.
@@ -59,14 +67,14 @@ def up(
         before = _catalogue_before(name)
 
         def chosen_for(say: Report) -> Choice:
-            return choose(catalogue or plan.catalogue, before, say, internet=plan.internet)
+            return choose(catalogue or plan.catalogue, before, say, internet=plan.way_out)
 
         # First: stand-ins that cannot be built are told before any host is made.
         if before:
             chosen = chosen_for(report)
         else:
             chosen, _ = beside(chosen_for, lambda say: provider.prepare(wish, say), report)
-        result = provider.up(wish, report, prune=prune)
+        result = provider.up(wish, report, prune=prune, recover=recover)
         first = state.load(name) is None
         write_down(name, plan, paths, result, chosen.catalogue)
         return Brought(result, chosen, first)
@@ -81,7 +89,7 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> Brought:
     paths = state.paths(name)
     plan = remembered(name)
     with user_lock(name, report):
-        chosen = choose(plan.catalogue, _catalogue_before(name), report, internet=plan.internet)
+        chosen = choose(plan.catalogue, _catalogue_before(name), report, internet=plan.way_out)
         wish = wish_of(name, plan, paths)
         result = providers.get(plan.provider).rebuild(wish, tuple(only), report)
         write_down(name, plan, paths, result, chosen.catalogue)
@@ -174,9 +182,20 @@ def remembered(name: str) -> Topology:
 
 
 def provider_of(name: str) -> providers.Provider:
-    """The provider of a lab; the default one where nothing is known of the lab (any more)."""
-    lab = state.load(name)
-    return providers.get(lab.provider if lab else Topology.model_fields["provider"].default)
+    """The provider of a lab; where nothing is written down of it, who has machines of it.
+
+    (Nothing is, when its first `up` has failed, or when the state was lost.)
+    """
+    if lab := state.load(name):
+        return providers.get(lab.provider)
+    each = [providers.get(known) for known in providers.names()]
+    default = providers.get(Topology.model_fields["provider"].default)
+    return next((provider for provider in each if provider.machines(name)), default)
+
+
+def asks(name: str) -> bool:
+    """Whether a person is to be asked before a lab is removed; no for one that is not there."""
+    return state.load(name) is not None and provider_of(name).asks
 
 
 def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
@@ -187,8 +206,10 @@ def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
         name=name,
         user=plan.user,
         authorized_key=keys.user_key(paths, name),
+        key=paths.key,
         network=plan.network,
         internet=plan.internet,
+        image=plan.image,
         machines=machines,
         host_keys={each.name: keys.host_key(paths, each.name)[0] for each in machines},
     )
@@ -199,12 +220,14 @@ def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: 
     lines = []
     hosts = []
     for each in plan.machines():
-        ports = {str(port): local for port, local in up.ports[each.name].items()}
-        ssh = ports.pop(str(SSH))
-        lines.append(keys.known_hosts_line(ssh, keys.host_key(paths, each.name)[1]))
-        hosts.append(state.Host(each, up.address, ssh, ports))
+        how = up.machines[each.name]
+        public = keys.host_key(paths, each.name)[1]
+        lines.append(keys.known_hosts_line(how.address, how.port, public))
+        forwards = {str(port): local for port, local in how.forwards.items()}
+        made = replace(each, address=how.inside)
+        hosts.append(state.Host(made, how.address, how.port, forwards))
     state.write(paths.known_hosts, "".join(lines))
-    state.write(paths.topology, plan.model_dump_json(indent=1) + "\n")
+    state.write(paths.topology, plan.text())
     state.save(
         state.Lab(
             name=name,

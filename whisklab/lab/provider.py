@@ -9,14 +9,18 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from whisklab.errors import BadInput
 from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.run import Report
 
-_PROVIDERS = {"nspawn": "whisklab.lab.providers.nspawn.provider"}
+_PROVIDERS = {
+    "nspawn": "whisklab.lab.providers.nspawn.provider",
+    "multipass": "whisklab.lab.providers.multipass.provider",
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,10 @@ class Wish:
         name: of the lab.
         user: who logs into the machines.
         authorized_key: the public SSH key of that user.
+        key: the file with its private half.
         network: of the machines.
         internet: whether they have a way out.
+        image: of which virtual machines are made.
         machines: in the order of the topology.
         host_keys: the private SSH key of each machine, by its name.
     """
@@ -36,10 +42,29 @@ class Wish:
     name: str
     user: str
     authorized_key: str
+    key: Path
     network: IPv4Network
     internet: bool
+    image: str
     machines: tuple[Machine, ...]
     host_keys: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How a machine is reached.
+
+    Attributes:
+        inside: its address in the network of the machines.
+        address: where its SSH is.
+        port: of it.
+        forwards: local ports at `address` by ports of the machine, without SSH's.
+    """
+
+    inside: IPv4Address
+    address: str
+    port: int
+    forwards: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,16 +72,14 @@ class Up:
     """Machines that answer SSH.
 
     Attributes:
-        ports: of each machine, by name: which local port leads to which of its ports; 22 is there.
-        address: where these local ports are.
+        machines: how each is reached, by name.
         started: machines that were not running.
         left: machines that are there and not wished.
         removed: machines that were there, not wished, and are gone.
         seconds: what took how long.
     """
 
-    ports: Mapping[str, Mapping[int, int]]
-    address: str = "127.0.0.1"
+    machines: Mapping[str, Reached]
     started: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -103,7 +126,14 @@ class Provider(Protocol):
 
     `report` hears one line for each step of what takes long. All raise WhisklabError when something
     cannot be done, and BadInput when it could never be.
+
+    Attributes:
+        keys: of a topology that mean something to this provider, of those that only some take.
+        asks: whether `down` takes what nobody can have back, so that a person is to be asked.
     """
+
+    keys: frozenset[str]
+    asks: bool
 
     def check(self, wish: Wish, /) -> None:
         """Refuse what this provider, or this computer, can never do."""
@@ -111,8 +141,14 @@ class Provider(Protocol):
     def prepare(self, wish: Wish, report: Report, /) -> None:
         """Make beforehand what `up` would make for all labs, such as images."""
 
-    def up(self, wish: Wish, report: Report, /, *, prune: bool = False) -> Up:
-        """Make and start what is missing; `prune` removes machines that are not wished."""
+    def up(
+        self, wish: Wish, report: Report, /, *, prune: bool = False, recover: bool = False
+    ) -> Up:
+        """Make and start what is missing.
+
+        `prune` removes machines that are not wished; `recover` brings back those that somebody has
+        deleted, where they can be had back.
+        """
 
     def rebuild(self, wish: Wish, only: tuple[str, ...], report: Report, /) -> Up:
         """Give machines fresh disks, all of them when `only` is empty."""

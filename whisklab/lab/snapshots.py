@@ -115,7 +115,7 @@ def restore(name: str, snapshot: str | None, report: Report) -> Restored:
         manage.write_down(name, plan, paths, up, files[kept.CATALOGUE])
         return Restored(
             up,
-            dropped=tuple(sorted(had - set(up.ports))),
+            dropped=tuple(sorted(had - set(up.machines))),
             kept=kept.put_secrets(files, name),
             changed=tuple(kept.differing(files, name)),
             notes=there[called].notes,

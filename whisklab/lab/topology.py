@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,18 +14,26 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from whisklab.errors import BadInput
 from whisklab.lab import provider as providers
-from whisklab.lab.common.machine import SSH, Machine
+from whisklab.lab import sizes
+from whisklab.lab.common.machine import SSH, Machine, Size
 from whisklab.lab.common.names import is_host_name, is_lab_name, is_user_name
 from whisklab.lab.yaml_input import read_yaml, sentence
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
 WIDEST, NARROWEST = 16, 28  # prefixes of a lab's network
-PROVIDERS_TO_COME = ("multipass", "vagrant")
+IMAGE = (
+    r"^[A-Za-z0-9][A-Za-z0-9.:_-]{0,60}$"  # a release, an alias, or one of a remote: daily:24.04
+)
+PROVIDERS_TO_COME = ("vagrant",)
+# Keys that only some providers take; those of a host stand below `hosts.NAME`.
+_OF_LAB = ("internet", "network", "image")
+_OF_HOST = ("address", "forward", "kernel", "cpus", "memory", "disk")
 
 Group = Literal["masters", "workers", "storage", "registry"]
 GROUPS: tuple[Group, ...] = ("masters", "workers", "storage", "registry")
@@ -62,6 +71,16 @@ def _no_ssh(ports: list[int]) -> list[int]:
     return ports
 
 
+def _bytes(value: object, info: ValidationInfo) -> object:
+    found = sizes.read(value)
+    if found < LEAST[str(info.field_name)]:
+        raise ValueError(f"at least {sizes.written(LEAST[str(info.field_name)])}")
+    return found
+
+
+# Smaller ones do not start (Multipass's own limits).
+LEAST = {"memory": sizes.read("512M"), "disk": sizes.read("5G")}
+Bytes = Annotated[int, BeforeValidator(_bytes)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -74,13 +93,22 @@ class Host(_Strict):
 
     `forward` lists ports of the host that get a free port on 127.0.0.1, besides 22. `kernel` is
     `shared` (the machine's own), `uml` (User-mode Linux, a kernel of the host's own), or `auto`:
-    uml for the group storage where the machine's kernel cannot serve NFS.
+    uml for the group storage where the machine's kernel cannot serve NFS. `cpus`, `memory` and
+    `disk` are for providers of virtual machines; what is not given follows from the groups.
     """
 
     groups: list[Group] = []
     address: IPv4Address | None = None
     forward: Annotated[list[Port], AfterValidator(_no_ssh)] = []
     kernel: Literal["auto", "shared", "uml"] = "auto"
+    cpus: Annotated[int, Field(ge=1, le=1024)] | None = None
+    memory: Bytes | None = None
+    disk: Bytes | None = None
+
+    def size(self) -> Size:
+        """How big it is."""
+        usual = sizes.of_groups(self.groups)
+        return Size(self.cpus or usual.cpus, self.memory or usual.memory, self.disk or usual.disk)
 
 
 class Topology(_Strict):
@@ -89,9 +117,40 @@ class Topology(_Strict):
     provider: Annotated[str, BeforeValidator(_provider)] = "nspawn"
     catalogue: Literal["auto", "upstream", "standins"] = "auto"
     internet: bool = False
+    image: Annotated[str, Field(pattern=IMAGE)] = "24.04"
     network: Annotated[IPv4Network, BeforeValidator(_network)] = IPv4Network("10.77.0.0/24")
     user: Annotated[str, AfterValidator(_user)] = "lab"
     hosts: Annotated[dict[str, Host], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Topology:
+        taken = providers.get(self.provider).keys
+        strange = [key for key in _OF_LAB if key in self.model_fields_set and key not in taken]
+        strange += [
+            f"hosts.{name}.{key}"
+            for name, host in self.hosts.items()
+            for key in _OF_HOST
+            if key in host.model_fields_set and key not in taken
+        ]
+        if strange:
+            raise ValueError(f"{strange[0]}: means nothing to the provider {self.provider}")
+        return self
+
+    @property
+    def way_out(self) -> bool:
+        """Whether the machines reach other networks; those of some providers always do."""
+        return self.internet or "internet" not in providers.get(self.provider).keys
+
+    def text(self) -> str:
+        """What `parse` reads again, with every default that counts written out."""
+        taken = providers.get(self.provider).keys
+
+        def counts(data: dict[str, Any], only_some: tuple[str, ...]) -> dict[str, Any]:
+            return {key: each for key, each in data.items() if key in taken or key not in only_some}
+
+        data = counts(self.model_dump(mode="json"), _OF_LAB)
+        data["hosts"] = {name: counts(host, _OF_HOST) for name, host in data["hosts"].items()}
+        return json.dumps(data, indent=1) + "\n"
 
     @model_validator(mode="after")
     def _check_hosts(self) -> Topology:
@@ -130,6 +189,7 @@ class Topology(_Strict):
 
     def machines(self) -> tuple[Machine, ...]:
         """The machines, in the order of the file."""
+        sized = "memory" in providers.get(self.provider).keys
         return tuple(
             Machine(
                 name,
@@ -137,6 +197,7 @@ class Topology(_Strict):
                 address,
                 (SSH, *self.hosts[name].forward),
                 self.hosts[name].kernel,
+                self.hosts[name].size() if sized else None,
             )
             for name, address in self.addresses().items()
         )

@@ -111,8 +111,9 @@ def test_keys_are_made_once_and_only_for_their_owner() -> None:
     assert told.stdout.split()[:2] == public.split()[:2]
     private, shown = keys.host_key(paths, "a")
     assert "OPENSSH PRIVATE KEY" in private
-    line = keys.known_hosts_line(40001, shown)
-    assert line == f"[127.0.0.1]:40001 {' '.join(shown.split()[:2])}\n"
+    key = " ".join(shown.split()[:2])
+    assert keys.known_hosts_line("127.0.0.1", 40001, shown) == f"[127.0.0.1]:40001 {key}\n"
+    assert keys.known_hosts_line("10.1.0.7", 22, shown) == f"10.1.0.7 {key}\n"
 
 
 def test_ssh_takes_only_the_known_key() -> None:

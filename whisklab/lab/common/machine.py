@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -11,6 +11,15 @@ SSH = 22
 AUTO, SHARED, UML = "auto", "shared", "uml"
 KERNELS = (SHARED, UML)
 STORAGE = "storage"  # the group whose machines start first and stop last: the others mount theirs
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a machine is: processors, and bytes of memory and of disk."""
+
+    cpus: int
+    memory: int
+    disk: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Machine:
         address: in the lab's network.
         ports: those that are forwarded to it, 22 first.
         kernel: `shared` for the computer's own, `uml` for User-mode Linux, `auto` until decided.
+        size: None where the provider knows no sizes.
     """
 
     name: str
@@ -30,6 +40,7 @@ class Machine:
     address: IPv4Address
     ports: tuple[int, ...] = (SSH,)
     kernel: str = SHARED
+    size: Size | None = None
 
     def as_data(self) -> dict[str, Any]:
         """The machine as JSON has it."""
@@ -39,6 +50,7 @@ class Machine:
             "address": str(self.address),
             "ports": list(self.ports),
             "kernel": self.kernel,
+            **({"size": asdict(self.size)} if self.size else {}),
         }
 
 
@@ -54,4 +66,7 @@ def parse(data: Mapping[str, Any]) -> Machine:
         address=IPv4Address(data["address"]),
         ports=tuple(dict.fromkeys([SSH, *(int(port) for port in data["ports"])])),
         kernel=str(data["kernel"]),
+        size=Size(**{part: int(data["size"][part]) for part in ("cpus", "memory", "disk")})
+        if data.get("size")
+        else None,
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from whisklab.lab.common.run import run
 
 _STATE = 0  # fields of /proc/<pid>/stat after the name in parentheses (proc(5))
 _PARENT = 1
@@ -90,4 +93,6 @@ def _gone(handle: int, wait: float) -> bool:
 
 def boot_id() -> str:
     """What names this boot of the machine: after a reboot, no process of before is there."""
+    if sys.platform == "darwin":
+        return run(["sysctl", "-n", "kern.bootsessionuuid"]).strip()
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

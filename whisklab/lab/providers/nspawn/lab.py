@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.laps import Laps
 from whisklab.lab.common.lock import locked
 from whisklab.lab.common.machine import SSH, Machine
 from whisklab.lab.common.process import alive, has_child
@@ -32,27 +31,13 @@ from whisklab.lab.providers.nspawn.record import Record
 from whisklab.lab.providers.nspawn.spec import LabSpec
 
 
-@dataclass
-class Clock:
-    """Where the time of a run went, in seconds."""
-
-    spent: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.monotonic)
-
-    def lap(self, name: str) -> None:
-        """Note the time since the last lap."""
-        now = time.monotonic()
-        self.spent[name] = round(now - self._since, 2)
-        self._since = now
-
-
 def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dict[str, Any]:
     """Make or start whatever is missing and wait for the SSH banner of every host.
 
     Returns:
         Ports and images of the hosts, which were made and started, which are not in the topology.
     """
-    clock = Clock()
+    laps = Laps()
     requirements.ensure(programs(spec), report)
     book = journal.begin(spec, owner)
     disks = store.open_for_lab(report)
@@ -60,12 +45,12 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
     _check_addresses(spec, book.record)
     gone = _not_wanted(spec, book, report, prune=prune)
     made = hosts.choose_image(book, spec, report)
-    clock.lap("image")
+    laps.lap("image")
     with locked("machine", report):
         sysctl.make_room(_hosts_on_machine(book, spec))
         modules.load(report)
     lab_network.ensure(book, spec)
-    clock.lap("network")
+    laps.lap("network")
     if not book.paths.disks.is_dir():
         disks.create(book.paths.disks)
     started = []
@@ -77,15 +62,15 @@ def up(spec: LabSpec, owner: int, report: Report, *, prune: bool = False) -> dic
         hosts.forward(book, host)
     book.record.paused = False
     book.save()
-    clock.lap("disks")
+    laps.lap("disks")
     started += _wait(spec, book, started, report)
-    clock.lap("boot to SSH")
+    laps.lap("boot to SSH")
     return {
         "hosts": {host.name: book.record.hosts[host.name].ports for host in spec.hosts},
         "made": made,
         "started": started,
         "removed" if prune else "left": gone,
-        "seconds": clock.spent,
+        "seconds": laps.spent,
     }
 
 

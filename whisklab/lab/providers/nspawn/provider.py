@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, ClassVar
 
 from whisklab.errors import BadInput
+from whisklab.lab.common.machine import SSH
 from whisklab.lab.common.process import alive, boot_id
 from whisklab.lab.common.run import Report
-from whisklab.lab.provider import Snapshot, Stopped, Unused, Up, Wish
+from whisklab.lab.provider import Reached, Snapshot, Stopped, Unused, Up, Wish
 from whisklab.lab.providers.nspawn import kernel
 from whisklab.lab.providers.nspawn import record as records
 from whisklab.lab.providers.nspawn.layout import SNAPSHOTS, record_of
@@ -19,6 +20,9 @@ from whisklab.lab.providers.nspawn.root import ask
 
 class Nspawn:
     """Hosts that are containers of systemd-nspawn, or processes of User-mode Linux."""
+
+    keys: ClassVar = frozenset({"internet", "network", "address", "forward", "kernel"})
+    asks: ClassVar = False
 
     def check(self, wish: Wish) -> None:
         """Refuse a network that is the NAT's own."""
@@ -31,13 +35,20 @@ class Nspawn:
         """Make the images of the hosts."""
         ask("prepare", _request(wish, None), report)
 
-    def up(self, wish: Wish, report: Report, *, prune: bool = False) -> Up:
+    def up(
+        self,
+        wish: Wish,
+        report: Report,
+        *,
+        prune: bool = False,
+        recover: bool = False,  # noqa: ARG002  what is deleted here is gone
+    ) -> Up:
         """Make and start what is missing."""
-        return _up(ask("up", {**_request(wish, report), "prune": prune}, report))
+        return _up(wish, ask("up", {**_request(wish, report), "prune": prune}, report))
 
     def rebuild(self, wish: Wish, only: tuple[str, ...], report: Report) -> Up:
         """Give hosts fresh disks; ports, addresses and keys stay."""
-        return _up(ask("rebuild", {**_request(wish, report), "only": list(only)}, report))
+        return _up(wish, ask("rebuild", {**_request(wish, report), "only": list(only)}, report))
 
     def stop(self, lab: str, report: Report) -> Stopped:
         """Power the hosts off, those of the group storage last."""
@@ -67,7 +78,7 @@ class Nspawn:
         """Copy all disks while the hosts are stopped."""
         kept = {"snapshot": name, "files": dict(files), "notes": dict(notes)}
         result = ask("snapshot", {**_request(wish, report), **kept}, report)
-        return _snapshot(result["snapshot"]), _up(result) if result["running"] else None
+        return _snapshot(result["snapshot"]), _up(wish, result) if result["running"] else None
 
     def snapshots(self, lab: str, report: Report) -> tuple[Snapshot, ...]:
         """All snapshots of a lab, the oldest first."""
@@ -81,7 +92,7 @@ class Nspawn:
 
     def restore(self, wish: Wish, name: str, report: Report) -> Up:
         """Put a copy of the snapshot's disks in place of the lab's."""
-        return _up(ask("restore", {**_request(wish, report), "snapshot": name}, report))
+        return _up(wish, ask("restore", {**_request(wish, report), "snapshot": name}, report))
 
     def clone(
         self, wish: Wish, source: str, name: str | None, token: str, report: Report
@@ -90,7 +101,8 @@ class Nspawn:
         of = {"source": source, "snapshot": name, "token": token}
         result = ask("clone", {**_request(wish, report), **of}, report)
         again = result.get("source")
-        return _up(result), _up(again) if again and again["running"] else None
+        # Inside, the original has the addresses that its copy has.
+        return _up(wish, result), _up(wish, again) if again and again["running"] else None
 
     def delete(self, lab: str, name: str, report: Report) -> Snapshot:
         """Remove a snapshot with its disks."""
@@ -124,12 +136,16 @@ def _request(wish: Wish, report: Report | None) -> dict[str, Any]:
     }
 
 
-def _up(result: Mapping[str, Any]) -> Up:
+def _up(wish: Wish, result: Mapping[str, Any]) -> Up:
+    inside = {each.name: each.address for each in wish.machines}
+    machines = {}
+    for name, ports in result["hosts"].items():
+        if name not in inside:
+            continue  # left over from an earlier topology
+        local = {int(port): int(at) for port, at in ports.items()}
+        machines[name] = Reached(inside[name], "127.0.0.1", local.pop(SSH), local)
     return Up(
-        ports={
-            name: {int(port): int(local) for port, local in ports.items()}
-            for name, ports in result["hosts"].items()
-        },
+        machines=machines,
         started=tuple(result.get("started", ())),
         left=tuple(result.get("left", ())),
         removed=tuple(result.get("removed", ())),

@@ -1,0 +1,16 @@
+"""A lab of the double's instances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.lab.multipass import rig
+
+
+@pytest.fixture
+def fern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> rig.Lab:
+    """A lab that is not there yet, in a state directory of its own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return rig.lab(tmp_path)

@@ -1,0 +1,194 @@
+"""Snapshots of all instances or of none, and sizes that were changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.lab.multipass.rig import GIB, GROUPS, Lab
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.machine import Size
+from whisklab.lab.provider import Wish
+
+FILES, NOTES = {"catalogue": "upstream"}, {"deployed": ["k3s"]}
+
+
+@pytest.fixture
+def there(fern: Lab) -> Lab:
+    """A lab that is up, with a snapshot `a`."""
+    fern.provider.up(fern.wish(), fern.report)
+    fern.provider.snapshot(fern.wish(), "a", FILES, NOTES, fern.report)
+    fern.program.asked()
+    return fern
+
+
+def kept(fern: Lab) -> dict[str, set[str]]:
+    return {name: set(e["snapshots"]) for name, e in fern.program.read()["instances"].items()}
+
+
+def test_a_snapshot_is_of_all_and_the_lab_runs_again(there: Lab) -> None:
+    taken, up = there.provider.snapshot(there.wish(), "b", FILES, NOTES, there.report)
+    calls = there.program.changed()
+    assert [each.split()[0] for each in calls] == ["stop"] * 3 + ["snapshot"] * 3 + ["start"] * 3
+    assert calls[3].startswith("snapshot fern-master --name whisklab-b --comment whisklab: b of")
+    assert up is not None
+    assert set(up.machines) == set(GROUPS)
+    assert (taken.name, taken.machines, taken.notes) == ("b", tuple(GROUPS), NOTES)
+    assert [each.name for each in there.provider.snapshots("fern", there.report)] == ["a", "b"]
+    assert there.provider.recall("fern", "b", there.report) == FILES
+    assert there.provider.kept() == {"fern"}
+
+
+def test_a_stopped_lab_stays_stopped(there: Lab) -> None:
+    there.provider.stop("fern", there.report)
+    there.program.asked()
+    _, up = there.provider.snapshot(there.wish(), "b", FILES, NOTES, there.report)
+    assert up is None
+    assert {each.split()[0] for each in there.program.changed()} == {"snapshot"}
+
+
+@pytest.mark.parametrize("failing", list(GROUPS))
+def test_a_snapshot_that_fails_leaves_none(there: Lab, failing: str) -> None:
+    there.program.fault(f"snapshot fern-{failing}", "snapshot failed: no room", times=9)
+    with pytest.raises(WhisklabError, match=f"fern-{failing}: Multipass says: .*no room"):
+        there.provider.snapshot(there.wish(), "b", FILES, NOTES, there.report)
+    assert kept(there) == {f"fern-{name}": {"whisklab-a"} for name in GROUPS}
+    assert set(there.program.states().values()) == {"Running"}
+    assert [each.name for each in there.provider.snapshots("fern", there.report)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "sentence"),
+    [
+        ("a", "Running", "fern has a snapshot 'a' already"),
+        ("a.b", "Running", "'a.b': Multipass takes no dot"),
+        ("b", "Suspended", "fern-worker1 is suspended, and has no snapshot taken so"),
+        ("b", "Suspending", "fern-worker1 is suspending, and has no"),
+        ("b", "Deleted", "fern-worker1 is deleted, and has no"),
+        ("b", "Unavailable", "fern-worker1 is unavailable, and has no"),
+    ],
+)
+def test_what_is_refused_before_anything_is_stopped(
+    there: Lab, name: str, state: str, sentence: str
+) -> None:
+    there.program.state("fern-worker1", state)
+    with pytest.raises(WhisklabError, match=sentence):
+        there.provider.snapshot(there.wish(), name, FILES, NOTES, there.report)
+    assert there.program.changed() == []
+
+
+def test_a_restore_has_all_as_they_were(there: Lab) -> None:
+    there.program.change(
+        lambda data: [each.update(release="changed") for each in data["instances"].values()]
+    )
+    up = there.provider.restore(there.wish(), "a", there.report)
+    calls = there.program.changed()
+    verbs = [each.split()[0] for each in calls]
+    assert verbs == [v for v in ("stop", "snapshot", "restore", "delete", "start") for _ in GROUPS]
+    assert "restore --destructive fern-master.whisklab-a" in calls
+    assert {e["release"] for e in there.program.read()["instances"].values()} == {
+        "Ubuntu 24.04 LTS"
+    }
+    assert set(up.machines) == set(GROUPS)
+    assert kept(there) == {f"fern-{name}": {"whisklab-a"} for name in GROUPS}
+
+
+@pytest.mark.parametrize("verb", ["snapshot", "restore"])
+@pytest.mark.parametrize("failing", list(GROUPS))
+def test_a_restore_that_fails_leaves_all_as_they_were(there: Lab, verb: str, failing: str) -> None:
+    there.program.change(
+        lambda data: [each.update(release="new") for each in data["instances"].values()]
+    )
+    what = "--destructive" if verb == "restore" else "--name"
+    own = f"fern-{failing}.whisklab-a" if verb == "restore" else f"fern-{failing}"
+    there.program.fault(f"{verb} {what} {own}", "it failed: no room", times=9)
+    with pytest.raises(WhisklabError, match="no room"):
+        there.provider.restore(there.wish(), "a", there.report)
+    assert {each["release"] for each in there.program.read()["instances"].values()} == {"new"}
+    assert kept(there) == {f"fern-{name}": {"whisklab-a"} for name in GROUPS}
+    there.provider.up(there.wish(), there.report)
+
+
+def test_what_cannot_be_put_back_keeps_its_way_back(there: Lab) -> None:
+    there.program.fault("restore", "restore failed: no room", times=9)
+    with pytest.raises(WhisklabError, match="no room"):
+        there.provider.restore(there.wish(), "a", there.report)
+    assert all(len(names) == 2 for names in kept(there).values())
+
+
+@pytest.mark.parametrize("lost", list(GROUPS))
+def test_a_part_that_is_gone_refuses_the_whole(there: Lab, lost: str) -> None:
+    """By hand, one instance's snapshot; then the instance."""
+    there.program.change(lambda data: data["instances"][f"fern-{lost}"].update(snapshots={}))
+    for verb in (there.provider.recall, lambda *_: there.provider.restore(
+        there.wish(), "a", there.report
+    )):  # fmt: skip
+        with pytest.raises(WhisklabError, match=f"fern-{lost} has no snapshot whisklab-a any more"):
+            verb("fern", "a", there.report)
+    there.program.change(lambda data: data["instances"].pop(f"fern-{lost}"))
+    with pytest.raises(WhisklabError, match=f"the instance of {lost} is gone"):
+        there.provider.restore(there.wish(), "a", there.report)
+    assert there.program.changed() == []
+
+
+def test_a_machine_that_came_later_is_named(there: Lab) -> None:
+    more = there.wish({**GROUPS, "worker2": ("workers",)})
+    there.provider.up(more, there.report)
+    there.program.asked()
+    with pytest.raises(BadInput, match="fern@a is older than worker2: remove these"):
+        there.provider.restore(more, "a", there.report)
+    assert there.program.changed() == []
+
+
+def test_a_snapshot_is_deleted_everywhere(there: Lab) -> None:
+    assert there.provider.delete("fern", "a", there.report).machines == tuple(GROUPS)
+    assert kept(there) == {f"fern-{name}": set() for name in GROUPS}
+    for verb in (there.provider.delete, there.provider.recall):
+        with pytest.raises(BadInput, match="fern has no snapshot 'a'; it has none"):
+            verb("fern", "a", there.report)
+
+
+def test_snapshots_go_with_the_instances(there: Lab) -> None:
+    there.provider.down("fern", there.report)
+    assert there.provider.snapshots("fern", there.report) == ()
+    assert there.provider.kept() == frozenset()
+
+
+def sized(fern: Lab, **change: int) -> Wish:
+    wish = fern.wish()
+    sizes = {"cpus": 2, "memory": 6 * GIB, "disk": 50 * GIB, **change}
+    (one, *rest) = wish.machines
+    made = type(one)(one.name, one.groups, one.address, size=Size(**sizes))
+    return type(wish)(**{**vars(wish), "machines": (made, *rest)})
+
+
+@pytest.mark.parametrize(
+    ("change", "call"),
+    [
+        ({"cpus": 4}, "set local.fern-master.cpus=4"),
+        ({"memory": 8 * GIB}, "set local.fern-master.memory=8G"),
+        ({"memory": 3 * GIB // 2}, "set local.fern-master.memory=1536M"),
+        ({"disk": 60 * GIB}, "set local.fern-master.disk=60G"),
+    ],
+)
+def test_a_stopped_machine_gets_the_size_that_it_should_have(
+    there: Lab, change: dict[str, int], call: str
+) -> None:
+    key = next(iter(change))
+    there.provider.up(sized(there, **change), there.report)
+    assert there.program.changed() == []
+    assert any(f"master: its {key} is" in line and "stop the lab" in line for line in there.said)
+    there.provider.stop("fern", there.report)
+    there.program.asked()
+    there.provider.up(sized(there, **change), there.report)
+    assert there.program.changed()[0] == call
+    there.program.asked()
+    there.provider.up(sized(there, **change), there.report)
+    assert there.program.changed() == []
+
+
+def test_a_smaller_disk_is_only_said(there: Lab) -> None:
+    there.provider.stop("fern", there.report)
+    there.program.asked()
+    there.provider.up(sized(there, disk=20 * GIB), there.report)
+    assert not any(call.startswith("set") for call in there.program.changed())
+    assert any("master: its disk has 50G, and the topology says 20G" in e for e in there.said)

@@ -1,0 +1,1 @@
+"""Machines that are instances of Multipass, Canonical's small virtual machines."""

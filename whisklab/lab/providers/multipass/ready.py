@@ -1,0 +1,154 @@
+"""Waiting until an instance is the machine that was wished: ours, reached, and set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.common.run import Report
+from whisklab.lab.providers.multipass.addresses import candidates
+from whisklab.lab.providers.multipass.clock import Clock
+from whisklab.lab.providers.multipass.reach import Login, NotYet, Reach, Stranger
+from whisklab.lab.providers.multipass.user_data import LOOK, Told, told
+
+WITHIN = 900.0  # seconds for a first boot with a slow network: cloud-init and its packages
+_POLL, _SAID_EVERY = 2.0, 15.0
+_STRANGE_FOR = 60.0  # seconds that a key is another one, until it is taken for another machine's
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Which machine is to be found.
+
+    Attributes:
+        machine: its name in the lab.
+        instance: its name on this computer.
+        token: of the lab.
+        login: how it lets us in.
+        before: the address that it had last.
+    """
+
+    machine: str
+    instance: str
+    token: str = field(repr=False)
+    login: Login = field(repr=False)
+    before: IPv4Address | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found at the addresses of an instance.
+
+    Attributes:
+        address: where it answers, None for nowhere.
+        told: what it tells there.
+        why: what was in the way elsewhere.
+        strange: whether somebody answers who has another host key.
+    """
+
+    address: IPv4Address | None = None
+    told: Told | None = None
+    why: str = "it has no address yet"
+    strange: bool = False
+
+
+def seen(expected: Expected, addresses: Iterable[IPv4Address], reach: Reach) -> Seen:
+    """Look for a machine at the addresses of its instance."""
+    found = Seen()
+    for address in candidates(addresses, expected.before):
+        try:
+            answer = told(reach.ask(address, expected.login, LOOK))
+        except Stranger as error:
+            found = Seen(why=f"{address}: {error}", strange=True)
+        except NotYet as error:
+            found = Seen(why=f"{address}: {error}", strange=found.strange)
+        else:
+            return Seen(address, answer)
+    return found
+
+
+def refuse_others(expected: Expected, found: Seen) -> None:
+    """Refuse what turns out to be another's. One that does not answer is ours by the record.
+
+    Raises:
+        WhisklabError: it has the name of ours, and is not what we have made.
+    """
+    if found.told and (found.told.token, found.told.machine) != (expected.token, expected.machine):
+        if found.told.token:
+            raise WhisklabError(
+                f"{expected.instance}: it is not the machine {expected.machine} of this lab, but "
+                f"{found.told.machine} of another one: nothing is changed there"
+            )
+    elif found.told is None and found.strange:
+        raise WhisklabError(
+            f"{expected.instance}: {found.why}: somebody made it anew, so nothing is changed "
+            f"there: `multipass delete --purge {expected.instance}` removes it, then `whisklab up`"
+        )
+
+
+def settled(
+    expected: Expected,
+    reach: Reach,
+    addresses: Callable[[], Iterable[IPv4Address]],
+    report: Report,
+    clock: Clock,
+) -> IPv4Address:
+    """Return the address at which a machine answers, when it is set up.
+
+    Args:
+        expected: which one.
+        reach: asks it.
+        addresses: returns those of its instance, as they are now.
+        report: hears what is waited for.
+        clock: by which it is waited.
+
+    Raises:
+        WhisklabError: it is another machine, was not set up by our data, or is not there in time.
+    """
+    began = said = strange = clock.now()
+    while True:
+        found = seen(expected, addresses(), reach)
+        now = clock.now()
+        strange = strange if found.strange else now
+        if not found.strange or now - strange > _STRANGE_FOR:
+            refuse_others(expected, found)
+        why = found.why
+        if found.address and found.told:
+            if is_set_up(expected, found.told, report):
+                return found.address
+            why = f"cloud-init is at work ({found.told.stage or 'it begins'})"
+        if now - began > WITHIN:
+            raise WhisklabError(
+                f"{expected.instance}: not ready after {WITHIN:.0f} s: {why}; it is left as it is, "
+                "and the next `whisklab up` goes on waiting"
+            )
+        if now - said > _SAID_EVERY:
+            said = now
+            report(f"{expected.machine}: {now - began:.0f} s: {why}")
+        clock.sleep(_POLL)
+
+
+def is_set_up(expected: Expected, answer: Told, report: Report) -> bool:
+    """Tell whether cloud-init has done what we gave it; False while it is at work.
+
+    Raises:
+        WhisklabError: it has failed, or done nothing.
+    """
+    if not answer.finished:
+        return False
+    if not answer.token:
+        words = "; ".join((*answer.errors, *answer.warnings)) or "it says nothing"
+        raise WhisklabError(
+            f"{expected.instance}: cloud-init has ended and applied none of our data: {words}; see "
+            "`cloud-init status --long` there, then `whisklab rebuild` it"
+        )
+    if answer.errors:
+        raise WhisklabError(
+            f"{expected.instance}: cloud-init has failed: {'; '.join(answer.errors)}; see "
+            "/var/log/cloud-init-output.log there, then `whisklab rebuild` it"
+        )
+    if answer.warnings:
+        report(f"{expected.machine}: cloud-init warns: {'; '.join(answer.warnings)}")
+    return True

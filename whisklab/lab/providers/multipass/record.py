@@ -1,0 +1,151 @@
+"""What this provider knows of a lab of its own: a file in the user's state directory.
+
+It is written before an instance is made, so that one whose making was cut short is known again, and
+nothing is ever taken for ours that was not begun by us.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from whisklab.errors import WhisklabError
+from whisklab.lab.common.machine import STORAGE
+from whisklab.paths import state_dir
+
+_PRIVATE = 0o600
+
+
+@dataclass(frozen=True)
+class Member:
+    """A machine that was begun.
+
+    Attributes:
+        groups: what it is for.
+        host_key: its public host key, as OpenSSH writes it.
+        address: by which it was reached last.
+    """
+
+    groups: tuple[str, ...]
+    host_key: str
+    address: IPv4Address | None = None
+
+
+@dataclass
+class Record:
+    """The instances of a lab.
+
+    Attributes:
+        lab: its name.
+        user: who logs into its machines.
+        key: the file with the private key of that user.
+        token: what its machines have in their marker.
+        members: its machines, by name.
+    """
+
+    lab: str
+    user: str
+    key: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    members: dict[str, Member] = field(default_factory=dict)
+
+    def instance(self, machine: str) -> str:
+        """Return the name of a machine's instance, which is unique on this computer."""
+        return f"{self.lab}-{machine}"
+
+    def begun(self, machine: str, groups: tuple[str, ...], host_key: str) -> None:
+        """Have a machine in the record that is about to be made."""
+        self.members[machine] = Member(groups, host_key)
+
+    def reached(self, machine: str, address: IPv4Address) -> None:
+        """Remember where a machine is."""
+        self.members[machine] = replace(self.members[machine], address=address)
+
+    def parts(self) -> list[list[str]]:
+        """The machines that others mount theirs from, then the others."""
+        first = [name for name, member in self.members.items() if STORAGE in member.groups]
+        return [first, [name for name in self.members if name not in first]]
+
+    def save(self) -> None:
+        """Write it, in one step."""
+        members = {
+            name: {
+                "groups": list(member.groups),
+                "host_key": member.host_key,
+                "address": str(member.address) if member.address else None,
+            }
+            for name, member in self.members.items()
+        }
+        who = {"lab": self.lab, "user": self.user, "key": str(self.key), "token": self.token}
+        write_json(file_of(self.lab), {**who, "members": members})
+
+
+def directory() -> Path:
+    """Where the records are."""
+    return state_dir() / "multipass"
+
+
+def file_of(lab: str) -> Path:
+    """The record of a lab."""
+    return directory() / f"{lab}.json"
+
+
+def snapshots_of(lab: str) -> Path:
+    """The directory of what is kept with the snapshots of a lab."""
+    return directory() / "snapshots" / lab
+
+
+def read(lab: str) -> Record | None:
+    """Read the record of a lab; None when there is none.
+
+    Raises:
+        WhisklabError: it is damaged.
+    """
+    data = read_json(file_of(lab))
+    if data is None:
+        return None
+    try:
+        return Record(
+            str(data["lab"]), str(data["user"]), Path(data["key"]), str(data["token"]),
+            {str(name): _member(each) for name, each in data["members"].items()},
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WhisklabError(
+            f"{file_of(lab)} is damaged ({error!r}): its instances are those of `multipass list` "
+            f"whose names begin with {lab}-"
+        ) from None
+
+
+def _member(data: Mapping[str, Any]) -> Member:
+    address = IPv4Address(data["address"]) if data["address"] else None
+    return Member(tuple(data["groups"]), str(data["host_key"]), address)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Replace a file in one step; nobody else can read it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=_PRIVATE)
+    beside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a file; None when there is none.
+
+    Raises:
+        WhisklabError: it is no JSON.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise WhisklabError(f"{path} is damaged ({error})") from None
+    return data
