@@ -31,7 +31,7 @@ import paramiko
 from pyinfra.api.host import Host
 
 from whisklab.cli import main
-from whisklab.engine import foresight, kube, locks
+from whisklab.engine import foresight, kube, locks, patience
 from whisklab.engine.connector import WhiskSSH
 from whisklab.engine.shell import Shell
 
@@ -109,6 +109,11 @@ def sending(size: int, gets: int) -> Iterator[None]:
 def know_nothing() -> None:
     """Ask no host ahead: then its commands have the same numbers as those of the first run."""
     _put(foresight, ahead=lambda _host, _kind: None)
+
+
+def tell_nothing() -> None:
+    """Ask no host how far something is: what takes long on a busy machine would be a command more."""
+    _put(patience, TOLD_EVERY=3600.0)
 
 
 def watch_connector() -> None:
@@ -204,6 +209,7 @@ def watch_api(driver: Driver) -> None:
 if __name__ == "__main__":
     notes, point, *arguments = sys.argv[1:]
     chosen = Driver(Path(notes), point)
+    tell_nothing()
     if point != "-":
         know_nothing()
     watch_connector()
