@@ -112,7 +112,7 @@ def know_nothing() -> None:
 
 
 def tell_nothing() -> None:
-    """Ask no host how far something is: what takes long on a busy machine would be a command more."""
+    """Ask no host how far something is: on a busy machine that would be a command more."""
     _put(patience, TOLD_EVERY=3600.0)
 
 
