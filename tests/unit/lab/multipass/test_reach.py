@@ -42,6 +42,7 @@ class Machine(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         def answer() -> None:
+            channel.recv(1)  # the end of its input: by then the client knows that it was started
             channel.sendall(b"you said " + command)
             channel.send_exit_status(2)
             channel.close()

@@ -68,7 +68,8 @@ class Reach:
                     allow_agent=False, look_for_keys=False, timeout=_WITHIN,
                     banner_timeout=_WITHIN, auth_timeout=_WITHIN,
                 )  # fmt: skip
-                _, out, _ = client.exec_command(command, timeout=_WITHIN)
+                given, out, _ = client.exec_command(command, timeout=_WITHIN)
+                given.channel.shutdown_write()  # it is asked, and has nothing to wait for
                 return out.read().decode(errors="replace")
             except paramiko.BadHostKeyException as error:
                 raise _stranger(error.key, wanted) from None
