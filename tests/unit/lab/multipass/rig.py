@@ -14,15 +14,15 @@ from typing import Any
 import yaml
 
 from tests.unit.lab.multipass import double
+from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger, public_of
+from whisklab.lab.common.guest.told import LOOK, MARKER
 from whisklab.lab.common.machine import Machine
 from whisklab.lab.keys import host_key, user_key
 from whisklab.lab.provider import Wish
 from whisklab.lab.providers.multipass.capacity import Computer
 from whisklab.lab.providers.multipass.client import Client, Ended
-from whisklab.lab.providers.multipass.clock import Clock
 from whisklab.lab.providers.multipass.provider import Multipass
-from whisklab.lab.providers.multipass.reach import Login, NotYet, Reach, Stranger, public_of
-from whisklab.lab.providers.multipass.user_data import LOOK, MARKER
 from whisklab.lab.sizes import of_groups
 from whisklab.lab.state import paths
 
@@ -104,10 +104,10 @@ class Machines(Reach):
         self.bare: set[str] = set()  # to which our data were not applied
         self.asked: list[str] = []
 
-    def ask(self, address: IPv4Address, login: Login, command: str) -> str:
+    def ask(self, place: Place, login: Login, command: str) -> str:
         assert command == LOOK
         for name, each in self.program.read()["instances"].items():
-            if str(address) in each["ipv4"] and each["state"] in {"Running", "Unknown"}:
+            if place.address in each["ipv4"] and each["state"] in {"Running", "Unknown"}:
                 return self._answer(name, yaml.safe_load(each["user_data"]), login)
         raise NotYet("nobody answers")
 

@@ -60,7 +60,7 @@ def test_a_snapshot_that_fails_leaves_none(there: Lab, failing: str) -> None:
     ("name", "state", "sentence"),
     [
         ("a", "Running", "fern has a snapshot 'a' already"),
-        ("a.b", "Running", "'a.b': Multipass takes no dot"),
+        ("a.b", "Running", "'a.b': expected the name of a snapshot"),
         ("b", "Suspended", "fern-worker1 is suspended, and has no snapshot taken so"),
         ("b", "Suspending", "fern-worker1 is suspending, and has no"),
         ("b", "Deleted", "fern-worker1 is deleted, and has no"),
@@ -125,7 +125,7 @@ def test_a_part_that_is_gone_refuses_the_whole(there: Lab, lost: str) -> None:
         with pytest.raises(WhisklabError, match=f"fern-{lost} has no snapshot whisklab-a any more"):
             verb("fern", "a", there.report)
     there.program.change(lambda data: data["instances"].pop(f"fern-{lost}"))
-    with pytest.raises(WhisklabError, match=f"the instance of {lost} is gone"):
+    with pytest.raises(WhisklabError, match=f"the machine {lost} is gone"):
         there.provider.restore(there.wish(), "a", there.report)
     assert there.program.changed() == []
 

@@ -14,7 +14,7 @@ import yaml
 
 from tests.unit.lab.multipass.rig import GROUPS, Lab
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.providers.multipass import record as records
+from whisklab.lab.common.guest import record as records
 
 NODES = ["fern-master", "fern-worker1"]
 
@@ -106,7 +106,7 @@ def test_down_removes_what_is_ours_and_nothing_else(fern: Lab) -> None:
     assert fern.provider.down("fern", fern.report) == tuple(GROUPS)
     assert fern.program.changed() == [f"delete --purge fern-{name}" for name in GROUPS]
     assert set(fern.program.states()) == {"fern-other", "x"}
-    assert not records.file_of("fern").exists()
+    assert not records.file_of("multipass", "fern").exists()
     assert fern.provider.down("fern", fern.report) == ()
     assert fern.provider.machines("fern") == {}
 
@@ -201,7 +201,7 @@ def test_an_up_that_was_killed_is_continued(fern: Lab, tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", ["machines", "stop", "down", "up"])
 def test_a_list_that_fails_makes_nothing_smaller(fern: Lab, verb: str) -> None:
     up(fern)
-    record = records.file_of("fern").read_text()
+    record = records.file_of("multipass", "fern").read_text()
     fern.program.fault("list", "list failed: IP not available", times=99)
     verbs: dict[str, Callable[[], object]] = {
         "machines": lambda: fern.provider.machines("fern"),
@@ -211,7 +211,7 @@ def test_a_list_that_fails_makes_nothing_smaller(fern: Lab, verb: str) -> None:
     }
     with pytest.raises(WhisklabError, match="IP not available"):
         verbs[verb]()
-    assert records.file_of("fern").read_text() == record
+    assert records.file_of("multipass", "fern").read_text() == record
     assert fern.program.changed() == []
 
 

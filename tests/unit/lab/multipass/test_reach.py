@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import paramiko
@@ -18,13 +17,13 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL
 from pyinfra.api.exceptions import InventoryError
 
 from tests.unit.lab.multipass.rig import Lab
+from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger
 from whisklab.lab.keys import host_key, user_key
 from whisklab.lab.providers.multipass.connector import MultipassInventory
-from whisklab.lab.providers.multipass.reach import Login, NotYet, Reach, Stranger
 from whisklab.lab.state import paths
 
 OPEN_SUCCEEDED = 0  # of SSH
-HERE = IPv4Address("127.0.0.1")
+HERE = "127.0.0.1"
 
 
 class Machine(paramiko.ServerInterface):
@@ -92,7 +91,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[paramiko.PKey,
 def test_a_machine_is_asked(own: tuple[paramiko.PKey, Login, str]) -> None:
     key, login, user = own
     with served(key, login, user) as machine:
-        assert Reach(machine.port).ask(HERE, login, "whoami") == "you said whoami"
+        assert Reach().ask(Place(HERE, machine.port), login, "whoami") == "you said whoami"
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
@@ -107,7 +106,7 @@ def test_another_host_key_is_a_stranger(own: tuple[paramiko.PKey, Login, str], k
         served(other, login, user) as machine,
         pytest.raises(Stranger, match="shows the host key SHA256:.*, and the machine's is SHA256"),
     ):
-        Reach(machine.port).ask(HERE, login, "true")
+        Reach().ask(Place(HERE, machine.port), login, "true")
 
 
 def test_who_does_not_let_us_in_is_not_ready(own: tuple[paramiko.PKey, Login, str]) -> None:
@@ -116,7 +115,7 @@ def test_who_does_not_let_us_in_is_not_ready(own: tuple[paramiko.PKey, Login, st
         served(key, login, "ssh-ed25519 AAAA somebody") as machine,
         pytest.raises(NotYet, match="lab is not let in by the lab's key"),
     ):
-        Reach(machine.port).ask(HERE, login, "true")
+        Reach().ask(Place(HERE, machine.port), login, "true")
 
 
 def test_nobody_there_is_not_ready(own: tuple[paramiko.PKey, Login, str]) -> None:
@@ -124,7 +123,7 @@ def test_nobody_there_is_not_ready(own: tuple[paramiko.PKey, Login, str]) -> Non
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(NotYet):
-        Reach(port).ask(HERE, login, "true")
+        Reach().ask(Place(HERE, port), login, "true")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ def test_the_permission_of_macos_is_named(
     monkeypatch.setattr(paramiko.SSHClient, "connect", refuse)
     monkeypatch.setattr("sys.platform", platform)
     with pytest.raises(NotYet) as caught:
-        Reach().ask(HERE, own[1], "true")
+        Reach().ask(Place(HERE), own[1], "true")
     assert ("System Settings, Privacy & Security, Local Network" in str(caught.value)) == named
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.lab.multipass.rig import Lab
 from whisklab.errors import WhisklabError
-from whisklab.lab.providers.multipass.ready import WITHIN
-from whisklab.lab.providers.multipass.user_data import Told, told
+from whisklab.lab.common.guest.ready import WITHIN
+from whisklab.lab.common.guest.told import Told, told
 
 ONE = {"master": ("masters",)}
 RUNS = '{"status": "running", "extended_status": "running", "stage": "modules-final"}'

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from whisklab.errors import BadInput
-from whisklab.lab.providers.multipass.clock import Clock
+from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.providers.multipass.failures import (
     LOST,
     NO_SERVER,

@@ -12,6 +12,7 @@ from typing import Any
 from pyinfra.api.exceptions import InventoryError
 from pyinfra.connectors.base import BaseConnector
 
+_PROVIDER = "multipass"
 _USER = "ubuntu"  # of Multipass's images
 NamesData = tuple[str, dict[str, Any], list[str]]
 
@@ -56,11 +57,11 @@ def _found(client: Any, name: str | None) -> Iterator[NamesData]:  # noqa: ANN40
 def _ours() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Of each instance of our labs: its last address, and how it lets us in."""
     from whisklab.lab import state  # noqa: PLC0415
-    from whisklab.lab.providers.multipass import record as records  # noqa: PLC0415
+    from whisklab.lab.common.guest import record as records  # noqa: PLC0415
 
     found = {}
-    for path in records.directory().glob("*.json"):
-        if record := records.read(path.stem):
+    for path in records.directory(_PROVIDER).glob("*.json"):
+        if record := records.read(_PROVIDER, path.stem):
             known = state.paths(record.lab).known_hosts
             data = {
                 "ssh_user": record.user, "ssh_key": str(record.key),

@@ -9,15 +9,16 @@ from ipaddress import IPv4Address
 from typing import TypeVar
 
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.guest import ready
+from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.reach import Login, Place, Reach
+from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.run import Report
-from whisklab.lab.providers.multipass import ready
+from whisklab.lab.providers.multipass.addresses import candidates
 from whisklab.lab.providers.multipass.client import Client, Launch
-from whisklab.lab.providers.multipass.clock import Clock
 from whisklab.lab.providers.multipass.failures import Failed, SlowStart
 from whisklab.lab.providers.multipass.firewall import hint
 from whisklab.lab.providers.multipass.instances import Instance, State
-from whisklab.lab.providers.multipass.reach import Login, Reach
-from whisklab.lab.providers.multipass.record import Record
 from whisklab.lab.providers.multipass.rules import STOP, UP, Step
 
 AT_ONCE = 2  # more launches, or a start beside a stop, have made the daemon hang
@@ -47,9 +48,9 @@ class Fleet:
         """Return which machine is to be found."""
         member = self.record.members[name]
         login = Login(self.record.user, self.record.key, member.host_key)
-        return ready.Expected(
-            name, self.record.instance(name), self.record.token, login, member.address
-        )
+        instance = self.record.instance(name)
+        remove = f"multipass delete --purge {instance}"
+        return ready.Expected(name, instance, self.record.token, login, remove)
 
     def refuse_others(self, names: Iterable[str]) -> None:
         """Refuse instances of ours that turn out to be another's, before anything is changed.
@@ -62,7 +63,7 @@ class Fleet:
 
         def look(name: str) -> None:
             expected = self.expected(name)
-            found = ready.seen(expected, there[name].addresses, self.reach)
+            found = ready.seen(expected, self._places(name, there[name].addresses), self.reach)
             ready.refuse_others(expected, found)
 
         self.each(look, running)
@@ -163,13 +164,13 @@ class Fleet:
 
     def _is_well(self, name: str, there: Instance) -> bool:
         """Whether an instance answers of which Multipass knows no state."""
-        expected = self.expected(name)
-        known = [each for each in (*there.addresses, expected.before) if each]
-        found = ready.seen(expected, known, self.reach)
+        expected, before = self.expected(name), self.record.members[name].address
+        known = (*there.addresses, *([before] if before else []))
+        found = ready.seen(expected, self._places(name, known), self.reach)
         ready.refuse_others(expected, found)
-        if found.address:
+        if found.place:
             self.report(f"{name}: Multipass knows no state of {there.name}, but it answers")
-        return found.address is not None
+        return found.place is not None
 
     def stop(self) -> list[str]:
         """Power all instances off, those of the group storage last; returns those that ran."""
@@ -213,19 +214,22 @@ class Fleet:
     def settle(self, names: Sequence[str]) -> None:
         """Wait until machines answer and are set up; remembers where they are."""
 
-        def wait(name: str) -> IPv4Address:
-            return ready.settled(
-                self.expected(name), self.reach, lambda: self._addresses(name), self.report,
-                self.clock,
-            )  # fmt: skip
+        def now(name: str) -> list[Place]:
+            there = self.listed().get(name)
+            return self._places(name, there.addresses if there else ())
 
-        for name, address in zip(names, self.each(wait, names, len(names) or 1), strict=True):
-            self.record.reached(name, address)
+        def wait(name: str) -> Place:
+            expected = self.expected(name)
+            return ready.settled(expected, self.reach, lambda: now(name), self.report, self.clock)
+
+        for name, place in zip(names, self.each(wait, names, len(names) or 1), strict=True):
+            self.record.reached(name, IPv4Address(place.address))
         self.record.save()
 
-    def _addresses(self, name: str) -> tuple[IPv4Address, ...]:
-        there = self.listed().get(name)
-        return there.addresses if there else ()
+    def _places(self, name: str, addresses: Iterable[IPv4Address]) -> list[Place]:
+        """Where a machine may be that has these addresses, the best first."""
+        before = self.record.members[name].address
+        return [Place(str(each)) for each in candidates(addresses, before)]
 
     def _in_order(
         self, work: Callable[[str], bool], parts: Sequence[Sequence[str]], names: Iterable[str]

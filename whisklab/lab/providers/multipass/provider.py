@@ -6,23 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from whisklab.errors import BadInput
+from whisklab.lab.common.guest import record as records
+from whisklab.lab.common.guest import snapshots
+from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.reach import Reach, public_of
+from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.laps import Laps
 from whisklab.lab.common.machine import SSH, Machine
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Reached, Snapshot, Stopped, Unused, Up, Wish
-from whisklab.lab.providers.multipass import capacity, snapshots
-from whisklab.lab.providers.multipass import record as records
+from whisklab.lab.providers.multipass import capacity
 from whisklab.lab.providers.multipass.capacity import Computer, here
 from whisklab.lab.providers.multipass.client import Client, Launch
-from whisklab.lab.providers.multipass.clock import Clock
 from whisklab.lab.providers.multipass.fleet import Fleet
 from whisklab.lab.providers.multipass.instances import State
-from whisklab.lab.providers.multipass.reach import Reach, public_of
-from whisklab.lab.providers.multipass.record import Record
 from whisklab.lab.providers.multipass.resize import resize, sizes
+from whisklab.lab.providers.multipass.shelf import Shelf
 from whisklab.lab.providers.multipass.user_data import user_data
 from whisklab.lab.sizes import of_groups
 
+NAME = "multipass"
 _LAUNCH_WITHIN, _PER_GIB = 600, 6  # seconds: for an image of half a gigabyte, and for the disk
 _GIB = 1024**3
 
@@ -120,8 +123,8 @@ class Multipass:
             return ()
         fleet.refuse_others(fleet.record.members)
         removed = fleet.remove(list(fleet.record.members))
-        snapshots.forget(lab)
-        records.file_of(lab).unlink()
+        snapshots.forget(fleet.record)
+        records.file_of(NAME, lab).unlink()
         return tuple(removed)
 
     def machines(self, lab: str) -> Mapping[str, bool]:
@@ -140,11 +143,13 @@ class Multipass:
     ) -> tuple[Snapshot, Up | None]:
         """Stop all instances, take a snapshot of each, and start those that ran."""
         laps, fleet = Laps(), self._fleet(wish, report)
-        snapshots.refuse_new(fleet, name)
+        shelf = Shelf(fleet)
+        snapshots.refuse_taken(shelf, name)
+        shelf.refuse_states()
         fleet.refuse_others(fleet.record.members)
         ran = fleet.stop()
         try:
-            taken = snapshots.take(fleet, name, files, notes)
+            taken = snapshots.take(shelf, name, files, notes)
         finally:
             fleet.start(ran)
         laps.lap("snapshot")
@@ -156,25 +161,25 @@ class Multipass:
 
     def snapshots(self, lab: str, report: Report) -> tuple[Snapshot, ...]:  # noqa: ARG002
         """All snapshots of a lab, the oldest first."""
-        return snapshots.listed(lab)
+        return snapshots.listed(NAME, lab)
 
     def recall(self, lab: str, name: str, report: Report) -> Mapping[str, str]:
         """The files that were kept with a snapshot that all instances still have."""
         fleet = self._known(lab, report)
-        kept = snapshots.files(lab, name)
         if fleet is None:
             raise BadInput(f"the lab {lab!r} is gone, and Multipass keeps snapshots with instances")
-        snapshots.refuse_lost(fleet, name)
+        kept = snapshots.files(fleet.record, name)
+        snapshots.refuse_lost(Shelf(fleet), name)
         return kept
 
     def restore(self, wish: Wish, name: str, report: Report) -> Up:
         """Stop all instances, have each as it was, and start them."""
         laps, fleet = Laps(), self._fleet(wish, report)
-        snapshot = snapshots.refuse_lost(fleet, name)
+        snapshot = snapshots.refuse_lost(Shelf(fleet), name)
         fleet.refuse_others(fleet.record.members)
         fleet.stop()
         laps.lap("stop")
-        snapshots.restore(fleet, snapshot)
+        snapshots.restore(Shelf(fleet), snapshot)
         laps.lap("disks")
         names = [each.name for each in wish.machines]
         fleet.start(names)
@@ -202,11 +207,11 @@ class Multipass:
         fleet = self._known(lab, report)
         if fleet is None:
             raise BadInput(f"there is no lab {lab!r} of Multipass's instances")
-        return snapshots.delete(fleet, name)
+        return snapshots.delete(Shelf(fleet), name)
 
     def kept(self) -> frozenset[str]:
         """Labs of which there are snapshots."""
-        return frozenset(path.parent.name for path in records.snapshots_of("*").parent.glob("*/*"))
+        return snapshots.of(NAME)
 
     def clean(self, report: Report, *, dry: bool = False) -> tuple[Unused, ...]:  # noqa: ARG002
         """Nothing: the images are Multipass's own."""
@@ -214,12 +219,12 @@ class Multipass:
 
     def _fleet(self, wish: Wish, report: Report) -> Fleet:
         """The instances of a lab, of which there may be none yet."""
-        record = records.read(wish.name) or Record(wish.name, wish.user, wish.key)
+        record = records.read(NAME, wish.name) or Record(NAME, wish.name, wish.user, wish.key)
         return Fleet(self._client, self._reach, self._clock, record, report)
 
     def _known(self, lab: str, report: Report) -> Fleet | None:
         """The instances of a lab; None when there is no lab."""
-        record = records.read(lab)
+        record = records.read(NAME, lab)
         return Fleet(self._client, self._reach, self._clock, record, report) if record else None
 
     def _missing(self, wish: Wish) -> list[Machine]:

@@ -28,7 +28,7 @@ class Member:
     Attributes:
         groups: what it is for.
         host_key: its public host key, as OpenSSH writes it.
-        address: by which it was reached last.
+        address: its own, by which it was reached last.
     """
 
     groups: tuple[str, ...]
@@ -41,6 +41,7 @@ class Record:
     """The instances of a lab.
 
     Attributes:
+        provider: whose they are.
         lab: its name.
         user: who logs into its machines.
         key: the file with the private key of that user.
@@ -48,6 +49,7 @@ class Record:
         members: its machines, by name.
     """
 
+    provider: str
     lab: str
     user: str
     key: Path
@@ -82,42 +84,43 @@ class Record:
             for name, member in self.members.items()
         }
         who = {"lab": self.lab, "user": self.user, "key": str(self.key), "token": self.token}
-        write_json(file_of(self.lab), {**who, "members": members})
+        write_json(file_of(self.provider, self.lab), {**who, "members": members})
 
 
-def directory() -> Path:
-    """Where the records are."""
-    return state_dir() / "multipass"
+def directory(provider: str) -> Path:
+    """Where the records of a provider are."""
+    return state_dir() / provider
 
 
-def file_of(lab: str) -> Path:
+def file_of(provider: str, lab: str) -> Path:
     """The record of a lab."""
-    return directory() / f"{lab}.json"
+    return directory(provider) / f"{lab}.json"
 
 
-def snapshots_of(lab: str) -> Path:
+def snapshots_of(provider: str, lab: str) -> Path:
     """The directory of what is kept with the snapshots of a lab."""
-    return directory() / "snapshots" / lab
+    return directory(provider) / "snapshots" / lab
 
 
-def read(lab: str) -> Record | None:
+def read(provider: str, lab: str) -> Record | None:
     """Read the record of a lab; None when there is none.
 
     Raises:
         WhisklabError: it is damaged.
     """
-    data = read_json(file_of(lab))
+    file = file_of(provider, lab)
+    data = read_json(file)
     if data is None:
         return None
     try:
         return Record(
-            str(data["lab"]), str(data["user"]), Path(data["key"]), str(data["token"]),
+            provider, str(data["lab"]), str(data["user"]), Path(data["key"]), str(data["token"]),
             {str(name): _member(each) for name, each in data["members"].items()},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WhisklabError(
-            f"{file_of(lab)} is damaged ({error!r}): its instances are those of `multipass list` "
-            f"whose names begin with {lab}-"
+            f"{file} is damaged ({error!r}): remove its machines by hand, their names begin with "
+            f"{lab}-, and then that file"
         ) from None
 
 

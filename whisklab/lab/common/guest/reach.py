@@ -7,7 +7,6 @@ import errno
 import hashlib
 import sys
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,18 @@ class Stranger(WhisklabError):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a machine's sshd is."""
+
+    address: str
+    port: int = SSH
+
+    def __str__(self) -> str:
+        """Write it for people."""
+        return self.address if self.port == SSH else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Login:
     """How a machine lets us in: the user, the file of the key, and its public host key."""
 
@@ -38,16 +49,9 @@ class Login:
 
 
 class Reach:
-    """Asks machines.
+    """Asks machines."""
 
-    Args:
-        port: of their sshd.
-    """
-
-    def __init__(self, port: int = SSH) -> None:
-        self._port = port
-
-    def ask(self, address: IPv4Address, login: Login, command: str) -> str:
+    def ask(self, place: Place, login: Login, command: str) -> str:
         """Return what a command prints there.
 
         Raises:
@@ -58,13 +62,13 @@ class Reach:
         import paramiko  # noqa: PLC0415
 
         wanted = _parsed(login.host_key)
-        name = str(address) if self._port == SSH else f"[{address}]:{self._port}"
+        name = place.address if place.port == SSH else f"[{place.address}]:{place.port}"
         with paramiko.SSHClient() as client:
             client.get_host_keys().add(name, wanted.get_name(), wanted)
             client.set_missing_host_key_policy(_refusing(wanted))
             try:
                 client.connect(
-                    str(address), self._port, login.user, key_filename=str(login.key),
+                    place.address, place.port, login.user, key_filename=str(login.key),
                     allow_agent=False, look_for_keys=False, timeout=_WITHIN,
                     banner_timeout=_WITHIN, auth_timeout=_WITHIN,
                 )  # fmt: skip

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger
+from whisklab.lab.common.guest.told import LOOK, Told, told
 from whisklab.lab.common.run import Report
-from whisklab.lab.providers.multipass.addresses import candidates
-from whisklab.lab.providers.multipass.clock import Clock
-from whisklab.lab.providers.multipass.reach import Login, NotYet, Reach, Stranger
-from whisklab.lab.providers.multipass.user_data import LOOK, Told, told
 
 WITHIN = 900.0  # seconds for a first boot with a slow network: cloud-init and its packages
 _POLL, _SAID_EVERY = 2.0, 15.0
@@ -27,45 +25,45 @@ class Expected:
         instance: its name on this computer.
         token: of the lab.
         login: how it lets us in.
-        before: the address that it had last.
+        remove: the command that removes the instance by hand.
     """
 
     machine: str
     instance: str
     token: str = field(repr=False)
     login: Login = field(repr=False)
-    before: IPv4Address | None
+    remove: str
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found at the addresses of an instance.
+    """What was found where an instance may be.
 
     Attributes:
-        address: where it answers, None for nowhere.
+        place: where it answers, None for nowhere.
         told: what it tells there.
         why: what was in the way elsewhere.
         strange: whether somebody answers who has another host key.
     """
 
-    address: IPv4Address | None = None
+    place: Place | None = None
     told: Told | None = None
     why: str = "it has no address yet"
     strange: bool = False
 
 
-def seen(expected: Expected, addresses: Iterable[IPv4Address], reach: Reach) -> Seen:
-    """Look for a machine at the addresses of its instance."""
+def seen(expected: Expected, places: Iterable[Place], reach: Reach) -> Seen:
+    """Look for a machine where its instance may be, the best place first."""
     found = Seen()
-    for address in candidates(addresses, expected.before):
+    for place in places:
         try:
-            answer = told(reach.ask(address, expected.login, LOOK))
+            answer = told(reach.ask(place, expected.login, LOOK))
         except Stranger as error:
-            found = Seen(why=f"{address}: {error}", strange=True)
+            found = Seen(why=f"{place}: {error}", strange=True)
         except NotYet as error:
-            found = Seen(why=f"{address}: {error}", strange=found.strange)
+            found = Seen(why=f"{place}: {error}", strange=found.strange)
         else:
-            return Seen(address, answer)
+            return Seen(place, answer)
     return found
 
 
@@ -84,23 +82,23 @@ def refuse_others(expected: Expected, found: Seen) -> None:
     elif found.told is None and found.strange:
         raise WhisklabError(
             f"{expected.instance}: {found.why}: somebody made it anew, so nothing is changed "
-            f"there: `multipass delete --purge {expected.instance}` removes it, then `whisklab up`"
+            f"there: `{expected.remove}` removes it, then `whisklab up`"
         )
 
 
 def settled(
     expected: Expected,
     reach: Reach,
-    addresses: Callable[[], Iterable[IPv4Address]],
+    places: Callable[[], Iterable[Place]],
     report: Report,
     clock: Clock,
-) -> IPv4Address:
-    """Return the address at which a machine answers, when it is set up.
+) -> Place:
+    """Return where a machine answers, when it is set up.
 
     Args:
         expected: which one.
         reach: asks it.
-        addresses: returns those of its instance, as they are now.
+        places: returns where its instance may be, as it is now, the best first.
         report: hears what is waited for.
         clock: by which it is waited.
 
@@ -109,15 +107,15 @@ def settled(
     """
     began = said = strange = clock.now()
     while True:
-        found = seen(expected, addresses(), reach)
+        found = seen(expected, places(), reach)
         now = clock.now()
         strange = strange if found.strange else now
         if not found.strange or now - strange > _STRANGE_FOR:
             refuse_others(expected, found)
         why = found.why
-        if found.address and found.told:
+        if found.place and found.told:
             if is_set_up(expected, found.told, report):
-                return found.address
+                return found.place
             why = f"cloud-init is at work ({found.told.stage or 'it begins'})"
         if now - began > WITHIN:
             raise WhisklabError(
