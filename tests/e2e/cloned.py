@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.e2e import bases, spent
 from tests.e2e.cluster.site import Site
+from tests.e2e.turns import one_clone
+
+
+@contextmanager
+def _turn(file: str) -> Iterator[None]:
+    with ExitStack() as held:
+        with spent.on(file, spent.WAITING):
+            held.enter_context(one_clone())
+        yield
 
 
 @contextmanager
@@ -23,7 +32,7 @@ def cloned(base: str, directory: Path, name: str, file: str) -> Iterator[Site]:
     """
     with spent.on(file, spent.WAITING):
         of = bases.ready(base)
-    with spent.on(file, spent.DEPLOYING):
+    with _turn(file), spent.on(file, spent.DEPLOYING):
         site = bases.site(directory, name)
         for path in (site.inventory, f"inventories/{name}.yaml", f"group_data/{name}.py"):
             (directory / path).unlink()  # the clone brings those of its base

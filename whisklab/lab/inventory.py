@@ -40,6 +40,8 @@ def host_data(lab: Lab, host: Host) -> dict[str, object]:
         "ssh_strict_host_key_checking": "yes",
         "node_address": host.address,
     }
+    if host.interface:
+        data["node_interface"] = host.interface
     if lab.catalogue != UPSTREAM:  # else the environment's own catalogue, which is upstream's
         data["catalogue"] = lab.catalogue
     if _API in host.forwards:

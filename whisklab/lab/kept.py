@@ -69,7 +69,7 @@ def wish(files: Mapping[str, str], plan: Topology, name: str) -> Wish:
         key=state.paths(name).key,
         network=plan.network,
         internet=plan.internet,
-        image=plan.image,
+        options=plan.options(),
         machines=machines,
         host_keys={each.name: own[f"host_keys/{each.name}"] for each in machines},
     )

@@ -209,7 +209,7 @@ def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
         key=paths.key,
         network=plan.network,
         internet=plan.internet,
-        image=plan.image,
+        options=plan.options(),
         machines=machines,
         host_keys={each.name: keys.host_key(paths, each.name)[0] for each in machines},
     )
@@ -225,7 +225,7 @@ def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: 
         lines.append(keys.known_hosts_line(how.address, how.port, public))
         forwards = {str(port): local for port, local in how.forwards.items()}
         made = replace(each, address=how.inside)
-        hosts.append(state.Host(made, how.address, how.port, forwards))
+        hosts.append(state.Host(made, how.address, how.port, forwards, how.interface))
     state.write(paths.known_hosts, "".join(lines))
     state.write(paths.topology, plan.text())
     state.save(

@@ -20,6 +20,7 @@ from whisklab.lab.common.run import Report
 _PROVIDERS = {
     "nspawn": "whisklab.lab.providers.nspawn.provider",
     "multipass": "whisklab.lab.providers.multipass.provider",
+    "vagrant": "whisklab.lab.providers.vagrant.provider",
 }
 
 
@@ -34,7 +35,7 @@ class Wish:
         key: the file with its private half.
         network: of the machines.
         internet: whether they have a way out.
-        image: of which virtual machines are made.
+        options: what only some providers read of a topology, by its key.
         machines: in the order of the topology.
         host_keys: the private SSH key of each machine, by its name.
     """
@@ -45,7 +46,7 @@ class Wish:
     key: Path
     network: IPv4Network
     internet: bool
-    image: str
+    options: Mapping[str, str]
     machines: tuple[Machine, ...]
     host_keys: Mapping[str, str] = field(repr=False)
 
@@ -58,12 +59,14 @@ class Reached:
         inside: its address in the network of the machines.
         address: where its SSH is.
         port: of it.
+        interface: the network card that has `inside`, where another one has the default route.
         forwards: local ports at `address` by ports of the machine, without SSH's.
     """
 
     inside: IPv4Address
     address: str
     port: int
+    interface: str = ""
     forwards: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -129,10 +132,12 @@ class Provider(Protocol):
 
     Attributes:
         keys: of a topology that mean something to this provider, of those that only some take.
+        defaults: of these keys, where they are not those of all.
         asks: whether `down` takes what nobody can have back, so that a person is to be asked.
     """
 
     keys: frozenset[str]
+    defaults: Mapping[str, str]
     asks: bool
 
     def check(self, wish: Wish, /) -> None:

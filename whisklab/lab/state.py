@@ -16,12 +16,16 @@ from whisklab.paths import state_dir
 
 @dataclass(frozen=True)
 class Host:
-    """A machine, and how to reach it: `forwards` are local ports by its own, without ssh's."""
+    """A machine, and how to reach it: `forwards` are local ports by its own, without ssh's.
+
+    `interface` is the network card with its address, where another one has the default route.
+    """
 
     machine: Machine
     ssh_address: str
     ssh_port: int
     forwards: dict[str, int]
+    interface: str = ""
 
     @property
     def name(self) -> str:
@@ -41,13 +45,15 @@ class Host:
     def as_data(self) -> dict[str, Any]:
         """The host as JSON has it."""
         reach = {"ssh_address": self.ssh_address, "ssh_port": self.ssh_port}
-        return {**self.machine.as_data(), **reach, "forwards": self.forwards}
+        card = {"interface": self.interface} if self.interface else {}
+        return {**self.machine.as_data(), **reach, "forwards": self.forwards, **card}
 
 
 def _host(data: dict[str, Any]) -> Host:
     # Before there were snapshots, ports and kernel were not written down here.
     made = machine.parse({"ports": data["forwards"], "kernel": machine.SHARED, **data})
-    return Host(made, data["ssh_address"], data["ssh_port"], data["forwards"])
+    card = data.get("interface", "")
+    return Host(made, data["ssh_address"], data["ssh_port"], data["forwards"], card)
 
 
 @dataclass(frozen=True)

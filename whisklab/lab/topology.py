@@ -27,12 +27,11 @@ from whisklab.lab.yaml_input import read_yaml, sentence
 
 FIRST_HOST = 11  # the first host is .11; the bridge is .1
 WIDEST, NARROWEST = 16, 28  # prefixes of a lab's network
-IMAGE = (
-    r"^[A-Za-z0-9][A-Za-z0-9.:_-]{0,60}$"  # a release, an alias, or one of a remote: daily:24.04
-)
-PROVIDERS_TO_COME = ("vagrant",)
+# 24.04, an alias, or one of a remote (daily:24.04); a box and its version: name/box@1.2.3
+IMAGE = r"^[A-Za-z0-9][A-Za-z0-9.:_/-]{0,60}(@[0-9A-Za-z.]{1,30})?$"
 # Keys that only some providers take; those of a host stand below `hosts.NAME`.
-_OF_LAB = ("internet", "network", "image")
+_OF_LAB = ("internet", "network", "image", "hypervisor")
+_OPTIONS = ("image", "hypervisor")
 _OF_HOST = ("address", "forward", "kernel", "cpus", "memory", "disk")
 
 Group = Literal["masters", "workers", "storage", "registry"]
@@ -42,9 +41,8 @@ GROUPS: tuple[Group, ...] = ("masters", "workers", "storage", "registry")
 def _provider(value: object) -> object:
     if value in providers.names():
         return value
-    known = " or ".join(providers.names())
-    yet = f" (the provider {value} is not there yet)" if value in PROVIDERS_TO_COME else ""
-    raise ValueError(f"{known}{yet}")
+    *others, last = providers.names()
+    raise ValueError(f"{', '.join(others)} or {last}")
 
 
 def _network(value: object) -> object:
@@ -117,10 +115,19 @@ class Topology(_Strict):
     provider: Annotated[str, BeforeValidator(_provider)] = "nspawn"
     catalogue: Literal["auto", "upstream", "standins"] = "auto"
     internet: bool = False
-    image: Annotated[str, Field(pattern=IMAGE)] = "24.04"
+    image: Annotated[str, Field(pattern=IMAGE)] = ""
+    hypervisor: Literal["", "virtualbox", "libvirt"] = ""
     network: Annotated[IPv4Network, BeforeValidator(_network)] = IPv4Network("10.77.0.0/24")
     user: Annotated[str, AfterValidator(_user)] = "lab"
     hosts: Annotated[dict[str, Host], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, data: object) -> object:
+        """Give what is not said the default of the provider."""
+        if isinstance(data, dict) and data.get("provider") in providers.names():
+            return {**providers.get(data["provider"]).defaults, **data}
+        return data
 
     @model_validator(mode="after")
     def _check_keys(self) -> Topology:
@@ -140,6 +147,10 @@ class Topology(_Strict):
     def way_out(self) -> bool:
         """Whether the machines reach other networks; those of some providers always do."""
         return self.internet or "internet" not in providers.get(self.provider).keys
+
+    def options(self) -> dict[str, str]:
+        """What only some providers read, by its key."""
+        return {key: str(getattr(self, key)) for key in _OPTIONS if getattr(self, key)}
 
     def text(self) -> str:
         """What `parse` reads again, with every default that counts written out."""

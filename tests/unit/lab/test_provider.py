@@ -17,7 +17,7 @@ from whisklab.lab.providers.nspawn import root
 from whisklab.lab.topology import parse
 
 PACKAGE = Path(provider.__file__).parent
-WISH = Wish("x", "lab", "key", Path("id"), IPv4Network("10.77.0.0/24"), False, "24.04", (), {})  # noqa: FBT003
+WISH = Wish("x", "lab", "key", Path("id"), IPv4Network("10.77.0.0/24"), False, {}, (), {})  # noqa: FBT003
 
 
 @pytest.mark.parametrize("name", provider.names())
@@ -31,7 +31,9 @@ def test_each_provider_has_all_of_the_interface(name: str) -> None:
 
 
 def test_an_unknown_one_is_told() -> None:
-    with pytest.raises(BadInput, match="there is no provider 'docker': there is nspawn, multipass"):
+    with pytest.raises(
+        BadInput, match="there is no provider 'docker': there is nspawn, multipass, vagrant"
+    ):
         provider.get("docker")
 
 

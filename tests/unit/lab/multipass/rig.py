@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tests.unit.lab.multipass import double
+from whisklab.lab.common.ended import Ended
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger, public_of
 from whisklab.lab.common.guest.told import LOOK, MARKER
@@ -21,7 +22,7 @@ from whisklab.lab.common.machine import Machine
 from whisklab.lab.keys import host_key, user_key
 from whisklab.lab.provider import Wish
 from whisklab.lab.providers.multipass.capacity import Computer
-from whisklab.lab.providers.multipass.client import Client, Ended
+from whisklab.lab.providers.multipass.client import Client
 from whisklab.lab.providers.multipass.provider import Multipass
 from whisklab.lab.sizes import of_groups
 from whisklab.lab.state import paths
@@ -164,7 +165,7 @@ class Lab:
         )
         return Wish(
             name, "lab", user_key(there, name), there.key, IPv4Network("10.77.0.0/24"), False,  # noqa: FBT003
-            "24.04", made, {each.name: host_key(there, each.name)[0] for each in made},
+            {"image": "24.04"}, made, {each.name: host_key(there, each.name)[0] for each in made},
         )  # fmt: skip
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.unit.lab.multipass.rig import Lab, Program, Time
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.providers.multipass.client import Client, Launch, run
-from whisklab.lab.providers.multipass.failures import Failed, Late, SlowStart, Taken, failure
+from whisklab.lab.common.ended import Ended, Late, run
+from whisklab.lab.providers.multipass.client import Client, Launch
+from whisklab.lab.providers.multipass.failures import Failed, SlowStart, Taken, failure
 
 LAUNCH = ["launch", "24.40", "--name", "fern-master", "--cloud-init", "-"]
 
@@ -24,7 +25,11 @@ def program(tmp_path: Path) -> Program:
 
 def client(program: Program, clock: Time | None = None) -> Client:
     """A client that runs the double as a program."""
-    return Client(partial(run, program=str(program.path)), clock or Time())
+
+    def double(arguments: Sequence[str], stdin: str, within: float) -> Ended:
+        return run([str(program.path), *arguments], within, missing="install it", stdin=stdin)
+
+    return Client(double, clock or Time())
 
 
 _ERRORS = "The following errors occurred:\n"
@@ -90,7 +95,7 @@ def test_a_proxy_of_the_shell_is_not_the_daemons(monkeypatch: pytest.MonkeyPatch
 def test_the_program_is_there_or_named(program: Program) -> None:
     assert client(program).list() == {}
     program.path.unlink()
-    with pytest.raises(BadInput, match="has no program .*: install Multipass"):
+    with pytest.raises(BadInput, match="has no program .*: install it"):
         client(program).list()
 
 
@@ -137,8 +142,8 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> 
     program = tmp_path / "multipass"
     program.write_text('#!/bin/sh\nsleep 600 &\necho $! > "$0.pid"\nwait\n')
     program.chmod(0o755)
-    with pytest.raises(Late, match="multipass stop x: no end within 1 s"):
-        run(["stop", "x"], "", 1.0, str(program))
+    with pytest.raises(Late, match="multipass stop x: no end within 1 s, so it was ended"):
+        run([str(program), "stop", "x"], 1.0, missing="")
     pid = int((tmp_path / "multipass.pid").read_text())
     deadline = time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and "sleep" in Path(f"/proc/{pid}/cmdline").read_text():
@@ -148,10 +153,10 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> 
 
 def test_standard_input_is_closed_unless_there_are_data(program: Program) -> None:
     """A command that asks something must not wait for us."""
-    done = run(["list"], "", 60.0, str(program.path))
+    done = run([str(program.path), "list"], 60.0, missing="")
     assert done.code == 0
-    run(["launch", "--name", "x", "--cpus", "1", "--memory", "1G", "--disk", "5G"], "data", 60.0,
-        str(program.path))  # fmt: skip
+    argv = ["launch", "--name", "x", "--cpus", "1", "--memory", "1G", "--disk", "5G"]
+    run([str(program.path), *argv], 60.0, missing="", stdin="data")
     assert [each["stdin"] for each in program.read()["calls"]] == ["", "data"]
 
 

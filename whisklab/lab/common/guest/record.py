@@ -46,6 +46,7 @@ class Record:
         user: who logs into its machines.
         key: the file with the private key of that user.
         token: what its machines have in their marker.
+        home: the directory in which the tool that makes them works, where it has one.
         members: its machines, by name.
     """
 
@@ -54,6 +55,7 @@ class Record:
     user: str
     key: Path
     token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    home: Path | None = None
     members: dict[str, Member] = field(default_factory=dict)
 
     def instance(self, machine: str) -> str:
@@ -83,7 +85,8 @@ class Record:
             }
             for name, member in self.members.items()
         }
-        who = {"lab": self.lab, "user": self.user, "key": str(self.key), "token": self.token}
+        who = {"lab": self.lab, "user": self.user, "key": str(self.key), "token": self.token,
+               "home": str(self.home) if self.home else None}  # fmt: skip
         write_json(file_of(self.provider, self.lab), {**who, "members": members})
 
 
@@ -115,6 +118,7 @@ def read(provider: str, lab: str) -> Record | None:
     try:
         return Record(
             provider, str(data["lab"]), str(data["user"]), Path(data["key"]), str(data["token"]),
+            Path(data["home"]) if data["home"] else None,
             {str(name): _member(each) for name, each in data["members"].items()},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:

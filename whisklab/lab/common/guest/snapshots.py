@@ -24,8 +24,13 @@ _BEFORE = "before-restore"
 class Shelf(Protocol):
     """What a tool does about snapshots of single machines, all of them stopped."""
 
-    record: Record
-    report: Report
+    @property
+    def record(self) -> Record:
+        """What is known of the lab."""
+
+    @property
+    def report(self) -> Report:
+        """Who hears of each step."""
 
     def there(self) -> Iterable[str]:
         """The machines that there are, and that can be started."""

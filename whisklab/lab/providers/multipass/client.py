@@ -6,26 +6,23 @@ and sources, src/client/cli); others are passed on as they are.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from whisklab.errors import BadInput
+from whisklab.lab.common.ended import Ended, run
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.providers.multipass.failures import (
     LOST,
     NO_SERVER,
     UNREACHED,
     Failed,
-    Late,
     failure,
 )
 from whisklab.lab.providers.multipass.instances import Instance, parse_list, parse_snapshots
 from whisklab.lab.sizes import written
 
 PROGRAM = "multipass"
+_MISSING = "install Multipass (Linux: snap install multipass; macOS: brew install --cask multipass)"
 _QUICK, _SLOW = 60.0, 600.0  # seconds for what only asks, and for what changes disks
 _AGAIN_WITHIN, _AGAIN_AFTER = 60.0, 2.0  # seconds; a daemon takes some to start
 # A daemon that starts or is refreshed, or has not got all addresses yet.
@@ -46,46 +43,13 @@ class Launch:
     within: int = 900
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code, and what it printed where."""
-
-    code: int
-    out: str
-    said: str
-
-
 # Runs a command with its standard input, and ends it after so many seconds.
 Program = Callable[[Sequence[str], str, float], Ended]
 
 
-def run(arguments: Sequence[str], stdin: str, within: float, program: str = PROGRAM) -> Ended:
-    """Run Multipass's client, as the user has it.
-
-    Raises:
-        BadInput: there is none.
-        Late: it did not end in time, and was ended, with all that it had started.
-    """
-    try:
-        process = subprocess.Popen(
-            [program, *arguments], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise BadInput(
-            f"this computer has no program {program!r}: install Multipass "
-            "(Linux: snap install multipass; macOS: brew install --cask multipass)"
-        ) from None
-    try:
-        out, said = process.communicate(stdin or None, timeout=within)
-    except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            what = " ".join(arguments[:2])
-            raise Late(f"multipass {what}: no end within {within:.0f} s") from None
-        raise
-    return Ended(process.returncode, out, said)
+def multipass(arguments: Sequence[str], stdin: str, within: float) -> Ended:
+    """Run Multipass's client, as the user has it."""
+    return run([PROGRAM, *arguments], within, missing=_MISSING, stdin=stdin)
 
 
 class Client:
@@ -96,7 +60,7 @@ class Client:
         clock: by which it waits.
     """
 
-    def __init__(self, program: Program = run, clock: Clock | None = None) -> None:
+    def __init__(self, program: Program = multipass, clock: Clock | None = None) -> None:
         self._program, self._clock = program, clock or Clock()
 
     def list(self) -> dict[str, Instance]:

@@ -37,10 +37,6 @@ class Taken(Failed):
     """There is an instance of that name, be it deleted."""
 
 
-class Late(Failed):
-    """A command was ended after its deadline."""
-
-
 @dataclass(frozen=True)
 class Command:
     """What was asked: its arguments, and what it printed."""

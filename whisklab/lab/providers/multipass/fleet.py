@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import TypeVar
 
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.ended import Late
 from whisklab.lab.common.guest import ready
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, Place, Reach
@@ -193,7 +194,7 @@ class Fleet:
         instance = self.record.instance(name)
         try:
             self.client.stop(instance, _STOPS_WITHIN)
-        except Failed as error:
+        except (Failed, Late) as error:
             raise WhisklabError(
                 f"{error}: it is not ended by force, as that can damage its disk: "
                 f"`multipass stop --force {instance}` does that, then run this again"

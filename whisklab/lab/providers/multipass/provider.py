@@ -41,6 +41,7 @@ class Multipass:
     """
 
     keys: ClassVar = frozenset({"image", "cpus", "memory", "disk"})
+    defaults: ClassVar[Mapping[str, str]] = {"image": "24.04"}
     asks: ClassVar = True
 
     def __init__(
@@ -267,7 +268,7 @@ def _launch(wish: Wish, machine: Machine, record: Record) -> Launch:
     size = machine.size or of_groups(machine.groups)
     return Launch(
         name=record.instance(machine.name),
-        image=wish.image,
+        image=wish.options["image"],
         cpus=size.cpus,
         memory=size.memory,
         disk=size.disk,

@@ -22,6 +22,7 @@ class Nspawn:
     """Hosts that are containers of systemd-nspawn, or processes of User-mode Linux."""
 
     keys: ClassVar = frozenset({"internet", "network", "address", "forward", "kernel"})
+    defaults: ClassVar[Mapping[str, str]] = {}
     asks: ClassVar = False
 
     def check(self, wish: Wish) -> None:
@@ -143,7 +144,7 @@ def _up(wish: Wish, result: Mapping[str, Any]) -> Up:
         if name not in inside:
             continue  # left over from an earlier topology
         local = {int(port): int(at) for port, at in ports.items()}
-        machines[name] = Reached(inside[name], "127.0.0.1", local.pop(SSH), local)
+        machines[name] = Reached(inside[name], "127.0.0.1", local.pop(SSH), forwards=local)
     return Up(
         machines=machines,
         started=tuple(result.get("started", ())),

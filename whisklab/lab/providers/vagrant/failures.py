@@ -1,0 +1,72 @@
+"""What a command of Vagrant's has failed with, as a sentence with object, cause and remedy.
+
+Texts are those of its sources and of vagrant-libvirt's; others are passed on as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from whisklab.errors import WhisklabError
+
+_VALUED, _WORDS = ("--provider", "--box-version"), 3
+_KVM = (
+    "KVM holds the processor's virtualization, which VirtualBox needs: end the machines of libvirt "
+    "or Multipass, unload kvm_intel or kvm_amd, or take `hypervisor: libvirt`"
+)
+_NETWORK = (
+    "VirtualBox takes no such `network:`: it is to be one in 192.168.56.0/21, or what "
+    "/etc/vbox/networks.conf allows"
+)
+_LEFT = (
+    "libvirt has a machine or a disk of this name that Vagrant knows no more (`virsh list --all`, "
+    "`virsh vol-list default`): `virsh undefine NAME --remove-all-storage` removes it"
+)
+_OTHER = (
+    "this machine was made by the other hypervisor: `hypervisor:` of the topology is to name that "
+    "one, or remove the lab first"
+)
+_BOX = (
+    "there is no such box (or version) for this hypervisor: `image:` of the topology names one, "
+    "NAME or NAME@VERSION; one of a file is added by `vagrant box add NAME FILE`"
+)
+_HYPERVISOR = (
+    "Vagrant has no such hypervisor here: install VirtualBox, or the plugin vagrant-libvirt, or "
+    "choose by `hypervisor:`"
+)
+_LIBVIRT = "libvirt does not answer: is libvirtd running, and are you in the group libvirt?"
+# What is in the words, and what is told; the first that fits.
+_KNOWN: tuple[tuple[str, str], ...] = (
+    (r"VMX root mode|VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE", _KVM),
+    (r"not within the\s+allowed ranges", _NETWORK),
+    (r"domain about to create is already taken|Volume for domain is already created", _LEFT),
+    (r"active machine was found with a different provider", _OTHER),
+    (r"because it is locked", "another vagrant is at work with it: wait for its end"),
+    (r"isn't installed for the provider|could not be accessed in the remote|returned error: 404",
+     _BOX),
+    (r"could not be found, but was requested|isn't usable on this system", _HYPERVISOR),
+    (r"libvirt-sock|virConnectOpen|connecting to [Ll]ibvirt", _LIBVIRT),
+    (r"doesn't support snapshots", "this version of the hypervisor's plugin has no snapshots"),
+)  # fmt: skip
+
+
+class Failed(WhisklabError):
+    """A command of Vagrant's has failed; `said` is what it printed."""
+
+    def __init__(self, sentence: str, said: str = "") -> None:
+        super().__init__(sentence)
+        self.said = said
+
+
+def failure(arguments: Sequence[str], said: str) -> Failed:
+    """Return what a failed command is told as. Pure."""
+    values = {each for before, each in pairwise(arguments) if before in _VALUED}
+    words = [each for each in arguments if not each.startswith("-") and each not in values]
+    what = " ".join(["vagrant", *words[:_WORDS]])
+    for pattern, sentence in _KNOWN:
+        if re.search(pattern, said):
+            return Failed(f"{what}: {sentence}", said)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return Failed(f"{what}: Vagrant says: {' '.join(lines) or 'nothing'}", said)

@@ -1,0 +1,201 @@
+"""The machines of a lab that Vagrant makes: made, started, stopped, removed, snapshots of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address
+
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.guest import ready
+from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach
+from whisklab.lab.common.guest.record import Record
+from whisklab.lab.common.run import Report
+from whisklab.lab.providers.vagrant.client import Client
+from whisklab.lab.providers.vagrant.failures import Failed
+
+RUNNING, NOT_CREATED = "running", "not_created"
+# Those of VirtualBox and libvirt in which `vagrant up` starts a machine, and on its way to another.
+_STARTS = frozenset({NOT_CREATED, "poweroff", "shutoff", "saved", "aborted", "paused", "crashed",
+                     "pmsuspended"})  # fmt: skip
+_ON_ITS_WAY = frozenset({"starting", "stopping", "saving", "restoring", "preparing", "shutdown"})
+# Those in which it runs, or waits in the middle of running; what is saved is off.
+_RUNS = frozenset({RUNNING, "paused", "blocked", "stuck", "gurumeditation"})
+_WAIT, _POLL = 300.0, 2.0  # seconds
+_CARDS = "ip -brief -family inet address"
+
+
+@dataclass
+class Fleet:
+    """The machines of one lab, and what they are handled with."""
+
+    client: Client
+    reach: Reach
+    clock: Clock
+    record: Record
+    report: Report
+
+    def expected(self, name: str) -> ready.Expected:
+        """Return which machine is to be found."""
+        login = Login(self.record.user, self.record.key, self.record.members[name].host_key)
+        remove = f"vagrant destroy {name}"
+        return ready.Expected(name, self.record.instance(name), self.record.token, login, remove)
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of each machine of the record."""
+        there = self.client.states()
+        return {name: there.get(name, NOT_CREATED) for name in self.record.members}
+
+    def refuse_others(self, names: Iterable[str]) -> None:
+        """Refuse machines that turn out to be another's, before anything is changed.
+
+        A forwarded port may be another machine's tomorrow, so that who answers there decides.
+
+        Raises:
+            WhisklabError: names one.
+        """
+        states = self.states()
+        for name in names:
+            if states.get(name) == RUNNING:
+                expected = self.expected(name)
+                found = ready.seen(expected, [self.client.place(name)], self.reach)
+                if self._is_set_up(name):
+                    ready.refuse_others(expected, found)
+
+    def _is_set_up(self, name: str) -> bool:
+        """Whether a machine was ever ready: before that it shows the host key of its box."""
+        return self.record.members[name].address is not None
+
+    def start(self, names: Iterable[str], hypervisor: str) -> list[str]:
+        """Have machines running, one after another; returns who was not.
+
+        (One at a time: VirtualBox imports boxes no other way, and the first start of each takes
+        the disk of this computer.)
+        """
+        wanted, began = set(names), []
+        for name in (each for part in self.record.parts() for each in part if each in wanted):
+            if self._waited(name) == RUNNING:
+                continue
+            self.report(f"{name}: vagrant up")
+            self.client.up(name, hypervisor)
+            began.append(name)
+        return began
+
+    def _waited(self, name: str) -> str:
+        """Return the state of a machine, when it is none that passes.
+
+        Raises:
+            WhisklabError: it is one from which nothing leads on.
+        """
+        over = self.clock.now() + _WAIT
+        while (state := self.states()[name]) in _ON_ITS_WAY and self.clock.now() < over:
+            self.clock.sleep(_POLL)
+        if state in _STARTS or state == RUNNING:
+            return state
+        raise WhisklabError(
+            f"{self.record.instance(name)}: its state is {state}: look at it in the hypervisor, or "
+            f"`whisklab rebuild {self.record.lab} {name}` makes it anew"
+        )
+
+    def stop(self) -> list[str]:
+        """Power all machines off, those of the group storage last; returns those that ran."""
+        ran = []
+        for name in (each for part in self.record.parts()[::-1] for each in part):
+            if self.states()[name] in _RUNS:
+                self.report(f"{name}: vagrant halt")
+                self.client.halt(name)
+                ran.append(name)
+        return ran
+
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """Remove machines for good, one after another; returns those that there were."""
+        states, gone = self.states(), []
+        for name in list(names):
+            if states[name] != NOT_CREATED:
+                self.report(f"{name}: vagrant destroy")
+                self.client.destroy(name)
+                gone.append(name)
+            del self.record.members[name]
+            self.record.save()
+        return gone
+
+    def settle(self, wanted: Mapping[str, IPv4Address]) -> dict[str, tuple[Place, str]]:
+        """Wait until machines answer and are set up.
+
+        Args:
+            wanted: the address in the lab's network of each machine.
+
+        Returns:
+            Where each is reached, and which of its network cards has that address.
+        """
+        found = {}
+        for name, address in wanted.items():
+            self._set_up(name)
+            where = partial(self._places, name)
+            expected = self.expected(name)
+            place = ready.settled(expected, self.reach, where, self.report, self.clock)
+            found[name] = place, self._card(name, place, address)
+            self.record.reached(name, address)
+        self.record.save()
+        return found
+
+    def _places(self, name: str) -> list[Place]:
+        """Where a running machine is: its forwarded port may be another one after each start."""
+        return [self.client.place(name)]
+
+    def _set_up(self, name: str) -> None:
+        """Bring a machine its files again, if its first start was cut short before."""
+        found = ready.seen(self.expected(name), [self.client.place(name)], self.reach)
+        if found.told is None and not self._is_set_up(name):
+            self.report(f"{name}: vagrant provision")
+            self.client.provision(name)
+
+    def _card(self, name: str, place: Place, address: IPv4Address) -> str:
+        """Return the network card that has an address; they have another name in each box."""
+        try:
+            text = self.reach.ask(place, self.expected(name).login, _CARDS)
+        except NotYet as error:
+            raise Failed(f"{name}: {place}: {error}") from None
+        cards = dict(card_of(line) for line in text.splitlines() if line.strip())
+        for card, addresses in cards.items():
+            if str(address) in addresses:
+                return card
+        raise BadInput(
+            f"{name}: none of its network cards has {address}: the private network of "
+            f"{self.record.lab} was not made; it has {', '.join(sorted(cards))}"
+        )
+
+    # What snapshots need: see `whisklab.lab.common.guest.snapshots.Shelf`.
+
+    def there(self) -> list[str]:
+        """The machines that there are."""
+        return [name for name, state in self.states().items() if state != NOT_CREATED]
+
+    def kept(self) -> dict[str, frozenset[str]]:
+        """The names of the snapshots of each machine."""
+        return {name: self.client.snapshots(name) for name in self.there()}
+
+    def keep(self, machine: str, own: str, comment: str) -> None:  # noqa: ARG002  Vagrant has none
+        """Take a snapshot."""
+        self.client.snapshot(machine, own)
+
+    def put_back(self, machine: str, own: str) -> None:
+        """Restore a snapshot."""
+        self.client.restore(machine, own)
+
+    def drop(self, machine: str, own: str) -> None:
+        """Remove a snapshot; nothing when there is none."""
+        self.client.delete_snapshot(machine, own)
+
+    def size(self) -> int:
+        """Vagrant tells no sizes."""
+        return 0
+
+
+def card_of(line: str) -> tuple[str, list[str]]:
+    """Return a network card and its addresses, of a line of `ip -brief address`. Pure."""
+    name, _, *addresses = line.split()
+    found = [each.partition("/")[0] for each in addresses if "/" in each]
+    return name.partition("@")[0], found
