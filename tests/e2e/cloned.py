@@ -37,6 +37,8 @@ def cloned(base: str, directory: Path, name: str, file: str) -> Iterator[Site]:
         for path in (site.inventory, f"inventories/{name}.yaml", f"group_data/{name}.py"):
             (directory / path).unlink()  # the clone brings those of its base
         done = site.whisklab("clone", f"{of.lab}@{bases.SNAPSHOT}", name)
+    if done.code != 0:
+        site.whisklab("down", name)  # hosts that it has made; nobody else would know of them
     assert done.code == 0, done.output
     yield site
     with spent.on(file, spent.DEPLOYING):
