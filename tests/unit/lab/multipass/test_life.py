@@ -147,12 +147,17 @@ def test_deleted_ones_are_recovered_only_when_that_is_asked(fern: Lab) -> None:
     assert up(fern, recover=True) == ["recover fern-worker1", "start fern-worker1 --timeout 300"]
 
 
+@pytest.mark.parametrize("verb", ["up", "rebuild"])
 @pytest.mark.parametrize("state", ["Running", "Deleted"])
-def test_an_instance_of_our_name_that_we_did_not_make(fern: Lab, state: str) -> None:
+def test_an_instance_of_our_name_that_we_did_not_make(fern: Lab, state: str, verb: str) -> None:
     there = {"state": state, "ipv4": [], "release": "", "snapshots": {}}
     fern.program.change(lambda data: data["instances"].update({"fern-storage": there}))
+    verbs: dict[str, Callable[[], object]] = {
+        "up": lambda: fern.provider.up(fern.wish(), fern.report),
+        "rebuild": lambda: fern.provider.rebuild(fern.wish(), (), fern.report),
+    }
     with pytest.raises(BadInput, match="fern-storage: .* did not make it"):
-        fern.provider.up(fern.wish(), fern.report)
+        verbs[verb]()
     assert fern.program.changed() == []
 
 

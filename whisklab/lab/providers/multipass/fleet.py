@@ -56,18 +56,25 @@ class Fleet:
     def refuse_others(self, names: Iterable[str]) -> None:
         """Refuse instances of ours that turn out to be another's, before anything is changed.
 
+        One that was never ready is not asked: in its first boot it may show the image's own key.
+
         Raises:
             WhisklabError: names one.
         """
         there = self.listed()
-        running = [n for n in names if n in there and there[n].state is State.RUNNING]
+        asked = [
+            name
+            for name in names
+            if name in there and there[name].state is State.RUNNING
+            and self.record.members[name].address is not None
+        ]  # fmt: skip
 
         def look(name: str) -> None:
             expected = self.expected(name)
             found = ready.seen(expected, self._places(name, there[name].addresses), self.reach)
             ready.refuse_others(expected, found)
 
-        self.each(look, running)
+        self.each(look, asked)
 
     def refuse_taken(self, names: Iterable[str]) -> None:
         """Refuse instances that have our names and were not begun by us.

@@ -93,19 +93,20 @@ class Multipass:
     def rebuild(self, wish: Wish, only: tuple[str, ...], report: Report) -> Up:
         """Remove instances and launch them anew; names and keys stay."""
         laps, fleet = Laps(), self._fleet(wish, report)
-        names = {each.name for each in wish.machines}
+        names = [each.name for each in wish.machines]
+        fleet.refuse_taken(names)
         if strange := [name for name in only if name not in names]:
             raise BadInput(
                 f"the lab {wish.name!r} has no machine {strange[0]!r}; it has {', '.join(names)}"
             )
-        chosen = only or tuple(names)
-        fleet.refuse_others([name for name in chosen if name in fleet.record.members])
-        fleet.remove([name for name in chosen if name in fleet.record.members])
+        chosen = [name for name in only or names if name in fleet.record.members]
+        fleet.refuse_others(chosen)
+        fleet.remove(chosen)
         laps.lap("removal")
         made = self._make(wish, fleet)
         laps.lap("launch")
-        began = fleet.start([each.name for each in wish.machines])
-        fleet.settle([each.name for each in wish.machines])
+        began = fleet.start(names)
+        fleet.settle(names)
         laps.lap("boot to SSH")
         return self._up(fleet.record, wish, laps, started=tuple(dict.fromkeys([*made, *began])))
 
