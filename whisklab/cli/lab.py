@@ -11,7 +11,7 @@ import click
 from whisklab.cli.logs import Log
 from whisklab.cli.progress import Progress
 from whisklab.cli.tables import size, table
-from whisklab.lab import manage
+from whisklab.lab import manage, snapshots
 from whisklab.lab import status as statuses
 from whisklab.lab.manage import Brought
 from whisklab.lab.provider import Unused
@@ -34,9 +34,14 @@ _lab = click.argument("lab")
 )
 @click.option("--prune", is_flag=True, help="Remove machines that are not in the topology.")
 @click.option("--recover", is_flag=True, help="Bring back machines that somebody has deleted.")
-def up(lab: str, topology: Path | None, catalogue: str | None, prune: bool, recover: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before --prune makes snapshots useless.")
+def up(
+    lab: str, topology: Path | None, catalogue: str | None, prune: bool, recover: bool, yes: bool
+) -> None:
     """Bring up the machines of LAB: make or start what is missing, leave the rest alone."""
     file = topology or Path("inventories") / f"{check_lab_name(lab)}.yaml"
+    if prune and not yes:
+        _confirm_lost(lab)
     with Progress(Log(f"up-{check_lab_name(lab)}")) as progress:
         result = manage.up(
             lab, file, progress.report, catalogue=catalogue, prune=prune, recover=recover
@@ -56,8 +61,11 @@ def start(lab: str) -> None:
 @click.command()
 @_lab
 @click.argument("host", nargs=-1)
-def rebuild(lab: str, host: tuple[str, ...]) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before it makes snapshots useless.")
+def rebuild(lab: str, host: tuple[str, ...], yes: bool) -> None:
     """Give the HOSTs of LAB fresh disks, or all of them; addresses, ports and keys stay."""
+    if not yes:
+        _confirm_lost(check_lab_name(lab))
     with Progress(Log(f"rebuild-{check_lab_name(lab)}")) as progress:
         result = manage.rebuild(lab, host, progress.report)
     print_up(lab, result)
@@ -113,6 +121,16 @@ def ssh(lab: str, host: str, command: tuple[str, ...]) -> None:
     """Log into HOST of LAB, or run a command there: `whisklab ssh lab master -- uname -a`."""
     argv = statuses.ssh_command(statuses.known(lab), host, list(command[command[:1] == ("--",) :]))
     os.execvp(argv[0], argv)  # noqa: S606 (ssh takes over this terminal)
+
+
+def _confirm_lost(lab: str) -> None:
+    """Ask before snapshots become useless: those of virtual machines lie with each of them."""
+    if manage.asks(lab) and (there := snapshots.listed(lab, lambda _line: None)):
+        called = names(each.name for each in there)
+        click.confirm(
+            f"a machine that goes takes its part of each snapshot along, and {lab} could be "
+            f"restored to none of these any more: {called}. Go on?", abort=True, err=True,
+        )  # fmt: skip
 
 
 def print_up(lab: str, result: Brought) -> None:

@@ -61,6 +61,7 @@ def up(
     paths = state.paths(name)
     plan = load(topology) if topology else remembered(name)
     with user_lock(name, report):
+        refuse_other(name, plan)
         wish = wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
         provider.check(wish)
@@ -182,7 +183,7 @@ def remembered(name: str) -> Topology:
 
 
 def provider_of(name: str) -> providers.Provider:
-    """The provider of a lab; where nothing is written down of it, who has machines of it.
+    """The provider of a lab; where nothing is written down of it, who knows it.
 
     (Nothing is, when its first `up` has failed, or when the state was lost.)
     """
@@ -190,7 +191,21 @@ def provider_of(name: str) -> providers.Provider:
         return providers.get(lab.provider)
     each = [providers.get(known) for known in providers.names()]
     default = providers.get(Topology.model_fields["provider"].default)
-    return next((provider for provider in each if provider.machines(name)), default)
+    return next((provider for provider in each if provider.knows(name)), default)
+
+
+def refuse_other(name: str, plan: Topology) -> None:
+    """Refuse a topology of another provider than that of the machines that a lab has.
+
+    Raises:
+        BadInput: they would be forgotten, and run on.
+    """
+    for other in providers.names():
+        if other != plan.provider and providers.get(other).machines(name):
+            raise BadInput(
+                f"{name}: its machines are those of the provider {other}, and the topology says "
+                f"{plan.provider}: `whisklab down {name}` first, or give the new lab another name"
+            )
 
 
 def asks(name: str) -> bool:
@@ -220,6 +235,8 @@ def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: 
     lines = []
     hosts = []
     for each in plan.machines():
+        if each.name not in up.machines:
+            continue  # it is off, and was never reached
         how = up.machines[each.name]
         public = keys.host_key(paths, each.name)[1]
         lines.append(keys.known_hosts_line(how.address, how.port, public))

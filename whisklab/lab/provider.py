@@ -164,6 +164,9 @@ class Provider(Protocol):
     def down(self, lab: str, report: Report, /) -> tuple[str, ...]:
         """Remove all machines and all that was made for them; returns their names."""
 
+    def knows(self, lab: str, /) -> bool:
+        """Whether a lab was begun, and not removed, be it without any machine."""
+
     def machines(self, lab: str, /) -> Mapping[str, bool]:
         """The names of the machines of a lab, and whether each runs; empty when there is none.
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from whisklab.errors import BadInput, WhisklabError
+
+_POLL = 0.2  # seconds
+GRACE = 30.0  # seconds that a program has to put away what it was making
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,10 @@ class Late(WhisklabError):
     """A command was ended after its deadline."""
 
 
+class Unwanted(WhisklabError):
+    """What was going on is not wanted any more."""
+
+
 def run(
     argv: Sequence[str],
     within: float,
@@ -31,6 +40,8 @@ def run(
     missing: str,
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
+    unwanted: Callable[[], bool] = lambda: False,
+    grace: float = GRACE,
 ) -> Ended:
     """Run a program; its standard input is closed unless there are data.
 
@@ -40,10 +51,13 @@ def run(
         missing: what to do where there is no such program.
         stdin: data for it.
         environment: all of it; None for ours.
+        unwanted: tells that it is to be ended before.
+        grace: seconds between the interrupt that ends it and the kill.
 
     Raises:
         BadInput: there is no such program.
         Late: it did not end in time.
+        Unwanted: it was ended before.
     """
     try:
         process = subprocess.Popen(
@@ -52,13 +66,32 @@ def run(
         )  # fmt: skip
     except FileNotFoundError:
         raise BadInput(f"this computer has no program {argv[0]!r}: {missing}") from None
+    over, given = time.monotonic() + within, stdin or None
     try:
-        out, said = process.communicate(stdin or None, timeout=within)
-    except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            what = " ".join(argv[:3])
-            raise Late(f"{what}: no end within {within:.0f} s, so it was ended") from None
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                out, said = process.communicate(given, timeout=_POLL)
+                return Ended(process.returncode, out, said)
+            given = None
+            _judge(argv, within, unwanted=unwanted(), late=time.monotonic() > over)
+    except BaseException:
+        _end(process, grace)
         raise
-    return Ended(process.returncode, out, said)
+
+
+def _judge(argv: Sequence[str], within: float, *, unwanted: bool, late: bool) -> None:
+    what = " ".join(argv[:3])
+    if unwanted:
+        raise Unwanted(f"{what}: it was ended, as it is not wanted any more")
+    if late:
+        raise Late(f"{what}: no end within {within:.0f} s, so it was ended")
+
+
+def _end(process: subprocess.Popen[str], grace: float) -> None:
+    """End a program with all that it has started; first so that it can put things away."""
+    for number, wait in ((signal.SIGINT, grace), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=wait)
+            return

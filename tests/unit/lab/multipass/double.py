@@ -65,6 +65,8 @@ def launch(data: Doc, arguments: list[str]) -> str:
     name = option(arguments, "--name")
     if name in data["instances"]:
         raise Refused(f'instance "{name}" already exists')
+    if name in data["preparing"]:
+        raise Refused(f'instance "{name}" is being prepared')
     data["launched"] = data.get("launched", 0) + 1
     data["instances"][name] = {
         "state": "Running",
@@ -106,6 +108,8 @@ def delete(data: Doc, arguments: list[str]) -> str:
     if "--purge" not in arguments:
         raise AssertionError("nothing is deleted without --purge")
     name, _, snapshot = arguments[-1].partition(".")
+    if name in data["preparing"]:
+        raise Refused(f'instance "{name}" is being prepared')
     found = instance(data, name)
     if not snapshot:
         del data["instances"][name]
@@ -180,7 +184,7 @@ def listed(data: Doc, arguments: list[str]) -> str:
     return json.dumps({"list": rows})
 
 
-SHOWN = ("Running", "Starting", "Restarting", "Delayed Shutdown", "Unknown")
+SHOWN = ("Running", "Delayed Shutdown")  # upstream: daemon.cpp, list
 VERBS: dict[str, Callable[[Doc, list[str]], str]] = {
     "launch": launch, "start": start, "stop": stop, "delete": delete, "recover": recover,
     "snapshot": snapshot, "restore": restore, "get": get, "set": change, "list": listed,
@@ -227,6 +231,8 @@ def _done(data: Doc, arguments: list[str], fault: Doc | None) -> tuple[int, str,
         out = VERBS[arguments[0]](data, arguments)
     except Refused as error:
         return FAILED, "", f"{arguments[0]} failed: {error}"
+    if fault and "waiting for response" in fault["says"]:
+        data["instances"][option(arguments, "--name")]["state"] = "Unknown"
     return (fault.get("exit", FAILED), "", fault["says"]) if fault else (0, out, "")
 
 

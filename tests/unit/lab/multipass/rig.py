@@ -45,10 +45,18 @@ class Program:
         self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
         if self.file.exists():
             return  # another process's
-        self.write({"instances": {}, "faults": [], "calls": [], "now": 0, "most": 0, "slow": 0,
-                    "settings": {"client.primary-name": "primary"}})  # fmt: skip
+        self.write({
+            "instances": {}, "faults": [], "calls": [], "now": 0, "most": 0, "slow": 0,
+            "preparing": [], "settings": {"client.primary-name": "primary"},
+        })  # fmt: skip
 
-    def __call__(self, arguments: Sequence[str], stdin: str, within: float) -> Ended:  # noqa: ARG002
+    def __call__(
+        self,
+        arguments: Sequence[str],
+        stdin: str,
+        within: float,  # noqa: ARG002
+        unwanted: Callable[[], bool],  # noqa: ARG002
+    ) -> Ended:
         """Be called without a process, which a hundred calls would wait for."""
         return Ended(*double.call(self.file, list(arguments), stdin))
 

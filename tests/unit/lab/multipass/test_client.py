@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +29,9 @@ def program(tmp_path: Path) -> Program:
 def client(program: Program, clock: Time | None = None) -> Client:
     """A client that runs the double as a program."""
 
-    def double(arguments: Sequence[str], stdin: str, within: float) -> Ended:
+    def double(
+        arguments: Sequence[str], stdin: str, within: float, _unwanted: Callable[[], bool]
+    ) -> Ended:
         return run([str(program.path), *arguments], within, missing="install it", stdin=stdin)
 
     return Client(double, clock or Time())
@@ -143,12 +148,50 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> 
     program.write_text('#!/bin/sh\nsleep 600 &\necho $! > "$0.pid"\nwait\n')
     program.chmod(0o755)
     with pytest.raises(Late, match="multipass stop x: no end within 1 s, so it was ended"):
-        run([str(program), "stop", "x"], 1.0, missing="")
+        run([str(program), "stop", "x"], 1.0, missing="", grace=1.0)
     pid = int((tmp_path / "multipass.pid").read_text())
     deadline = time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and "sleep" in Path(f"/proc/{pid}/cmdline").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_what_is_ended_may_put_things_away_first(tmp_path: Path) -> None:
+    program = tmp_path / "vagrant"
+    program.write_text(
+        "#!/bin/sh\ntrap 'echo removed > \"$0.half\"; exit 3' INT\nwhile :; do sleep 0.1; done\n"
+    )
+    program.chmod(0o755)
+    with pytest.raises(Late):
+        run([str(program)], 1.0, missing="")
+    assert (tmp_path / "vagrant.half").read_text() == "removed\n"
+
+
+def test_an_interrupt_ends_what_goes_on_and_begins_nothing(tmp_path: Path) -> None:
+    """Ctrl-C reaches the main thread alone; a launch goes on in another one for half an hour."""
+    program = tmp_path / "multipass"
+    program.write_text('#!/bin/sh\necho $$ >> "$0.begun"\nexec sleep 600\n')
+    program.chmod(0o755)
+    script = (
+        "import sys; from whisklab.lab.common.ended import run\n"
+        "from whisklab.lab.common.guest.beside import each\n"
+        "from whisklab.lab.common.guest.clock import Clock\n"
+        "clock = Clock()\n"
+        f"work = lambda name: run([{str(program)!r}, name], 900, missing='',\n"
+        "                        unwanted=clock.is_over)\n"
+        "try:\n    each(work, ['a', 'b', 'c', 'd'], 2, clock)\n"
+        "except KeyboardInterrupt:\n    print('let out', flush=True); sys.exit(130)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    begun, deadline = tmp_path / "multipass.begun", time.monotonic() + 60
+    while not begun.exists() or len(begun.read_text().split()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "let out\n")
+    assert len(begun.read_text().split()) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in begun.read_text().split())
 
 
 def test_standard_input_is_closed_unless_there_are_data(program: Program) -> None:

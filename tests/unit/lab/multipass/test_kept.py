@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.unit.lab.multipass.rig import GIB, GROUPS, Lab
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.guest import record as records
 from whisklab.lab.common.machine import Size
 from whisklab.lab.provider import Wish
 
@@ -61,7 +64,7 @@ def test_a_snapshot_that_fails_leaves_none(there: Lab, failing: str) -> None:
     [
         ("a", "Running", "fern has a snapshot 'a' already"),
         ("a.b", "Running", "'a.b': expected the name of a snapshot"),
-        ("b", "Suspended", "fern-worker1 is suspended, and has no snapshot taken so"),
+        ("b", "Suspended", "fern-worker1 is suspended, and has no snapshot taken or"),
         ("b", "Suspending", "fern-worker1 is suspending, and has no"),
         ("b", "Deleted", "fern-worker1 is deleted, and has no"),
         ("b", "Unavailable", "fern-worker1 is unavailable, and has no"),
@@ -106,6 +109,45 @@ def test_a_restore_that_fails_leaves_all_as_they_were(there: Lab, verb: str, fai
     assert {each["release"] for each in there.program.read()["instances"].values()} == {"new"}
     assert kept(there) == {f"fern-{name}": {"whisklab-a"} for name in GROUPS}
     there.provider.up(there.wish(), there.report)
+
+
+def test_what_cannot_be_restored_is_refused_before_anything_is_stopped(there: Lab) -> None:
+    there.program.state("fern-worker1", "Suspended")
+    with pytest.raises(WhisklabError, match="fern-worker1 is suspended, and has no snapshot taken"):
+        there.provider.restore(there.wish(), "a", there.report)
+    assert there.program.changed() == []
+
+
+@pytest.mark.parametrize("verb", ["up", "rebuild", "snapshot"])
+def test_a_restore_that_was_cut_short_is_to_be_repeated(there: Lab, verb: str) -> None:
+    """Its machines may be of two times; SIGKILL leaves what the record says at that moment."""
+    told: dict[str, str] = {}
+
+    def note(line: str) -> None:
+        if line.startswith("worker1: restoring"):
+            told["record"] = records.file_of("multipass", "fern").read_text()
+
+    there.provider.restore(there.wish(), "a", note)
+    records.file_of("multipass", "fern").write_text(told["record"])
+    there.program.asked()
+    verbs: dict[str, Callable[[], object]] = {
+        "up": lambda: there.provider.up(there.wish(), there.report),
+        "rebuild": lambda: there.provider.rebuild(there.wish(), (), there.report),
+        "snapshot": lambda: there.provider.snapshot(there.wish(), "b", {}, {}, there.report),
+    }
+    with pytest.raises(WhisklabError, match="fern: its restore to 'a' was cut short"):
+        verbs[verb]()
+    assert there.program.changed() == []
+    there.provider.restore(there.wish(), "a", there.report)
+    verbs[verb]()
+
+
+def test_what_a_killed_snapshot_has_left_is_in_nobodys_way(there: Lab) -> None:
+    there.program.change(
+        lambda data: data["instances"]["fern-master"]["snapshots"].update({"whisklab-b": {}})
+    )
+    there.provider.snapshot(there.wish(), "b", FILES, NOTES, there.report)
+    assert all(names == {"whisklab-a", "whisklab-b"} for names in kept(there).values())
 
 
 def test_what_cannot_be_put_back_keeps_its_way_back(there: Lab) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.lab.multipass.rig import GROUPS, Lab
+from tests.unit.lab.multipass.rig import GIB, GROUPS, Lab
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
+from whisklab.lab.common.guest.reach import public_of
+from whisklab.lab.providers.multipass.user_data import user_data
 
 NODES = ["fern-master", "fern-worker1"]
 
@@ -201,6 +203,34 @@ def test_an_up_that_was_killed_is_continued(fern: Lab, tmp_path: Path) -> None:
     launched = [call.split()[3] for call in fern.program.changed() if call.startswith("launch")]
     assert "fern-worker1" not in launched
     assert set(done.machines) == set(GROUPS)
+
+
+def test_an_instance_that_is_being_prepared_is_waited_for(fern: Lab) -> None:
+    """Its image is fetched for a client that was killed; it is not listed until that is done."""
+    fern.wish()
+    first = dict(list(GROUPS.items())[:1])
+    made = fern.program
+
+    def ready() -> None:
+        made.change(lambda data: data.update(preparing=[]))
+        fern.program.change(lambda data: data["instances"].update(later))
+
+    record = records.Record("multipass", "fern", "lab", fern.wish().key)
+    record.begun("master", ("masters",), public_of(fern.wish().host_keys["master"]))
+    record.save()
+    later = {"fern-master": {
+        "state": "Running", "ipv4": ["10.121.48.9"], "release": "", "cpus": 2, "memory": 6 * GIB,
+        "disk": 50 * GIB, "snapshots": {},
+        "user_data": user_data(fern.wish(), fern.wish().machines[0], record.token),
+    }}  # fmt: skip
+    made.change(lambda data: data.update(preparing=["fern-master"]))
+    with pytest.raises(WhisklabError, match="fern-master: Multipass is preparing it: wait until"):
+        fern.provider.down("fern", fern.report)
+    assert records.file_of("multipass", "fern").exists()
+    fern.program.asked()
+    fern.time.then = [(90.0, ready)]
+    fern.provider.up(fern.wish(first), fern.report)
+    assert [call.split()[0] for call in fern.program.changed()] == ["launch"]
 
 
 @pytest.mark.parametrize("verb", ["machines", "stop", "down", "up"])

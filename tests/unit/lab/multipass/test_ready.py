@@ -63,6 +63,8 @@ def test_what_is_never_ready_is_told_and_left(fern: Lab) -> None:
      "fern-master: timed out waiting for response"],
 )  # fmt: skip
 def test_a_launch_that_did_not_wait_is_no_failure(fern: Lab, says: str) -> None:
+    """Multipass knows no state of one that has not answered by then, until it does."""
+    fern.time.then = [(200.0, lambda: fern.program.state("fern-master", "Running"))]
     fern.program.fault(
         "launch", f"launch failed: The following errors occurred:\n{says}", does=True
     )

@@ -57,6 +57,17 @@ def test_up_starts_what_is_unknown_and_does_not_answer(one: Lab) -> None:
     assert any("knows no state of fern-master: it is stopped first" in line for line in one.said)
 
 
+def test_a_first_boot_is_not_stopped_in_the_middle(fern: Lab) -> None:
+    """Multipass has given up, knows no state and no address: ten minutes, and only then."""
+    says = (
+        "launch failed: The following errors occurred:\nfern-master: timed out waiting for response"
+    )
+    fern.program.fault("launch", says, does=True)
+    fern.provider.up(fern.wish(ONE), fern.report)
+    assert [call.split()[0] for call in fern.program.changed()] == ["launch", "stop", "start"]
+    assert fern.time.seconds > 600
+
+
 def test_nothing_is_ended_by_force(one: Lab) -> None:
     one.program.state("fern-master", "Unknown")
     one.machines.silent.add("fern-master")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.unit.lab.multipass.rig import Lab
 from whisklab.cli.main import run
 from whisklab.errors import BadInput
-from whisklab.lab import inventory, provider, state
+from whisklab.lab import inventory, manage, provider, state
 
 TOPOLOGY = (
     "provider: multipass\ncatalogue: upstream\nhosts:\n  master: {groups: [masters]}\n"
@@ -95,7 +96,7 @@ def test_down_asks_first(
 ) -> None:  # fmt: skip
     """Without an answer it is by --yes."""
     assert run(["up", "fern"]) == 0
-    monkeypatch.setattr("sys.stdin", __import__("io").StringIO(answer or ""))
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer or ""))
     assert run(["down", "fern", *(() if answer else ("--yes",))]) == (0 if gone else 130)
     assert ("remove master, worker1, storage with their" in capsys.readouterr().err) == bool(answer)
     assert fresh.program.states() == (
@@ -110,6 +111,45 @@ def test_down_removes_what_an_up_that_failed_has_left(fresh: Lab) -> None:
     assert "fern-master" in fresh.program.states()
     assert run(["down", "fern", "--yes"]) == 0
     assert fresh.program.states() == {}
+
+
+def test_a_topology_of_another_provider_forgets_no_machine(
+    fresh: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["up", "fern"]) == 0
+    for other in ("nspawn", "vagrant"):
+        text = TOPOLOGY.replace("provider: multipass", f"provider: {other}")
+        (tmp_path / "inventories/fern.yaml").write_text(text)
+        assert run(["up", "fern"]) == 2
+        assert f"those of the provider multipass, and the topology says {other}" in (
+            capsys.readouterr().err
+        )
+    assert len(fresh.program.states()) == 3
+
+
+def test_down_goes_to_who_has_begun_a_lab_without_any_machine(fresh: Lab) -> None:
+    fresh.program.fault("launch", "launch failed: no room", times=9)
+    assert run(["up", "fern"]) == 1
+    assert fresh.program.states() == {}
+    assert run(["down", "fern", "--yes"]) == 0
+    fresh.program.change(lambda data: data.update(faults=[]))
+    assert run(["up", "fern"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["rebuild", "fern", "worker1"], ["up", "fern", "--prune"]])
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 130), ("y\n", 0), (None, 0)])
+def test_what_makes_snapshots_useless_asks_first(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], answer: str | None, code: int,
+) -> None:  # fmt: skip
+    """Without an answer it is by --yes."""
+    assert run(["up", "fern"]) == 0
+    wish = manage.wish_of("fern", manage.remembered("fern"), state.paths("fern"))
+    fresh.provider.snapshot(wish, "ready", {}, {}, fresh.report)
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer or ""))
+    assert run([*arguments, *(() if answer else ("--yes",))]) == code
+    assert ("restored to none of these any more: ready" in capsys.readouterr().err) == bool(answer)
 
 
 def test_what_is_too_much_for_this_computer_is_refused_before_anything_is_made(

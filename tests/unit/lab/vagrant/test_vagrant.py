@@ -72,7 +72,7 @@ def test_a_wrong_default_of_vagrant_has_no_effect(
     assert up(fern) == UP
     fern.provider.stop("fern", fern.report)
     fern.double.changed()
-    with pytest.raises(WhisklabError, match="vagrant up storage: this machine was made by the oth"):
+    with pytest.raises(WhisklabError, match="the machines of fern are those of virtualbox"):
         fern.provider.up(fern.wish(hypervisor="libvirt"), fern.report)
 
 
@@ -131,9 +131,7 @@ def test_a_machine_that_is_not_wished_is_left_or_pruned(fern: Lab) -> None:
 def test_exchanged_ports_are_seen_before_anything_is_changed(fern: Lab, verb: str) -> None:
     up(fern)
     one, other = fern.double.made["master"], fern.double.made["worker1"]
-    one.port, other.port = other.port, one.port
     one.brought, other.brought = other.brought, one.brought  # who answers there is the other one
-    one.port, other.port = other.port, one.port
     verbs: dict[str, Callable[[], object]] = {
         "up": lambda: fern.provider.up(fern.wish(), fern.report),
         "stop": lambda: fern.provider.stop("fern", fern.report),
@@ -142,7 +140,11 @@ def test_exchanged_ports_are_seen_before_anything_is_changed(fern: Lab, verb: st
         "snapshot": lambda: fern.provider.snapshot(fern.wish(), "a", {}, {}, fern.report),
     }
     fern.double.changed()
-    with pytest.raises(WhisklabError, match="fern-master: 127.0.0.1:.* shows the host key SHA256"):
+    with pytest.raises(
+        WhisklabError,
+        match="fern-master: 127.0.0.1:.* SHA256.* nothing is changed there: its forwarded .*"
+        "VAGRANT_DOTFILE_PATH=.*/.vagrant/labs/fern vagrant reload master",
+    ):
         verbs[verb]()
     assert fern.double.changed() == []
 
@@ -169,16 +171,39 @@ def test_what_does_not_run_is_started(fern: Lab, state: str) -> None:
     assert up(fern) == [UP[2]]
 
 
-@pytest.mark.parametrize("state", ["inaccessible", "gurumeditation", "whatever"])
+@pytest.mark.parametrize("state", ["gurumeditation", "stuck", "whatever"])
 def test_what_leads_nowhere_is_told(fern: Lab, state: str) -> None:
     up(fern)
     fern.double.made["worker1"].state = state
-    with pytest.raises(WhisklabError, match=f"fern-worker1: its state is {state}: look at it"):
+    with pytest.raises(
+        WhisklabError, match=f"fern-worker1: its state is {state}: look at it in the"
+    ):
         up(fern)
     assert fern.double.changed() == []
 
 
-@pytest.mark.parametrize("state", ["starting", "stopping", "saving", "preparing", "shutdown"])
+@pytest.mark.parametrize("verb", ["up", "stop", "snapshot"])
+def test_a_machine_without_an_address_is_neither_on_nor_off(fern: Lab, verb: str) -> None:
+    """What libvirt's plugin says of one that boots, and of one whose network does not come up."""
+    up(fern)
+    fern.double.made["worker1"].state = "inaccessible"
+    verbs: dict[str, Callable[[], object]] = {
+        "up": lambda: fern.provider.up(fern.wish(), fern.report),
+        "stop": lambda: fern.provider.stop("fern", fern.report),
+        "snapshot": lambda: fern.provider.snapshot(fern.wish(), "a", {}, {}, fern.report),
+    }
+    with pytest.raises(
+        WhisklabError, match="worker1: its state is inaccessible .it has no address"
+    ):
+        verbs[verb]()
+    assert fern.double.changed() == []
+    assert fern.time.seconds >= 300
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["starting", "stopping", "saving", "preparing", "shutdown", "shutting_down", "inaccessible"],
+)
 def test_what_is_on_its_way_is_waited_for(fern: Lab, state: str) -> None:
     up(fern)
     made = fern.double.made["worker1"]
@@ -269,8 +294,51 @@ def test_a_network_that_virtualbox_refuses(
 
 def test_a_directory_without_a_vagrantfile(fern: Lab) -> None:
     (fern.home / "Vagrantfile").unlink()
-    with pytest.raises(BadInput, match="there is no Vagrantfile in .*repository's directory"):
+    with pytest.raises(BadInput, match="there is no Vagrantfile in .*go to the repository"):
         fern.provider.check(fern.wish())
+
+
+def test_a_checkout_that_has_moved_is_adopted(fern: Lab, tmp_path: Path) -> None:
+    up(fern)
+    fern.provider.stop("fern", fern.report)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("Vagrantfile", ".vagrant"):
+        (fern.home / name).rename(moved / name)
+    for verb in (fern.provider.machines, lambda lab: fern.provider.down(lab, fern.report)):
+        with pytest.raises(BadInput, match="no Vagrantfile in .*, where fern was made: go to the"):
+            verb("fern")
+    os.chdir(moved)
+    assert up(fern) == UP
+    assert fern.double.environment["VAGRANT_CWD"] == str(moved)
+
+
+def test_the_hypervisor_of_the_machines_stays(fern: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though another one is installed later."""
+    up(fern)
+    monkeypatch.setattr(fern.provider, "_hypervisor", lambda: "libvirt")
+    fern.provider.rebuild(fern.wish(), ("worker1",), fern.report)
+    assert fern.double.changed() == ["destroy --force worker1", UP[2]]
+
+
+def test_a_first_up_that_made_nothing_begins_anew_with_other_keys(fern: Lab) -> None:
+    fern.double.faults = [("up storage", "no room")]
+    with pytest.raises(WhisklabError, match="no room"):
+        up(fern)
+    fern.double.faults = []
+    assert fern.provider.knows("fern")
+    for path in (fern.home / "state").rglob("host_keys/*"):
+        path.unlink()
+    assert up(fern) == UP
+
+
+def test_a_snapshot_of_a_lab_with_one_machine_off(fern: Lab) -> None:
+    before = fern.provider.up(fern.wish(), fern.report)
+    fern.double.made["worker1"].state = "poweroff"
+    _, again = fern.provider.snapshot(fern.wish(), "a", {}, {}, fern.report)
+    assert again is not None
+    assert again.machines["worker1"] == before.machines["worker1"]
+    assert fern.double.made["worker1"].state == "poweroff"
 
 
 def test_other_verbs_go_to_the_directory_of_the_lab(fern: Lab, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from whisklab.lab.common.guest.told import LOOK, Told, told
 from whisklab.lab.common.run import Report
 
 WITHIN = 900.0  # seconds for a first boot with a slow network: cloud-init and its packages
-_POLL, _SAID_EVERY = 2.0, 15.0
+_POLL, _SAID_EVERY, _LOOKS = 2.0, 15.0, 3
 _STRANGE_FOR = 60.0  # seconds that a key is another one, until it is taken for another machine's
 
 
@@ -25,14 +25,14 @@ class Expected:
         instance: its name on this computer.
         token: of the lab.
         login: how it lets us in.
-        remove: the command that removes the instance by hand.
+        remedy: what to do where somebody else answers in its place.
     """
 
     machine: str
     instance: str
     token: str = field(repr=False)
     login: Login = field(repr=False)
-    remove: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,23 @@ class Seen:
 
 
 def seen(expected: Expected, places: Iterable[Place], reach: Reach) -> Seen:
-    """Look for a machine where its instance may be, the best place first."""
-    found = Seen()
+    """Look for a machine where its instance may be, the best place first.
+
+    A stranger counts only where nobody is silent: of several addresses one may be somebody else's.
+    """
+    silent = strange = ""
     for place in places:
         try:
             answer = told(reach.ask(place, expected.login, LOOK))
         except Stranger as error:
-            found = Seen(why=f"{place}: {error}", strange=True)
+            strange = strange or f"{place}: {error}"
         except NotYet as error:
-            found = Seen(why=f"{place}: {error}", strange=found.strange)
+            silent = silent or f"{place}: {error}"
         else:
             return Seen(place, answer)
-    return found
+    if strange and not silent:
+        return Seen(why=strange, strange=True)
+    return Seen(why=silent) if silent else Seen()
 
 
 def refuse_others(expected: Expected, found: Seen) -> None:
@@ -81,9 +86,26 @@ def refuse_others(expected: Expected, found: Seen) -> None:
             )
     elif found.told is None and found.strange:
         raise WhisklabError(
-            f"{expected.instance}: {found.why}: somebody made it anew, so nothing is changed "
-            f"there: `{expected.remove}` removes it, then `whisklab up`"
+            f"{expected.instance}: {found.why}: nothing is changed there: {expected.remedy}"
         )
+
+
+def refuse_now(
+    expected: Expected, reach: Reach, places: Callable[[], Iterable[Place]], clock: Clock
+) -> None:
+    """Look who answers in the place of a machine, more than once, and refuse another's.
+
+    Raises:
+        WhisklabError: it is another one.
+    """
+    for _ in range(_LOOKS - 1):
+        found = seen(expected, places(), reach)
+        if not found.strange:
+            break
+        clock.sleep(_POLL)  # an address may just have gone from one to another
+    else:
+        found = seen(expected, places(), reach)
+    refuse_others(expected, found)
 
 
 def settled(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.errors import WhisklabError
-from whisklab.lab.common.machine import STORAGE
+from whisklab.lab.common.machine import SSH, STORAGE
 from whisklab.paths import state_dir
 
 _PRIVATE = 0o600
@@ -28,12 +28,18 @@ class Member:
     Attributes:
         groups: what it is for.
         host_key: its public host key, as OpenSSH writes it.
-        address: its own, by which it was reached last.
+        address: its own, by which it was reached last; None until it was ready once.
+        host: where its sshd was reached then, where that is not its own address.
+        port: of it.
+        card: the network card that had the address, where that matters.
     """
 
     groups: tuple[str, ...]
     host_key: str
     address: IPv4Address | None = None
+    host: str = ""
+    port: int = SSH
+    card: str = ""
 
 
 @dataclass
@@ -47,6 +53,8 @@ class Record:
         key: the file with the private key of that user.
         token: what its machines have in their marker.
         home: the directory in which the tool that makes them works, where it has one.
+        by: what makes its machines, where the tool has several.
+        restoring: the snapshot to which it is being restored, "" for none.
         members: its machines, by name.
     """
 
@@ -56,6 +64,8 @@ class Record:
     key: Path
     token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     home: Path | None = None
+    by: str = ""
+    restoring: str = ""
     members: dict[str, Member] = field(default_factory=dict)
 
     def instance(self, machine: str) -> str:
@@ -66,9 +76,9 @@ class Record:
         """Have a machine in the record that is about to be made."""
         self.members[machine] = Member(groups, host_key)
 
-    def reached(self, machine: str, address: IPv4Address) -> None:
-        """Remember where a machine is."""
-        self.members[machine] = replace(self.members[machine], address=address)
+    def reached(self, machine: str, address: IPv4Address, **how: Any) -> None:  # noqa: ANN401
+        """Remember where a machine is: its own address, and what of a member differs."""
+        self.members[machine] = replace(self.members[machine], address=address, **how)
 
     def parts(self) -> list[list[str]]:
         """The machines that others mount theirs from, then the others."""
@@ -82,11 +92,21 @@ class Record:
                 "groups": list(member.groups),
                 "host_key": member.host_key,
                 "address": str(member.address) if member.address else None,
+                "host": member.host,
+                "port": member.port,
+                "card": member.card,
             }
             for name, member in self.members.items()
         }
-        who = {"lab": self.lab, "user": self.user, "key": str(self.key), "token": self.token,
-               "home": str(self.home) if self.home else None}  # fmt: skip
+        who = {
+            "lab": self.lab,
+            "user": self.user,
+            "key": str(self.key),
+            "token": self.token,
+            "home": str(self.home) if self.home else None,
+            "by": self.by,
+            "restoring": self.restoring,
+        }
         write_json(file_of(self.provider, self.lab), {**who, "members": members})
 
 
@@ -117,10 +137,16 @@ def read(provider: str, lab: str) -> Record | None:
         return None
     try:
         return Record(
-            provider, str(data["lab"]), str(data["user"]), Path(data["key"]), str(data["token"]),
+            provider,
+            str(data["lab"]),
+            str(data["user"]),
+            Path(data["key"]),
+            str(data["token"]),
             Path(data["home"]) if data["home"] else None,
+            str(data["by"]),
+            str(data["restoring"]),
             {str(name): _member(each) for name, each in data["members"].items()},
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WhisklabError(
             f"{file} is damaged ({error!r}): remove its machines by hand, their names begin with "
@@ -130,7 +156,10 @@ def read(provider: str, lab: str) -> Record | None:
 
 def _member(data: Mapping[str, Any]) -> Member:
     address = IPv4Address(data["address"]) if data["address"] else None
-    return Member(tuple(data["groups"]), str(data["host_key"]), address)
+    return Member(
+        tuple(data["groups"]), str(data["host_key"]), address,
+        str(data["host"]), int(data["port"]), str(data["card"]),
+    )  # fmt: skip
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -84,6 +84,8 @@ def take(shelf: Shelf, name: str, files: Mapping[str, str], notes: Mapping[str, 
         WhisklabError: one could not be taken; those that were are removed again.
     """
     there, lab = tuple(shelf.there()), shelf.record.lab
+    left = [each for each, names in shelf.kept().items() if called(name) in names]
+    _drop(shelf, left, called(name))  # of a run that was killed before it was written down
     _of_all(shelf, there, called(name), f"whisklab: {name} of {lab}, {len(there)} machines")
     made = Snapshot(name, time.time(), shelf.size(), there, dict(notes))
     records.write_json(_file(shelf.record, name), {**asdict(made), "files": dict(files)})
@@ -162,7 +164,7 @@ def restore(shelf: Shelf, snapshot: Snapshot) -> None:
     """Have all machines as they were; they are stopped.
 
     What they are now is kept as another snapshot until all are restored, and stays when it could
-    not be put back.
+    not be put back. A run that is killed meanwhile is remembered: see `refuse_half`.
 
     Raises:
         WhisklabError: one could not be restored; all are as they were before.
@@ -170,6 +172,7 @@ def restore(shelf: Shelf, snapshot: Snapshot) -> None:
     own, machines = called(snapshot.name), snapshot.machines
     before = f"{_PREFIX}{_BEFORE}-{time.strftime('%Y%m%d-%H%M%S')}"
     _of_all(shelf, machines, before, f"whisklab: before {snapshot.name} was restored")
+    _remember(shelf, snapshot.name)
     begun: list[str] = []
     try:
         for each in machines:
@@ -179,9 +182,35 @@ def restore(shelf: Shelf, snapshot: Snapshot) -> None:
     except BaseException:
         for each in begun:
             shelf.put_back(each, before)
+        _remember(shelf, "")
         _drop(shelf, machines, before)
         raise
-    _drop(shelf, machines, before)
+    _remember(shelf, "")
+    for each, names in shelf.kept().items():  # also those of restores that were killed
+        _drop_all(shelf, each, [own for own in names if own.startswith(f"{_PREFIX}{_BEFORE}-")])
+
+
+def _remember(shelf: Shelf, name: str) -> None:
+    shelf.record.restoring = name
+    shelf.record.save()
+
+
+def _drop_all(shelf: Shelf, machine: str, names: Iterable[str]) -> None:
+    for own in names:
+        shelf.drop(machine, own)
+
+
+def refuse_half(record: Record) -> None:
+    """Refuse a lab whose restore was cut short: its machines may be of two times.
+
+    Raises:
+        WhisklabError: says how to go on.
+    """
+    if record.restoring:
+        raise WhisklabError(
+            f"{record.lab}: its restore to {record.restoring!r} was cut short, and its machines "
+            f"may be of two times: `whisklab restore {record.lab} {record.restoring}` again"
+        )
 
 
 def delete(shelf: Shelf, name: str) -> Snapshot:

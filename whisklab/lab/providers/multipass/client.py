@@ -43,13 +43,15 @@ class Launch:
     within: int = 900
 
 
-# Runs a command with its standard input, and ends it after so many seconds.
-Program = Callable[[Sequence[str], str, float], Ended]
+# Runs a command with its standard input; ends it after so many seconds, or once it is unwanted.
+Program = Callable[[Sequence[str], str, float, Callable[[], bool]], Ended]
 
 
-def multipass(arguments: Sequence[str], stdin: str, within: float) -> Ended:
+def multipass(
+    arguments: Sequence[str], stdin: str, within: float, unwanted: Callable[[], bool]
+) -> Ended:
     """Run Multipass's client, as the user has it."""
-    return run([PROGRAM, *arguments], within, missing=_MISSING, stdin=stdin)
+    return run([PROGRAM, *arguments], within, missing=_MISSING, stdin=stdin, unwanted=unwanted)
 
 
 class Client:
@@ -156,7 +158,7 @@ class Client:
         over = self._clock.now() + _AGAIN_WITHIN
         unreached = True  # its image server: once more, it may have just been started
         while True:
-            ended = self._program(arguments, stdin, within)
+            ended = self._program(arguments, stdin, within, self._clock.is_over)
             if ended.code == 0:
                 return ended.out
             again = any(words in ended.said for words in passing) and self._clock.now() < over

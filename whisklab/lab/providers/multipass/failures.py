@@ -121,6 +121,9 @@ _KNOWN: tuple[tuple[str, frozenset[str], type[Failed], Callable[[Command], str]]
     ("timed out", frozenset({"launch", "start"}), SlowStart,
      _always("Multipass did not wait for it to the end")),
     ("already exists", frozenset({"launch"}), Taken, _always("there is an instance of this name")),
+    ("is being prepared", frozenset({"launch"}), Taken, _always("Multipass is preparing it")),
+    ("is being prepared", frozenset(), Failed,
+     _always("Multipass is preparing it: wait until `multipass list` shows it, and try again")),
     ("multipass socket access denied", frozenset(), Failed, _always(
         "Multipass refuses this user its socket: join the group that may use it (the socket's, "
         "mostly sudo or admin), or run `multipass authenticate`")),

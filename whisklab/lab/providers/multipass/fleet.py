@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TypeVar
@@ -11,19 +10,20 @@ from typing import TypeVar
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.ended import Late
 from whisklab.lab.common.guest import ready
+from whisklab.lab.common.guest.beside import each
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, Place, Reach
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.multipass.addresses import candidates
 from whisklab.lab.providers.multipass.client import Client, Launch
-from whisklab.lab.providers.multipass.failures import Failed, SlowStart
+from whisklab.lab.providers.multipass.failures import Failed, SlowStart, Taken
 from whisklab.lab.providers.multipass.firewall import hint
 from whisklab.lab.providers.multipass.instances import Instance, State
 from whisklab.lab.providers.multipass.rules import STOP, UP, Step
 
 AT_ONCE = 2  # more launches, or a start beside a stop, have made the daemon hang
-_ON_ITS_WAY, _POLL = 300.0, 2.0  # seconds
+_ON_ITS_WAY, _FIRST_BOOT, _POLL = 300.0, 600.0, 2.0  # seconds
 _STOPS_WITHIN, _STARTS_WITHIN = 180.0, 300
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -50,8 +50,11 @@ class Fleet:
         member = self.record.members[name]
         login = Login(self.record.user, self.record.key, member.host_key)
         instance = self.record.instance(name)
-        remove = f"multipass delete --purge {instance}"
-        return ready.Expected(name, instance, self.record.token, login, remove)
+        remedy = (
+            f"somebody made it anew: `multipass delete --purge {instance}` removes it, then "
+            "`whisklab up`"
+        )
+        return ready.Expected(name, instance, self.record.token, login, remedy)
 
     def refuse_others(self, names: Iterable[str]) -> None:
         """Refuse instances of ours that turn out to be another's, before anything is changed.
@@ -70,9 +73,9 @@ class Fleet:
         ]  # fmt: skip
 
         def look(name: str) -> None:
-            expected = self.expected(name)
-            found = ready.seen(expected, self._places(name, there[name].addresses), self.reach)
-            ready.refuse_others(expected, found)
+            ready.refuse_now(
+                self.expected(name), self.reach, lambda: self._places(name), self.clock
+            )
 
         self.each(look, asked)
 
@@ -92,15 +95,17 @@ class Fleet:
                     f"(`multipass delete --purge {instance}`)"
                 )
 
-    def refuse_deleted(self) -> None:
+    def refuse_deleted(self, but: Iterable[str] = ()) -> None:
         """Refuse what is deleted and not purged: nobody has said what is to become of it.
+
+        (But of some, which are about to be made anew.)
 
         Raises:
             BadInput: names one.
         """
         lab = self.record.lab
         for name, instance in self.listed().items():
-            if instance.state is State.DELETED:
+            if instance.state is State.DELETED and name not in but:
                 raise BadInput(
                     f"{instance.name} is deleted, and not purged: `whisklab up {lab} --recover` "
                     f"brings it back, `whisklab rebuild {lab} {name}` makes it anew"
@@ -118,18 +123,26 @@ class Fleet:
         except SlowStart as error:
             said = f"{error}; it is waited for here"
             self.report(f"{said}; {found}" if (found := hint()) else said)
+        except Taken as error:  # by an earlier run of ours: others were refused before
+            self.report(f"{error}; it is waited for here")
+        over = self.clock.now() + wish.within
+        while wish.name not in self.client.list() and self.clock.now() < over:
+            self.clock.sleep(_POLL)  # its image is being prepared
 
     def start(self, names: Iterable[str]) -> list[str]:
         """Have instances running, those of the group storage first; returns who was not."""
         return self._in_order(self._started, self.record.parts(), names)
 
     def _started(self, name: str) -> bool:
-        instance, began = self.record.instance(name), False
-        over = self.clock.now() + _ON_ITS_WAY
+        instance, began, since = self.record.instance(name), False, self.clock.now()
+        over = since + _ON_ITS_WAY
         while (there := self.listed().get(name)) is not None:
             step = UP[there.state]
             if step is Step.LOOK and self._is_well(name, there):
                 return began
+            if step is Step.LOOK and self._boots(name, since):
+                over = self.clock.now() + _ON_ITS_WAY
+                continue
             if step is Step.NOTHING:
                 return began
             if self.clock.now() > over:
@@ -140,6 +153,16 @@ class Fleet:
             self._step(name, step)
             began = True
         return began
+
+    def _boots(self, name: str, since: float) -> bool:
+        """Whether an instance may be in its first boot, which Multipass has given up waiting for.
+
+        It knows no state of it then, and no address; to stop it would cut cloud-init short.
+        """
+        if self.record.members[name].address or self.clock.now() - since > _FIRST_BOOT:
+            return False
+        self.clock.sleep(_POLL)
+        return True
 
     def _step(self, name: str, step: Step) -> None:
         """Do one step towards a running instance."""
@@ -172,9 +195,8 @@ class Fleet:
 
     def _is_well(self, name: str, there: Instance) -> bool:
         """Whether an instance answers of which Multipass knows no state."""
-        expected, before = self.expected(name), self.record.members[name].address
-        known = (*there.addresses, *([before] if before else []))
-        found = ready.seen(expected, self._places(name, known), self.reach)
+        expected = self.expected(name)
+        found = ready.seen(expected, self._places(name), self.reach)
         ready.refuse_others(expected, found)
         if found.place:
             self.report(f"{name}: Multipass knows no state of {there.name}, but it answers")
@@ -211,10 +233,12 @@ class Fleet:
         """Remove instances for good, one after another; returns the machines that there were."""
         there, gone = self.listed(), []
         for name in list(names):
+            instance = self.record.instance(name)
             if name in there:
-                self.report(f"{name}: removing the instance {there[name].name}")
-                self.client.delete(there[name].name)
+                self.report(f"{name}: removing the instance {instance}")
                 gone.append(name)
+            if name in there or self.record.members[name].address is None:
+                self.client.delete(instance)  # it may be in the making, and is not listed then
             del self.record.members[name]
             self.record.save()
         return gone
@@ -222,21 +246,22 @@ class Fleet:
     def settle(self, names: Sequence[str]) -> None:
         """Wait until machines answer and are set up; remembers where they are."""
 
-        def now(name: str) -> list[Place]:
-            there = self.listed().get(name)
-            return self._places(name, there.addresses if there else ())
-
         def wait(name: str) -> Place:
-            expected = self.expected(name)
-            return ready.settled(expected, self.reach, lambda: now(name), self.report, self.clock)
+            places, expected = lambda: self._places(name), self.expected(name)
+            return ready.settled(expected, self.reach, places, self.report, self.clock)
 
-        for name, place in zip(names, self.each(wait, names, len(names) or 1), strict=True):
+        for name, place in zip(names, self.each(wait, names, len(names)), strict=True):
             self.record.reached(name, IPv4Address(place.address))
         self.record.save()
 
-    def _places(self, name: str, addresses: Iterable[IPv4Address]) -> list[Place]:
-        """Where a machine may be that has these addresses, the best first."""
-        before = self.record.members[name].address
+    def _places(self, name: str) -> list[Place]:
+        """Where a machine may be now, the best place first.
+
+        Multipass lists no address of an instance whose state it does not know; that may be where it
+        was.
+        """
+        there, before = self.listed().get(name), self.record.members[name].address
+        addresses = (there.addresses if there else ()) or ((before,) if before else ())
         return [Place(str(each)) for each in candidates(addresses, before)]
 
     def _in_order(
@@ -252,10 +277,5 @@ class Fleet:
     def each(
         self, work: Callable[[_T], _R], over: Sequence[_T], at_once: int = AT_ONCE
     ) -> list[_R]:
-        """Do something for each, two at a time; raises the first error when all have ended."""
-        with ThreadPoolExecutor(at_once) as pool:
-            begun = [pool.submit(work, each) for each in over]
-        for done in begun:
-            if error := done.exception():
-                raise error
-        return [done.result() for done in begun]
+        """Do something for each, two at a time."""
+        return each(work, over, at_once, self.clock)

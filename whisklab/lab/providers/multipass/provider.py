@@ -74,6 +74,7 @@ class Multipass:
         """Launch and start what is missing, and wait until all are set up."""
         laps, fleet = Laps(), self._fleet(wish, report)
         names = [each.name for each in wish.machines]
+        snapshots.refuse_half(fleet.record)
         fleet.refuse_taken(names)
         if not recover:
             fleet.refuse_deleted()
@@ -100,6 +101,8 @@ class Multipass:
                 f"the lab {wish.name!r} has no machine {strange[0]!r}; it has {', '.join(names)}"
             )
         chosen = [name for name in only or names if name in fleet.record.members]
+        snapshots.refuse_half(fleet.record)
+        fleet.refuse_deleted(but=chosen)
         fleet.refuse_others(chosen)
         fleet.remove(chosen)
         laps.lap("removal")
@@ -129,6 +132,10 @@ class Multipass:
         records.file_of(NAME, lab).unlink()
         return tuple(removed)
 
+    def knows(self, lab: str) -> bool:
+        """Whether there is a record."""
+        return records.file_of(NAME, lab).exists()
+
     def machines(self, lab: str) -> Mapping[str, bool]:
         """The machines of the record that there are; one runs when Multipass says so."""
         fleet = self._known(lab, lambda _line: None)
@@ -146,6 +153,7 @@ class Multipass:
         """Stop all instances, take a snapshot of each, and start those that ran."""
         laps, fleet = Laps(), self._fleet(wish, report)
         shelf = Shelf(fleet)
+        snapshots.refuse_half(fleet.record)
         snapshots.refuse_taken(shelf, name)
         shelf.refuse_states()
         fleet.refuse_others(fleet.record.members)
@@ -177,11 +185,13 @@ class Multipass:
     def restore(self, wish: Wish, name: str, report: Report) -> Up:
         """Stop all instances, have each as it was, and start them."""
         laps, fleet = Laps(), self._fleet(wish, report)
-        snapshot = snapshots.refuse_lost(Shelf(fleet), name)
+        shelf = Shelf(fleet)
+        snapshot = snapshots.refuse_lost(shelf, name)
+        shelf.refuse_states()
         fleet.refuse_others(fleet.record.members)
         fleet.stop()
         laps.lap("stop")
-        snapshots.restore(Shelf(fleet), snapshot)
+        snapshots.restore(shelf, snapshot)
         laps.lap("disks")
         names = [each.name for each in wish.machines]
         fleet.start(names)

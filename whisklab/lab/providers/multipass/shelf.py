@@ -30,7 +30,7 @@ class Shelf:
             if instance.state in _NOT_OF:
                 raise WhisklabError(
                     f"{instance.name} is {str(instance.state).lower()}, and has no snapshot taken "
-                    f"so: `whisklab up {self.record.lab}` starts {machine} first"
+                    f"or restored so: `whisklab up {self.record.lab}` starts {machine} first"
                 )
 
     def there(self) -> Iterable[str]:

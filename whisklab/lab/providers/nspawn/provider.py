@@ -60,6 +60,10 @@ class Nspawn:
         """Remove exactly what the record names."""
         return tuple(ask("down", {"name": lab}, report)["removed"])
 
+    def knows(self, lab: str) -> bool:
+        """Whether there is a record."""
+        return record_of(lab).exists()
+
     def machines(self, lab: str) -> Mapping[str, bool]:
         """The hosts of the record; one runs when its keeper is alive."""
         record = records.read(record_of(lab))

@@ -20,7 +20,7 @@ _QUICK, _SLOW, _BOX = 120.0, 1800.0, 3600.0  # seconds; a box is a download of h
 _FIELDS = 4  # of a machine-readable line: time, machine, kind, data
 _PAIR = 2
 
-# Runs a command with its environment, and ends it after so many seconds.
+# Runs a command with its environment; ends it after so many seconds, or once it is unwanted.
 Program = Callable[[Sequence[str], Mapping[str, str], float], Ended]
 
 
@@ -39,6 +39,7 @@ class Client:
     """
 
     def __init__(self, home: Path, data: Path, program: Program = vagrant) -> None:
+        self.home, self.data = home, data
         self._program = program
         self._environment = {
             **os.environ,

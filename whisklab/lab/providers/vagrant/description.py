@@ -18,6 +18,7 @@ from whisklab.lab.sizes import of_groups
 from whisklab.lab.state import write
 
 SCRIPT = Path(__file__).with_name("provision.sh")
+DESCRIPTION = "whisklab.json"  # what the Vagrantfile looks for
 DEFAULT = "vagrant"  # the lab that vagrant's own commands are about
 _MIB, _GIB = 1024**2, 1024**3
 
@@ -45,7 +46,7 @@ def describe(wish: Wish, record: Record, data: Path) -> None:
     name, version = box(wish.options["image"])
     wished = {each.name: _machine(each, record, data) for each in wish.machines}
     before = {each["name"]: each for each in _before(data) if each["name"] in record.members}
-    write_json(data / "whisklab.json", {
+    write_json(data / DESCRIPTION, {
         "lab": wish.name,
         "prefix": f"{wish.name}-",
         "box": name,
@@ -60,7 +61,7 @@ def describe(wish: Wish, record: Record, data: Path) -> None:
 
 def _before(data: Path) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = json.loads((data / "whisklab.json").read_text())["machines"]
+        found: list[dict[str, Any]] = json.loads((data / DESCRIPTION).read_text())["machines"]
     except FileNotFoundError:
         return []
     return found
@@ -100,4 +101,4 @@ def _bring(wish: Wish, machine: Machine, record: Record, data: Path) -> None:
 def forget(data: Path) -> None:
     """Remove the description, and the files; what Vagrant itself keeps stays."""
     shutil.rmtree(data / "whisklab", ignore_errors=True)
-    (data / "whisklab.json").unlink(missing_ok=True)
+    (data / DESCRIPTION).unlink(missing_ok=True)

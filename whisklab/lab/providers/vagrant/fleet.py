@@ -17,12 +17,12 @@ from whisklab.lab.providers.vagrant.client import Client
 from whisklab.lab.providers.vagrant.failures import Failed
 
 RUNNING, NOT_CREATED = "running", "not_created"
-# Those of VirtualBox and libvirt in which `vagrant up` starts a machine, and on its way to another.
-_STARTS = frozenset({NOT_CREATED, "poweroff", "shutoff", "saved", "aborted", "paused", "crashed",
-                     "pmsuspended"})  # fmt: skip
-_ON_ITS_WAY = frozenset({"starting", "stopping", "saving", "restoring", "preparing", "shutdown"})
-# Those in which it runs, or waits in the middle of running; what is saved is off.
-_RUNS = frozenset({RUNNING, "paused", "blocked", "stuck", "gurumeditation"})
+# The states of VirtualBox and libvirt in which a machine is off, and `vagrant up` starts it.
+_OFF = frozenset({NOT_CREATED, "poweroff", "shutoff", "saved", "aborted", "crashed", "pmsuspended"})
+_PAUSED = "paused"  # `vagrant up` has it go on, and `vagrant halt` ends it
+# Those that pass; libvirt's machines are inaccessible until they have an address.
+_ON_ITS_WAY = frozenset({"starting", "stopping", "saving", "restoring", "preparing",
+                         "shutting_down", "shutdown", "inaccessible", "unknown"})  # fmt: skip
 _WAIT, _POLL = 300.0, 2.0  # seconds
 _CARDS = "ip -brief -family inet address"
 
@@ -40,8 +40,13 @@ class Fleet:
     def expected(self, name: str) -> ready.Expected:
         """Return which machine is to be found."""
         login = Login(self.record.user, self.record.key, self.record.members[name].host_key)
-        remove = f"vagrant destroy {name}"
-        return ready.Expected(name, self.record.instance(name), self.record.token, login, remove)
+        here = f"VAGRANT_DOTFILE_PATH={self.client.data} vagrant"
+        remedy = (
+            "its forwarded port leads to another machine, or somebody made it anew: in "
+            f"{self.client.home} `{here} reload {name}` gives it a port again, `{here} destroy "
+            f"{name}` removes it"
+        )
+        return ready.Expected(name, self.record.instance(name), self.record.token, login, remedy)
 
     def states(self) -> Mapping[str, str]:
         """Return the state of each machine of the record."""
@@ -58,13 +63,11 @@ class Fleet:
         """
         states = self.states()
         for name in names:
-            if states.get(name) == RUNNING:
-                expected = self.expected(name)
-                found = ready.seen(expected, [self.client.place(name)], self.reach)
-                if self._is_set_up(name):
-                    ready.refuse_others(expected, found)
+            if states.get(name) == RUNNING and self._was_ready(name):
+                places = partial(self._places, name)
+                ready.refuse_now(self.expected(name), self.reach, places, self.clock)
 
-    def _is_set_up(self, name: str) -> bool:
+    def _was_ready(self, name: str) -> bool:
         """Whether a machine was ever ready: before that it shows the host key of its box."""
         return self.record.members[name].address is not None
 
@@ -92,21 +95,22 @@ class Fleet:
         over = self.clock.now() + _WAIT
         while (state := self.states()[name]) in _ON_ITS_WAY and self.clock.now() < over:
             self.clock.sleep(_POLL)
-        if state in _STARTS or state == RUNNING:
+        if state in _OFF or state in {RUNNING, _PAUSED}:
             return state
+        network = " (it has no address: is the hypervisor's network up, and its DHCP?)"
         raise WhisklabError(
-            f"{self.record.instance(name)}: its state is {state}: look at it in the hypervisor, or "
-            f"`whisklab rebuild {self.record.lab} {name}` makes it anew"
+            f"{self.record.instance(name)}: its state is {state}"
+            f"{network if state == 'inaccessible' else ''}: look at it in the hypervisor, and run "
+            "this again when it is on or off"
         )
 
     def stop(self) -> list[str]:
         """Power all machines off, those of the group storage last; returns those that ran."""
-        ran = []
-        for name in (each for part in self.record.parts()[::-1] for each in part):
-            if self.states()[name] in _RUNS:
-                self.report(f"{name}: vagrant halt")
-                self.client.halt(name)
-                ran.append(name)
+        order = [each for part in self.record.parts()[::-1] for each in part]
+        ran = [name for name in order if self._waited(name) in {RUNNING, _PAUSED}]
+        for name in ran:
+            self.report(f"{name}: vagrant halt")
+            self.client.halt(name)
         return ran
 
     def remove(self, names: Iterable[str]) -> list[str]:
@@ -136,8 +140,9 @@ class Fleet:
             where = partial(self._places, name)
             expected = self.expected(name)
             place = ready.settled(expected, self.reach, where, self.report, self.clock)
-            found[name] = place, self._card(name, place, address)
-            self.record.reached(name, address)
+            card = self._card(name, place, address)
+            found[name] = place, card
+            self.record.reached(name, address, host=place.address, port=place.port, card=card)
         self.record.save()
         return found
 
@@ -148,7 +153,7 @@ class Fleet:
     def _set_up(self, name: str) -> None:
         """Bring a machine its files again, if its first start was cut short before."""
         found = ready.seen(self.expected(name), [self.client.place(name)], self.reach)
-        if found.told is None and not self._is_set_up(name):
+        if found.told is None and not self._was_ready(name):
             self.report(f"{name}: vagrant provision")
             self.client.provision(name)
 

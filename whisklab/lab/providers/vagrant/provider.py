@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,13 @@ from whisklab.lab.common.laps import Laps
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Reached, Snapshot, Stopped, Unused, Up, Wish
 from whisklab.lab.providers.vagrant.client import Client, Program, vagrant
-from whisklab.lab.providers.vagrant.description import box, describe, directory, forget
+from whisklab.lab.providers.vagrant.description import (
+    DESCRIPTION,
+    box,
+    describe,
+    directory,
+    forget,
+)
 from whisklab.lab.providers.vagrant.fleet import RUNNING, Fleet
 
 NAME = "vagrant"
@@ -63,10 +69,9 @@ class Vagrant:
 
     def check(self, wish: Wish) -> None:
         """Refuse a directory without a Vagrantfile, and a network that VirtualBox would refuse."""
-        home = self._fleet(wish, lambda _line: None).record.home or Path.cwd()
-        if not (home / FILE).is_file():
-            raise BadInput(f"there is no {FILE} in {home}: go to the repository's directory")
-        hypervisor = self._of(wish)
+        record = self._fleet(wish, lambda _line: None).record
+        _require_home(record)
+        hypervisor = self._by(record, wish)
         if hypervisor == VIRTUALBOX and not (_RANGES.exists() or _inside(wish.network)):
             raise BadInput(
                 f"network: expected one in {_ALLOWED}, VirtualBox's own, or what {_RANGES} allows, "
@@ -88,6 +93,7 @@ class Vagrant:
         """Make and start what is missing, and wait until all are set up."""
         laps, fleet = Laps(), self._fleet(wish, report)
         names = [each.name for each in wish.machines]
+        snapshots.refuse_half(fleet.record)
         if fleet.record.members:
             fleet.refuse_others(fleet.record.members)
         extra = [name for name in fleet.record.members if name not in names]
@@ -95,7 +101,7 @@ class Vagrant:
         self._described(wish, fleet)
         self._boxed(fleet, wish)
         laps.lap("box")
-        began = fleet.start(names, self._of(wish))
+        began = fleet.start(names, self._by(fleet.record, wish))
         laps.lap("machines")
         return self._settled(wish, fleet, laps, began, removed=tuple(removed),
                              left=() if prune else tuple(extra))  # fmt: skip
@@ -109,11 +115,12 @@ class Vagrant:
                 f"the lab {wish.name!r} has no machine {strange[0]!r}; it has {', '.join(names)}"
             )
         chosen = [name for name in only or names if name in fleet.record.members]
+        snapshots.refuse_half(fleet.record)
         fleet.refuse_others(chosen)
         fleet.remove(chosen)
         self._described(wish, fleet)
         laps.lap("removal")
-        began = fleet.start(names, self._of(wish))
+        began = fleet.start(names, self._by(fleet.record, wish))
         laps.lap("machines")
         return self._settled(wish, fleet, laps, began)
 
@@ -137,6 +144,10 @@ class Vagrant:
         records.file_of(NAME, lab).unlink()
         return tuple(removed)
 
+    def knows(self, lab: str) -> bool:
+        """Whether there is a record."""
+        return records.file_of(NAME, lab).exists()
+
     def machines(self, lab: str) -> Mapping[str, bool]:
         """The machines of the record that there are; one runs when Vagrant says so."""
         fleet = self._known(lab, lambda _line: None)
@@ -155,15 +166,16 @@ class Vagrant:
     ) -> tuple[Snapshot, Up | None]:
         """Halt all machines, take a snapshot of each, and start those that ran."""
         laps, fleet = Laps(), self._fleet(wish, report)
+        snapshots.refuse_half(fleet.record)
         snapshots.refuse_taken(fleet, name)
         fleet.refuse_others(fleet.record.members)
         ran = fleet.stop()
         try:
             taken = snapshots.take(fleet, name, files, notes)
         finally:
-            fleet.start(ran, self._of(wish))
+            fleet.start(ran, self._by(fleet.record, wish))
         laps.lap("snapshot")
-        return taken, self._settled(wish, fleet, laps, ran) if ran else None
+        return taken, self._settled(wish, fleet, laps, ran, only=ran) if ran else None
 
     def snapshots(self, lab: str, report: Report) -> tuple[Snapshot, ...]:  # noqa: ARG002
         """All snapshots of a lab, the oldest first."""
@@ -187,7 +199,7 @@ class Vagrant:
         laps.lap("stop")
         snapshots.restore(fleet, snapshot)
         laps.lap("disks")
-        began = fleet.start([each.name for each in wish.machines], self._of(wish))
+        began = fleet.start([each.name for each in wish.machines], self._by(fleet.record, wish))
         laps.lap("machines")
         return self._settled(wish, fleet, laps, began)
 
@@ -220,20 +232,34 @@ class Vagrant:
         """Nothing: the boxes are Vagrant's own."""
         return ()
 
-    def _of(self, wish: Wish) -> str:
-        return wish.options.get("hypervisor") or self._hypervisor()
+    def _by(self, record: Record, wish: Wish) -> str:
+        """The hypervisor of a lab: that of its machines, where it has any.
+
+        Raises:
+            BadInput: the topology says another one.
+        """
+        wanted = wish.options.get("hypervisor")
+        if record.members and record.by and wanted not in (None, record.by):
+            raise BadInput(
+                f"hypervisor: the machines of {record.lab} are those of {record.by}: `whisklab "
+                f"down {record.lab}` first, or give the new lab another name"
+            )
+        return wanted or (record.by if record.members else "") or self._hypervisor()
 
     def _fleet(self, wish: Wish, report: Report) -> Fleet:
         """The machines of a lab, of which there may be none yet."""
         record = records.read(NAME, wish.name) or Record(
             NAME, wish.name, wish.user, wish.key, home=Path.cwd()
         )
-        return self._with(record, report)
+        return self._with(_at_home(record), report)
 
     def _known(self, lab: str, report: Report) -> Fleet | None:
         """The machines of a lab; None when there is no lab."""
         record = records.read(NAME, lab)
-        return self._with(record, report) if record else None
+        if record is None:
+            return None
+        _require_home(_at_home(record))
+        return self._with(record, report)
 
     def _with(self, record: Record, report: Report) -> Fleet:
         client = Client(_home(record), _data(record), self._program)
@@ -241,8 +267,10 @@ class Vagrant:
 
     def _described(self, wish: Wish, fleet: Fleet) -> None:
         """Have all machines in the record and in the description, before any is made."""
+        fleet.record.by = self._by(fleet.record, wish)
         for each in wish.machines:
-            if each.name not in fleet.record.members:
+            known = fleet.record.members.get(each.name)
+            if known is None or known.address is None:  # it was never ready, and gets its files
                 key = public_of(wish.host_keys[each.name])
                 fleet.record.begun(each.name, each.groups, key)
         # The description first: a record without one would leave Vagrant with no machines to tell.
@@ -251,9 +279,9 @@ class Vagrant:
 
     def _boxed(self, fleet: Fleet, wish: Wish) -> None:
         """Have the box here, so that what is wrong with it is told before any machine is made."""
-        if not (_data(fleet.record) / "whisklab.json").exists():
+        if not (_data(fleet.record) / DESCRIPTION).exists():
             return  # Vagrant reads the description for every command
-        (name, version), hypervisor = box(wish.options["image"]), self._of(wish)
+        (name, version), hypervisor = box(wish.options["image"]), self._by(fleet.record, wish)
         there = {(each, by) for each, by, has in fleet.client.boxes() if version in ("", has)}
         if (name, hypervisor) not in there:
             fleet.report(f"fetching the box {wish.options['image']} for {hypervisor}")
@@ -262,16 +290,21 @@ class Vagrant:
     def _settled(
         self, wish: Wish, fleet: Fleet, laps: Laps, began: list[str], *,
         removed: tuple[str, ...] = (), left: tuple[str, ...] = (),
+        only: Sequence[str] | None = None,
     ) -> Up:  # fmt: skip
-        found = fleet.settle({each.name: each.address for each in wish.machines})
+        """Wait for machines (all, unless only some run), and tell how each is reached."""
+        found = fleet.settle(
+            {each.name: each.address for each in wish.machines if only is None or each.name in only}
+        )
         laps.lap("boot to SSH")
-        machines = {
-            each.name: Reached(
-                each.address, found[each.name][0].address, found[each.name][0].port,
-                found[each.name][1],
-            )
-            for each in wish.machines
-        }  # fmt: skip
+        machines = {}
+        for each in wish.machines:
+            known = fleet.record.members.get(each.name)
+            if each.name in found:
+                place, card = found[each.name]
+                machines[each.name] = Reached(each.address, place.address, place.port, card)
+            elif known and known.address:  # it is off
+                machines[each.name] = Reached(each.address, known.host, known.port, known.card)
         return Up(machines, tuple(began), left, removed, laps.spent)
 
 
@@ -280,6 +313,31 @@ PROVIDER = Vagrant()
 
 def _home(record: Record) -> Path:
     return record.home or Path.cwd()
+
+
+def _at_home(record: Record) -> Record:
+    """Have a lab in this checkout, if its own is gone and this one has Vagrant's files of it."""
+    here = Path.cwd()
+    gone = record.home is None or not (record.home / FILE).is_file()
+    if gone and (here / FILE).is_file() and (directory(here, record.lab) / DESCRIPTION).is_file():
+        record.home = here
+    return record
+
+
+def _require_home(record: Record) -> None:
+    """Refuse a checkout that is gone: Vagrant's own files of the machines lie in it.
+
+    Raises:
+        BadInput: says what can be done.
+    """
+    home = _home(record)
+    if not (home / FILE).is_file():
+        machines = ", ".join(map(record.instance, record.members)) or "none yet"
+        raise BadInput(
+            f"there is no {FILE} in {home}, where {record.lab} was made: go to the repository that "
+            f"has its .vagrant now; or remove its machines ({machines}) in the hypervisor, and "
+            f"then {records.file_of(NAME, record.lab)}"
+        )
 
 
 def _data(record: Record) -> Path:
