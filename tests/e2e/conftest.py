@@ -17,6 +17,8 @@ from tests.e2e import bases, differences, running, spent
 from tests.e2e.cluster.site import REPOSITORY
 
 READABLE = 2000  # characters of a value
+# What has failed so far: a run takes long, and pytest tells of failures at its end.
+FAILURES = REPOSITORY / ".lab/failures.txt"
 
 _testing: dict[str, float] = defaultdict(float)
 
@@ -54,12 +56,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         running.end_leftovers(bases.STATE)
         bases.forget_failed()
         spent.forget()
+        FAILURES.unlink(missing_ok=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add up what the tests of each file take."""
+    """Add up what the tests of each file take; write down what failed, at once."""
     _testing[report.nodeid.partition("::")[0]] += report.duration
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        FAILURES.parent.mkdir(parents=True, exist_ok=True)
+        with FAILURES.open("a") as file:
+            file.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
 
 
 @pytest.hookimpl(wrapper=True)
