@@ -13,6 +13,7 @@ Object = Mapping[str, Any]
 EVENTS = "/api/v1/namespaces/{}/events?fieldSelector=involvedObject.kind%3DPod,type%3DWarning"
 QUOTAS = "/api/v1/namespaces/{}/resourcequotas"
 UNSCHEDULABLE, AGAIN = "FailedScheduling", "BackOff"
+ACTION = "wsk"  # with it begin the names of their pods (upstream: ContainerFactory.scala)
 WIDEST = 300  # characters of an event
 
 
@@ -35,6 +36,20 @@ def of_pods(cluster: Cluster, namespace: str, action: str) -> str | None:
         return told(found)
     quotas = cluster.call("GET", QUOTAS.format(namespace))["items"]
     return "; ".join(map(used, quotas)) or None
+
+
+def of_actions(cluster: Cluster, namespace: str) -> list[str]:
+    """Return a line on why no action could be started so far, none if that is not known.
+
+    For who waits for the first action of all: at that moment there may be no pod of one.
+
+    Raises:
+        WhisklabError: the API does not answer.
+    """
+    events = cluster.call("GET", EVENTS.format(namespace))["items"]
+    ours = [each for each in events if each["involvedObject"]["name"].startswith(ACTION)]
+    found = last(ours, "")
+    return [f"no action has run yet: {told(found)}"] if found else []
 
 
 def last(events: Iterable[Object], action: str) -> Object | None:

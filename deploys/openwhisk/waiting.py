@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from deploys.openwhisk import invokers, stages
+from deploys.openwhisk import causes, invokers, stages
 from deploys.openwhisk.hints import hints
 from deploys.openwhisk.hopeless import Patience, hopeless
 from deploys.openwhisk.settings import OpenWhiskSettings
@@ -146,6 +146,8 @@ def _explained(
         lines += blocked.event_lines(cluster, space, at.why.split()[0])
     for pod in blocking_pods(pods, f"{settings.release}-{at.stage.name}", at.stage.name):
         lines += blocked.pod_lines(cluster, space, pod)
+    if at.stage.name == PACKAGES:
+        lines += causes.of_actions(cluster, settings.namespace)
     helps = hints(lines, at.stage.helps, at.stage.on)
     return [*lines, *(f"what usually helps: {each}" for each in helps)]
 

@@ -30,7 +30,8 @@ SWIFT = {"kind": "swift:5.4", "image": "openwhisk/action-swift-v5.4:1.17.0", "de
 def test_a_default_image_that_is_not_there(faulty: Site) -> None:
     missing = {**NODE, "image": "openwhisk/action-nodejs-v14:gone", "prewarm": 1}
     kinds = {"nodejs": [missing], "python": [PYTHON], "swift": [SWIFT]}
-    say(faulty, f"openwhisk_runtimes = {kinds!r}\n")
+    # It gives up by what it sees, not by its time, of which a busy machine needs more.
+    say(faulty, f"openwhisk_runtimes = {kinds!r}\nopenwhisk_timeout = 400\n")
     judge(deploy(faulty), 1, "stage install-packages blocks", "action-nodejs-v14:gone",
           "default Node.js kind")  # fmt: skip
 
@@ -93,6 +94,7 @@ def test_storage_that_has_stopped(faulty: Site) -> None:
 
 def test_what_is_killed_during_the_installation_comes_back(faulty: Site) -> None:
     """A pod, then the run, then another pod while the next run goes on."""
+    say(faulty, "openwhisk_timeout = 600\n")
     with background(faulty, *APPLY) as running:
         kill_pod(faulty, "kafka")
         until("CouchDB is coming", lambda: pods(faulty, "couchdb"))

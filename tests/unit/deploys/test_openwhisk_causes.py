@@ -50,6 +50,18 @@ def test_the_last_cause_of_its_own_pods_is_told(answers: dict[str, list[Any]]) -
     assert why() == f"its pod {REAL} on worker2: Failed: {PULL.rstrip('.')}: {IMAGES}"
 
 
+def test_who_waits_for_the_first_action_is_told_of_any(answers: dict[str, list[Any]]) -> None:
+    """There may be no pod of one at that moment; the components' own troubles are told elsewhere."""
+    warm = "wskowdevinvoker0-1-prewarm-nodejs14"
+    cluster = Cluster(HOST, kube.Endpoint("", 0))
+    answers["events"] = [event("owdev-invoker-0", "Unhealthy", "a probe", 9)]
+    assert causes.of_actions(cluster, "openwhisk") == []
+    answers["events"] += [event(warm, "Failed", PULL, 3), event(warm, "BackOff", "Back-off", 7)]
+    assert causes.of_actions(cluster, "openwhisk") == [
+        f"no action has run yet: its pod {warm}: Failed: {PULL.rstrip('.')}: {IMAGES}"
+    ]
+
+
 def test_an_image_that_finds_no_room_is_a_matter_of_the_disk(answers: dict[str, list[Any]]) -> None:
     said = f"{PULL} {'x' * causes.WIDEST}: write /a: no space left on device"
     answers["events"] = [event(REAL, "Failed", said, 1)]
