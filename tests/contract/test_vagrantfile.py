@@ -52,19 +52,14 @@ def vagrant(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_it_validates_and_has_the_machines(home: Path) -> None:
+def test_it_validates_whatever_a_user_has_set_for_all(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "vagrant.d").mkdir()
+    (tmp_path / "vagrant.d/Vagrantfile").write_text(HOSTILE)
     done = vagrant(home, "validate", "--ignore-provider")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Vagrantfile validated successfully." in done.stdout
     for name in ("master", "worker1", "worker2", "storage"):
         assert f"==> {name}: " in done.stdout
-
-
-def test_a_users_own_settings_do_not_break_it(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "vagrant.d").mkdir()
-    (tmp_path / "vagrant.d/Vagrantfile").write_text(HOSTILE)
-    done = vagrant(home, "validate", "--ignore-provider")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_without_a_description_it_says_who_writes_it(home: Path) -> None:

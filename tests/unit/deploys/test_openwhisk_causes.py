@@ -51,7 +51,7 @@ def test_the_last_cause_of_its_own_pods_is_told(answers: dict[str, list[Any]]) -
 
 
 def test_who_waits_for_the_first_action_is_told_of_any(answers: dict[str, list[Any]]) -> None:
-    """There may be no pod of one at that moment; the components' own troubles are told elsewhere."""
+    """There may be no pod of one then; the components' own troubles are told elsewhere."""
     warm = "wskowdevinvoker0-1-prewarm-nodejs14"
     cluster = Cluster(HOST, kube.Endpoint("", 0))
     answers["events"] = [event("owdev-invoker-0", "Unhealthy", "a probe", 9)]
