@@ -39,7 +39,7 @@ test: .venv/ready ## Everything: format, lint, types, unit, contract, end to end
 	trap 'kill $$bases 2> /dev/null && wait $$bases || true' EXIT INT TERM; \
 	$(MAKE) --no-print-directory check unit contract && \
 	{ wait $$bases || { cat .lab/bases.log; exit 1; }; } && trap - EXIT INT TERM && \
-	cat .lab/bases.log && $(MAKE) --no-print-directory e2e
+	cat .lab/bases.log && DRAW=$${SEED:-$$$$} $(MAKE) --no-print-directory e2e
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
@@ -61,7 +61,7 @@ unit: .venv/ready
 contract: .venv/ready
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/contract $(ARGS)
 
-e2e: .venv/ready ## End to end; one file: make e2e ARGS=tests/e2e/cluster/test_nfs.py
+e2e: .venv/ready ## End to end, all of it; one file: make e2e ARGS=tests/e2e/cluster/test_nfs.py
 	$(BIN)/pytest -n $(WORKERS) --junitxml=.lab/e2e.xml $(or $(ARGS),tests/e2e)
 
 soak: .venv/ready ## The long series of end-to-end tests, which take hours.

@@ -13,7 +13,7 @@ from xdist import is_xdist_worker
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.e2e import bases, differences, running, spent
+from tests.e2e import bases, differences, draw, running, spent
 from tests.e2e.cluster.site import REPOSITORY
 
 READABLE = 2000  # characters of a value
@@ -44,9 +44,15 @@ def file_of(item: pytest.Item) -> str:
     return str(Path(item.path).relative_to(REPOSITORY))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files first that took longest in the last run; unknown ones before them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files first that took longest in the last run; unknown ones before them.
+
+    What was not drawn is left out, see `draw.py`.
+    """
     known = spent.known()
+    out = set(draw.now(spent.usual()))
+    config.hook.pytest_deselected(items=[item for item in items if file_of(item) in out])
+    items[:] = [item for item in items if file_of(item) not in out]
     items.sort(key=lambda item: -known.get(file_of(item), float("inf")))
 
 
@@ -94,6 +100,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("passed", []):
         for text in (text for name, text in report.user_properties if name == "said"):
             terminalreporter.write_line(text)
+    if out := draw.now(spent.usual()):
+        seed = os.environ[draw.SEED]
+        terminalreporter.section(f"not drawn this time (seed {seed}); `make e2e` runs them")
+        for file in out:
+            terminalreporter.write_line(file)
     if _testing:
         times = spent.collect(_testing)
         spent.keep(times)
