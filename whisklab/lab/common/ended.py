@@ -89,7 +89,10 @@ def _judge(argv: Sequence[str], within: float, *, unwanted: bool, late: bool) ->
 
 def _end(process: subprocess.Popen[str], grace: float) -> None:
     """End a program with all that it has started; first so that it can put things away."""
-    for number, wait in ((signal.SIGINT, grace), (signal.SIGKILL, None)):
+    # Who was started in the background ignores interrupts, and so do all that he starts.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    asked = signal.SIGTERM if ignored else signal.SIGINT
+    for number, wait in ((asked, grace), (signal.SIGKILL, None)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -156,10 +156,20 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> 
         time.sleep(0.05)
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["shown", "background"])
+def started(request: pytest.FixtureRequest) -> Iterator[object]:
+    """How this process takes an interrupt, which those that it starts inherit."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield request.param
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("started")
 def test_what_is_ended_may_put_things_away_first(tmp_path: Path) -> None:
     program = tmp_path / "vagrant"
     program.write_text(
-        "#!/bin/sh\ntrap 'echo removed > \"$0.half\"; exit 3' INT\nwhile :; do sleep 0.1; done\n"
+        "#!/bin/sh\ntrap 'echo removed > \"$0.half\"; exit 3' INT TERM\n"
+        "while :; do sleep 0.1; done\n"
     )
     program.chmod(0o755)
     with pytest.raises(Late):
@@ -167,6 +177,8 @@ def test_what_is_ended_may_put_things_away_first(tmp_path: Path) -> None:
     assert (tmp_path / "vagrant.half").read_text() == "removed\n"
 
 
+@pytest.mark.parametrize("started", [signal.default_int_handler], indirect=True)
+@pytest.mark.usefixtures("started")
 def test_an_interrupt_ends_what_goes_on_and_begins_nothing(tmp_path: Path) -> None:
     """Ctrl-C reaches the main thread alone; a launch goes on in another one for half an hour."""
     program = tmp_path / "multipass"
