@@ -22,14 +22,13 @@ from whisklab.lab.providers.vagrant.description import (
     DESCRIPTION,
     box,
     describe,
-    directory,
     forget,
 )
 from whisklab.lab.providers.vagrant.fleet import RUNNING, Fleet
+from whisklab.lab.providers.vagrant.home import at_home, data_of, home_of, require_home
 
 NAME = "vagrant"
 LIBVIRT, VIRTUALBOX = "libvirt", "virtualbox"
-FILE = "Vagrantfile"
 # Where VirtualBox has host-only networks unless this file allows others (Vagrant's network.rb).
 _ALLOWED, _RANGES = IPv4Network("192.168.56.0/21"), Path("/etc/vbox/networks.conf")
 
@@ -70,7 +69,7 @@ class Vagrant:
     def check(self, wish: Wish) -> None:
         """Refuse a directory without a Vagrantfile, and a network that VirtualBox would refuse."""
         record = self._fleet(wish, lambda _line: None).record
-        _require_home(record)
+        require_home(record)
         hypervisor = self._by(record, wish)
         if hypervisor == VIRTUALBOX and not (_RANGES.exists() or _inside(wish.network)):
             raise BadInput(
@@ -140,7 +139,7 @@ class Vagrant:
         fleet.refuse_others(fleet.record.members)
         removed = fleet.remove(list(fleet.record.members))
         snapshots.forget(fleet.record)
-        forget(_data(fleet.record))
+        forget(data_of(fleet.record))
         records.file_of(NAME, lab).unlink()
         return tuple(removed)
 
@@ -251,18 +250,18 @@ class Vagrant:
         record = records.read(NAME, wish.name) or Record(
             NAME, wish.name, wish.user, wish.key, home=Path.cwd()
         )
-        return self._with(_at_home(record), report)
+        return self._with(at_home(record), report)
 
     def _known(self, lab: str, report: Report) -> Fleet | None:
         """The machines of a lab; None when there is no lab."""
         record = records.read(NAME, lab)
         if record is None:
             return None
-        _require_home(_at_home(record))
+        require_home(at_home(record))
         return self._with(record, report)
 
     def _with(self, record: Record, report: Report) -> Fleet:
-        client = Client(_home(record), _data(record), self._program)
+        client = Client(home_of(record), data_of(record), self._program)
         return Fleet(client, self._reach, self._clock, record, report)
 
     def _described(self, wish: Wish, fleet: Fleet) -> None:
@@ -274,12 +273,12 @@ class Vagrant:
                 key = public_of(wish.host_keys[each.name])
                 fleet.record.begun(each.name, each.groups, key)
         # The description first: a record without one would leave Vagrant with no machines to tell.
-        describe(wish, fleet.record, _data(fleet.record))
+        describe(wish, fleet.record, data_of(fleet.record))
         fleet.record.save()
 
     def _boxed(self, fleet: Fleet, wish: Wish) -> None:
         """Have the box here, so that what is wrong with it is told before any machine is made."""
-        if not (_data(fleet.record) / DESCRIPTION).exists():
+        if not (data_of(fleet.record) / DESCRIPTION).exists():
             return  # Vagrant reads the description for every command
         (name, version), hypervisor = box(wish.options["image"]), self._by(fleet.record, wish)
         there = {(each, by) for each, by, has in fleet.client.boxes() if version in ("", has)}
@@ -309,39 +308,6 @@ class Vagrant:
 
 
 PROVIDER = Vagrant()
-
-
-def _home(record: Record) -> Path:
-    return record.home or Path.cwd()
-
-
-def _at_home(record: Record) -> Record:
-    """Have a lab in this checkout, if its own is gone and this one has Vagrant's files of it."""
-    here = Path.cwd()
-    gone = record.home is None or not (record.home / FILE).is_file()
-    if gone and (here / FILE).is_file() and (directory(here, record.lab) / DESCRIPTION).is_file():
-        record.home = here
-    return record
-
-
-def _require_home(record: Record) -> None:
-    """Refuse a checkout that is gone: Vagrant's own files of the machines lie in it.
-
-    Raises:
-        BadInput: says what can be done.
-    """
-    home = _home(record)
-    if not (home / FILE).is_file():
-        machines = ", ".join(map(record.instance, record.members)) or "none yet"
-        raise BadInput(
-            f"there is no {FILE} in {home}, where {record.lab} was made: go to the repository that "
-            f"has its .vagrant now; or remove its machines ({machines}) in the hypervisor, and "
-            f"then {records.file_of(NAME, record.lab)}"
-        )
-
-
-def _data(record: Record) -> Path:
-    return directory(_home(record), record.lab)
 
 
 def _inside(network: IPv4Network) -> bool:
