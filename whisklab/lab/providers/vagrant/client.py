@@ -20,7 +20,8 @@ _QUICK, _SLOW, _BOX = 120.0, 1800.0, 3600.0  # seconds; a box is a download of h
 _FIELDS = 4  # of a machine-readable line: time, machine, kind, data
 _PAIR = 2
 
-# Runs a command with its environment; ends it after so many seconds, or once it is unwanted.
+# Runs a command with its environment, and ends it after so many seconds. (Vagrant is asked by the
+# main thread alone, which an interrupt reaches.)
 Program = Callable[[Sequence[str], Mapping[str, str], float], Ended]
 
 
