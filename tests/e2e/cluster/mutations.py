@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
+from tests.e2e.progress import without
 from whisklab.engine.issuer import NAMES as AUTHORITY
 from whisklab.engine.registry_secrets import NAMES as SECRETS
 
@@ -18,7 +19,6 @@ STORAGE = "storage"
 EXPORT = "/var/nfs/kubedata"
 REMOVED = "removed"
 READ_LATER = ("/etc/rancher/k3s/registry-ca.crt",)  # at each pull, not when k3s starts
-PROGRESS = re.compile(r"[\w-]+: [^|]*\| [^:]*, \d+ s: ")  # of what takes long on a slow machine
 # What the deploy changes and hosts do not keep: the laptop's cache and secrets, and the cluster's
 # objects, which have mutations of their own.
 ELSEWHERE = re.compile(r"[\w-]+: (.*: fetch \||Secrets on the laptop|k3s: cluster \||labels \||"
@@ -239,8 +239,8 @@ def left_out(deployed: str) -> set[str]:
     # Operations of pyinfra's own say no reason.
     known = {f"{each.host}: {each.operation}" for each in mutations()}
     begins = tuple(f"{each}: " for each in known)
-    lines = re.findall(r"^(?:master|worker\d|storage): .*", deployed, re.MULTILINE)
-    said = [line for line in lines if not PROGRESS.match(line) and line not in known]
+    of_host = re.compile(r"(?:master|worker\d|storage): ")
+    said = [line for line in without(deployed) if of_host.match(line) and line not in known]
     return {line for line in said if not line.startswith(begins) and not ELSEWHERE.match(line)}
 
 

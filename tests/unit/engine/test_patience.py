@@ -9,6 +9,7 @@ import gevent
 import pytest
 from pyinfra.api.command import StringCommand
 
+from tests.e2e.progress import without
 from whisklab.engine import locks, patience
 from whisklab.engine.patience import Patient, told
 from whisklab.errors import WhisklabError
@@ -53,6 +54,7 @@ def test_it_says_what_and_what_for(monkeypatch: pytest.MonkeyPatch, said: list[s
     assert len(said) == count  # it has ended
     assert all(each.startswith("w1: Packages, ") for each in said)
     assert all(each.endswith(" s: process 7 has the lock") for each in said)
+    assert without("\n".join(said)) == []
     assert not any(asked)  # to ask needs no lock
 
 
@@ -68,6 +70,7 @@ def test_without_anything_to_ask_or_an_answer(
     with told(host(set()), StringCommand("a")):
         until_said(said, len(said) + 1)
     assert {each.rpartition(", ")[0] for each in said} == {"w1: a command runs"}
+    assert without("\n".join(said)) == []  # end-to-end tests know it as progress
 
 
 def test_what_is_quick_says_nothing(said: list[str]) -> None:
