@@ -4,55 +4,73 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, Literal
 
 from whisklab.errors import BadInput
 from whisklab.lab.common.run import Report
 
 UPSTREAM = "upstream"
 FILE = Path("files/catalogue.yaml")  # below the current directory, as inventories are
-_SECONDS = 3.0
+_SECONDS = 3.0  # in all, also where a name server is silent
+
+Internet = bool | Literal["auto"]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The catalogue of a lab: a file's path or the word upstream, and why it is that."""
+    """Where a lab's artifacts come from.
 
-    catalogue: str
+    Attributes:
+        upstream: from there; else they are stand-ins built here.
+        internet: whether the hosts have a way out.
+        why: it is that, for people.
+    """
+
+    upstream: bool
+    internet: bool
     why: str
 
 
-def choose(wish: str, before: str | None, report: Report, *, internet: bool) -> Choice:
-    """Choose the catalogue of a lab.
+def choose(wish: str, before: str | None, internet: Internet) -> Choice:
+    """Choose where the artifacts of a lab come from. A matter of seconds.
 
     Args:
         wish: auto, upstream or standins. `auto` takes upstream only where all of it can be had.
-        before: what the lab has used so far; `auto` stays with it, so that nothing is asked twice.
-        report: hears of a long build.
-        internet: whether the hosts have a way out.
+        before: the catalogue so far; `auto` stays with it, so that nothing is asked twice.
+        internet: whether the hosts have a way out; `auto`: where artifacts come from upstream.
+
+    Raises:
+        BadInput: the catalogue of this directory is none.
+    """
+    if wish == "auto" and before is not None:
+        upstream, why = before == UPSTREAM, "as before"
+    elif wish == "auto":
+        upstream, why = _look(internet)
+    else:
+        upstream, why = wish == UPSTREAM, "as asked for"
+    return Choice(upstream, upstream if internet == "auto" else internet, why)
+
+
+def made(choice: Choice, report: Report) -> str:
+    """Return the catalogue of a choice, a file's path or the word upstream; builds stand-ins.
 
     Raises:
         WhisklabError: the stand-ins cannot be built.
     """
-    if wish == "auto" and before is not None:
-        wish, why = (UPSTREAM if before == UPSTREAM else "standins"), "as before"
-    elif wish == "auto":
-        wish, why = _look(internet=internet)
-    else:
-        why = "as asked for"
-    return Choice(UPSTREAM if wish == UPSTREAM else _standins(report), why)
+    return UPSTREAM if choice.upstream else _standins(report)
 
 
-def _look(*, internet: bool) -> tuple[str, str]:
-    """Which artifacts can be had here, and how one knows."""
+def _look(internet: Internet) -> tuple[bool, str]:
+    """Whether upstream's artifacts can be had here, and how one knows."""
     url = first_source(FILE)
     if url is None:
-        return "standins", f"there is no {FILE} here"
+        return False, f"there is no {FILE} here"
     if not internet:
-        return "standins", "without `internet: true` the hosts cannot pull upstream's images"
-    if reachable(url):
-        return UPSTREAM, "it answers"
-    return "standins", "upstream does not answer"
+        return False, "with `internet: false` the hosts cannot pull upstream's images"
+    if not reachable(url):
+        return False, "upstream does not answer"
+    return True, "it answers, so the hosts have a way out" if internet == "auto" else "it answers"
 
 
 def first_source(file: Path) -> str | None:
@@ -75,7 +93,18 @@ def first_source(file: Path) -> str | None:
 
 
 def reachable(url: str, seconds: float = _SECONDS) -> bool:
-    """Whether the server of `url` answers a HEAD request for it with success or a redirection."""
+    """Whether the server of `url` answers a HEAD request for it with success or a redirection.
+
+    Within `seconds` in all: httpx limits each step, and none of them is the search for the name.
+    """
+    answers: list[bool] = []
+    asking = Thread(target=lambda: answers.append(_answers(url, seconds)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return answers == [True]
+
+
+def _answers(url: str, seconds: float) -> bool:
     import httpx  # noqa: PLC0415
 
     try:

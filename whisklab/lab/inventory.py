@@ -29,6 +29,15 @@ def groups(name: str) -> dict[str, list[tuple[str, dict[str, object]]]]:
     }
 
 
+def closed(name: str) -> bool:
+    """Whether what a lab's jobs fetch is to be brought to them; also while there is no such lab.
+
+    It is where its hosts have no way out, and with stand-ins, which clone from nobody.
+    """
+    lab = state.load(name)
+    return lab is None or not lab.internet or lab.catalogue != UPSTREAM
+
+
 def host_data(lab: Lab, host: Host) -> dict[str, object]:
     """What deploys and the connector need to know of a host."""
     data: dict[str, object] = {

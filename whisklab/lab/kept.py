@@ -68,7 +68,7 @@ def wish(files: Mapping[str, str], plan: Topology, name: str) -> Wish:
         authorized_key=own["id_ed25519.pub"],
         key=state.paths(name).key,
         network=plan.network,
-        internet=plan.internet,
+        internet=plan.internet is True,
         options=plan.options(),
         machines=machines,
         host_keys={each.name: own[f"host_keys/{each.name}"] for each in machines},

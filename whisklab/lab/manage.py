@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab import catalogue as artifacts
 from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
 from whisklab.lab.beside import beside
-from whisklab.lab.catalogue import Choice, choose
+from whisklab.lab.catalogue import Choice
 from whisklab.lab.common.process import boot_id
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Stopped, Unused, Up, Wish
@@ -62,23 +63,24 @@ def up(
     plan = load(topology) if topology else remembered(name)
     with user_lock(name, report):
         refuse_other(name, plan)
+        before = state.load(name)
+        choice = _chosen(catalogue, plan, before)
+        plan = plan.settled(choice.internet)
         wish = wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
         provider.check(wish)
-        before = _catalogue_before(name)
 
-        def chosen_for(say: Report) -> Choice:
-            return choose(catalogue or plan.catalogue, before, say, internet=plan.way_out)
+        def made(say: Report) -> str:
+            return artifacts.made(choice, say)
 
         # First: stand-ins that cannot be built are told before any host is made.
         if before:
-            chosen = chosen_for(report)
+            used = made(report)
         else:
-            chosen, _ = beside(chosen_for, lambda say: provider.prepare(wish, say), report)
+            used, _ = beside(made, lambda say: provider.prepare(wish, say), report)
         result = provider.up(wish, report, prune=prune, recover=recover)
-        first = state.load(name) is None
-        write_down(name, plan, paths, result, chosen.catalogue)
-        return Brought(result, chosen, first)
+        write_down(name, plan, paths, result, used)
+        return Brought(result, choice, first=before is None)
 
 
 def rebuild(name: str, only: Sequence[str], report: Report) -> Brought:
@@ -90,11 +92,12 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> Brought:
     paths = state.paths(name)
     plan = remembered(name)
     with user_lock(name, report):
-        chosen = choose(plan.catalogue, _catalogue_before(name), report, internet=plan.way_out)
+        choice = _chosen(None, plan, state.load(name))
+        used = artifacts.made(choice, report)
         wish = wish_of(name, plan, paths)
         result = providers.get(plan.provider).rebuild(wish, tuple(only), report)
-        write_down(name, plan, paths, result, chosen.catalogue)
-        return Brought(result, chosen)
+        write_down(name, plan, paths, result, used)
+        return Brought(result, choice)
 
 
 def stop(name: str, report: Report) -> Stopped:
@@ -223,7 +226,7 @@ def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
         authorized_key=keys.user_key(paths, name),
         key=paths.key,
         network=plan.network,
-        internet=plan.internet,
+        internet=plan.internet is True,
         options=plan.options(),
         machines=machines,
         host_keys={each.name: keys.host_key(paths, each.name)[0] for each in machines},
@@ -256,6 +259,7 @@ def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: 
             running=True,
             boot_id=boot_id(),
             hosts=hosts,
+            internet=plan.way_out is True,
         )
     )
 
@@ -266,6 +270,15 @@ def mark_stopped(name: str) -> None:
         state.save(replace(lab, running=False))
 
 
-def _catalogue_before(name: str) -> str | None:
-    before = state.load(name)
-    return before.catalogue if before else None
+def _chosen(catalogue: str | None, plan: Topology, before: state.Lab | None) -> Choice:
+    """Where artifacts come from; what the lab has had so far stays, unless something else is said.
+
+    Args:
+        catalogue: what was said just now.
+        plan: what the topology says.
+        before: the lab as it was so far.
+    """
+    kept, internet = before.catalogue if before else None, plan.way_out
+    if before and internet == "auto":
+        internet = before.internet
+    return artifacts.choose(catalogue or plan.catalogue, kept, internet)

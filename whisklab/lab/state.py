@@ -58,7 +58,10 @@ def _host(data: dict[str, Any]) -> Host:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab as inventories see it (lab.json). `catalogue` is a file or the word upstream."""
+    """A lab as inventories see it (lab.json).
+
+    `catalogue` is a file or the word upstream; `internet` whether the hosts have a way out.
+    """
 
     name: str
     provider: str
@@ -69,6 +72,7 @@ class Lab:
     running: bool
     boot_id: str
     hosts: list[Host]
+    internet: bool = False  # labs that were made before this was written down had none
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Topology(_Strict):
 
     provider: Annotated[str, BeforeValidator(_provider)] = "nspawn"
     catalogue: Literal["auto", "upstream", "standins"] = "auto"
-    internet: bool = False
+    internet: Literal["auto", True, False] = "auto"
     image: Annotated[str, Field(pattern=IMAGE)] = ""
     hypervisor: Literal["", "virtualbox", "libvirt"] = ""
     network: Annotated[IPv4Network, BeforeValidator(_network)] = IPv4Network("10.77.0.0/24")
@@ -144,9 +144,13 @@ class Topology(_Strict):
         return self
 
     @property
-    def way_out(self) -> bool:
+    def way_out(self) -> Literal["auto", True, False]:
         """Whether the machines reach other networks; those of some providers always do."""
-        return self.internet or "internet" not in providers.get(self.provider).keys
+        return self.internet if "internet" in providers.get(self.provider).keys else True
+
+    def settled(self, internet: bool) -> Topology:
+        """The same, where it was to be found out whether the machines have a way out."""
+        return self.model_copy(update={"internet": internet}) if self.way_out == "auto" else self
 
     def options(self) -> dict[str, str]:
         """What only some providers read, by its key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
 from ipaddress import IPv4Address
@@ -166,27 +167,36 @@ def test_the_catalogue_is_chosen_once(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.append(url)
         return answers
 
-    def choose(wish: str, before: str | None, *, internet: bool = True) -> tuple[str, str]:
-        choice = catalogue.choose(wish, before, print, internet=internet)
-        return choice.catalogue, choice.why
+    def choose(
+        wish: str, before: str | None, internet: catalogue.Internet = "auto"
+    ) -> tuple[str, bool, str]:
+        choice = catalogue.choose(wish, before, internet)
+        return catalogue.made(choice, print), choice.internet, choice.why
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(catalogue, "_standins", lambda _: "/built.yaml")
     monkeypatch.setattr(catalogue, "reachable", reachable)
-    assert choose("auto", None) == ("/built.yaml", "there is no files/catalogue.yaml here")
+    no_file = "there is no files/catalogue.yaml here"
+    assert choose("auto", None) == ("/built.yaml", False, no_file)
+    assert choose("auto", None, internet=True) == ("/built.yaml", True, no_file)
     (tmp_path / "files").mkdir()
     (tmp_path / "files/catalogue.yaml").write_text(CATALOGUE)
-    assert choose("auto", None, internet=False)[0] == "/built.yaml"
+    assert choose("auto", None, internet=False)[:2] == ("/built.yaml", False)
     assert asked == []
-    assert choose("auto", None) == ("upstream", "it answers")
-    assert asked == ["https://x.test/k3s"]
-    assert choose("auto", "upstream") == ("upstream", "as before")
-    assert choose("auto", "/built.yaml") == ("/built.yaml", "as before")
-    assert choose("upstream", "/built.yaml") == ("upstream", "as asked for")
-    assert choose("standins", "upstream") == ("/built.yaml", "as asked for")
-    assert len(asked) == 1
+    out = "it answers, so the hosts have a way out"
+    assert choose("auto", None) == ("upstream", True, out)
+    assert choose("auto", None, internet=True) == ("upstream", True, "it answers")
+    assert asked == ["https://x.test/k3s"] * 2
+    assert choose("auto", "upstream") == ("upstream", True, "as before")
+    assert choose("auto", "upstream", internet=False) == ("upstream", False, "as before")
+    assert choose("auto", "/built.yaml") == ("/built.yaml", False, "as before")
+    assert choose("auto", "/built.yaml", internet=True) == ("/built.yaml", True, "as before")
+    assert choose("upstream", "/built.yaml") == ("upstream", True, "as asked for")
+    assert choose("standins", "upstream") == ("/built.yaml", False, "as asked for")
+    assert len(asked) == 2
     answers = False
-    assert choose("auto", None) == ("/built.yaml", "upstream does not answer")
+    assert choose("auto", None) == ("/built.yaml", False, "upstream does not answer")
+    assert choose("auto", None, internet=True)[:2] == ("/built.yaml", True)
 
 
 @pytest.mark.parametrize("text", ["", "k3s: 1", "k3s: {default: a, versions: {}}", "{"])
@@ -199,6 +209,42 @@ def test_what_is_no_catalogue_is_told(tmp_path: Path, text: str) -> None:
 
 def test_nobody_answers_on_a_closed_port() -> None:
     assert not catalogue.reachable("http://127.0.0.1:9/k3s", seconds=1.0)
+
+
+def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver tries on for 10 s and more, and httpx has no limit for it."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def silent(*_: object, **__: object) -> None:
+        asked.set()
+        answered.wait(60)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    assert not catalogue.reachable("http://upstream.test/k3s", seconds=0.5)
+    assert not answered.is_set()
+    answered.set()
+
+
+@pytest.mark.parametrize("internet", [True, False])
+@pytest.mark.parametrize("upstream", [True, False])
+def test_what_jobs_fetch_is_brought_to_them_unless_they_can(
+    *, internet: bool, upstream: bool
+) -> None:
+    assert inventory.closed("x")  # there is no such lab
+    lab(internet=internet, catalogue="upstream" if upstream else "/c.yaml")
+    assert inventory.closed("x") is not (internet and upstream)
+
+
+def test_a_lab_of_before_the_way_out_was_written_down_is_read() -> None:
+    lab(internet=True)
+    file = state.paths("x").lab
+    data = json.loads(file.read_text())
+    del data["internet"]
+    file.write_text(json.dumps(data))
+    read = state.load("x")
+    assert read is not None
+    assert not read.internet
 
 
 def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:

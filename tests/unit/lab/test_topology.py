@@ -30,7 +30,7 @@ def sentence(text: str) -> str:
 def test_everything_has_a_default_but_the_hosts() -> None:
     topology = parse(GOOD, "lab.yaml")
     assert (topology.provider, topology.catalogue, topology.user) == ("nspawn", "auto", "lab")
-    assert not topology.internet
+    assert topology.internet == "auto"
     assert str(topology.network) == "10.77.0.0/24"
     assert topology.addresses() == {"a": IPv4Address("10.77.0.11")}
 
@@ -52,6 +52,27 @@ def test_addresses_that_are_said_are_left_out_for_others() -> None:
         "10.77.0.14",
         "10.77.0.15",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "way_out"),
+    [
+        ("", True, True),
+        ("", False, False),
+        ("internet: auto", True, True),
+        ("internet: true", False, True),
+        ("internet: false", True, False),
+    ],
+)
+def test_whether_there_is_a_way_out_is_found_out_once(
+    said: str, *, found: bool, way_out: bool
+) -> None:
+    settled = parse(f"{said}\nhosts: {{a: {{}}}}", "x").settled(found)
+    assert settled.way_out is way_out
+    assert parse(settled.text(), "x").way_out is way_out
+    guests = parse("provider: vagrant\nhosts: {a: {groups: [masters]}}", "x")
+    assert guests.settled(found) == guests  # those of a hypervisor always have one
+    assert guests.way_out is True
 
 
 def test_a_remembered_topology_reads_back_the_same() -> None:
@@ -102,7 +123,7 @@ def test_a_remembered_topology_reads_back_the_same() -> None:
             "provider: expected nspawn, multipass or vagrant, got",
         ),
         ("catalogue: latest\nhosts: {a: {}}", "catalogue: input should be 'auto', 'upstream' or"),
-        ("internet: perhaps\nhosts: {a: {}}", "internet: input should be a valid boolean"),
+        ("internet: perhaps\nhosts: {a: {}}", "internet: input should be 'auto', True or False"),
         ("user: root\nhosts: {a: {}}", "user: expected a user name other than root"),
         ("user: 'a b'\nhosts: {a: {}}", "user: expected a user name other than root"),
         (
