@@ -15,6 +15,7 @@ from pyinfra.api.host import Host
 from deploys.k3s import turns
 from deploys.k3s.facts import PackedManifests
 from whisklab.engine import drift, kube
+from whisklab.engine.helm import blocked
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.objects import objects
 from whisklab.engine.reasons import because, unknown_until
@@ -88,9 +89,27 @@ def kept(
         def problem() -> str | None:
             return "; ".join(told(look(server, api, directory, ignored))) or None
 
-        turns.wait(server, problem, deadline - time.monotonic(), remedy)
+        turns.wait(
+            server, problem, deadline - time.monotonic(), remedy,
+            causes=lambda: causes(Cluster(server, api)),
+        )  # fmt: skip
 
     yield call(mend)
+
+
+def causes(cluster: Cluster) -> list[str]:
+    """Why pods are not ready: their states and last events; none when the API does not say."""
+    space = f"/api/v1/namespaces/{NAMESPACE}"
+    lines = []
+    try:
+        pods = cluster.call("GET", f"{space}/pods")["items"]
+        for pod in [each for each in pods if not blocked.ready(each)][: blocked.PODS_TOLD]:
+            name, uid = pod["metadata"]["name"], str(pod["metadata"].get("uid", ""))
+            lines.append(f"pod {name}: {blocked.state(pod)}")
+            lines += blocked.event_lines(cluster, space, name, uid)[-1:]
+    except (kube.Refused, kube.Unreachable):
+        return lines
+    return lines
 
 
 _NO_MARKS: Mapping[str, Mapping[str, Any]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pyinfra.api.host import Host
@@ -23,8 +23,9 @@ NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
 
 
 def wait(
-    who: Host, problem: Callable[[], str | None], within: float, remedy: str, *, steady: int = 1
-) -> None:
+    who: Host, problem: Callable[[], str | None], within: float, remedy: str, *,
+    steady: int = 1, causes: Callable[[], Iterable[str]] = tuple,
+) -> None:  # fmt: skip
     """Wait until `problem()` is None, telling it every few seconds; Unreachable is one too.
 
     Args:
@@ -33,6 +34,7 @@ def wait(
         within: seconds.
         remedy: what to do, for the error.
         steady: it must be None so many times, POLL apart.
+        causes: looks why there is a problem, for what is told and for the error.
 
     Raises:
         WhisklabError: it still is one after `within` seconds.
@@ -49,10 +51,11 @@ def wait(
             return
         now = time.monotonic()
         if why and now - start > within:
-            raise WhisklabError(f"after {within:.0f} s still {why}: {remedy}")
+            because = "; ".join([why, *causes()])
+            raise WhisklabError(f"after {within:.0f} s still {because}: {remedy}")
         if why and now - told > TOLD_EVERY:
             told = now
-            tell(f"{who.name}: waiting, {why}")
+            tell(f"{who.name}: waiting, {'; '.join([why, *causes()])}")
         time.sleep(POLL)
 
 

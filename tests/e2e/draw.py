@@ -27,6 +27,7 @@ SERIES = (
     "tests/e2e/openwhisk/test_openwhisk_faults.py",
     "tests/e2e/openwhisk/test_restored_platform.py",
     "tests/e2e/openwhisk/test_settings.py",
+    "tests/e2e/upstream/test_upstream.py",
 )
 UNKNOWN = 120.0  # seconds of a file that was never run
 

@@ -87,8 +87,13 @@ class Site:
             "PYINFRA_PROGRESS": "off",
         }
 
-    def copy_repository(self) -> None:
-        """Put into the directory what a clone would have, and an environment of our own name."""
+    def copy_repository(self, *, catalogue: str = "standins") -> None:
+        """Put into the directory what a clone would have, and an environment of our own name.
+
+        Args:
+            catalogue: what the topology is to say of it: tests do not depend on this machine's
+                network.
+        """
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard", "-z"],
             cwd=REPOSITORY, check=True, capture_output=True, text=True,
@@ -100,6 +105,10 @@ class Site:
         for name in ("inventories/lab.py", "inventories/lab.yaml", "group_data/lab.py"):
             source = self.directory / name
             shutil.copy2(source, source.with_stem(self.name))
+        topology = self.directory / f"inventories/{self.name}.yaml"
+        text = topology.read_text()
+        assert "catalogue: auto" in text
+        topology.write_text(text.replace("catalogue: auto", f"catalogue: {catalogue}"))
 
     def run(self, *argv: str, timeout: float = 600) -> Run:
         """Run a command in the copy; stdin is closed, as in CI."""

@@ -52,7 +52,12 @@ class Lab:
 
     def write(self, *hosts: str) -> None:
         """Write a topology with these hosts; the first forwards a port."""
-        lines = ["catalogue: upstream", "hosts:", f"  {hosts[0]}: {{forward: [6443]}}"]
+        lines = [
+            "catalogue: upstream",
+            "internet: false",
+            "hosts:",
+            f"  {hosts[0]}: {{forward: [6443]}}",
+        ]
         lines += [f"  {host}: {{}}" for host in hosts[1:]]
         self.topology.write_text("\n".join(lines) + "\n")
 

@@ -24,7 +24,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An ordinary host `a` and a storage host `s` with its own kernel, with nothing installed."""
     made = Lab(f"u{os.getpid()}", tmp_path_factory.mktemp("pair"))
     made.topology.write_text(
-        "catalogue: upstream\nhosts:\n  a: {}\n  s: {groups: [storage], kernel: uml}\n"
+        "catalogue: upstream\ninternet: false\n"
+        "hosts:\n  a: {}\n  s: {groups: [storage], kernel: uml}\n"
     )
     with first_up():
         made.run("up")

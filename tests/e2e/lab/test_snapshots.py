@@ -20,7 +20,13 @@ pytestmark = pytest.mark.e2e
 REPOSITORY = Path(__file__).parents[3]
 SNAPSHOTS, STORE = Path("/var/lib/whisklab/snapshots"), Path("/var/lib/whisklab/store")
 SMALL = 20_000_000  # bytes that a copy may write where what is equal is shared
-TOPOLOGY = "catalogue: upstream\nhosts:\n  a: {forward: [6443]}\n  s: {groups: [storage]}\n"
+TOPOLOGY = """\
+catalogue: upstream
+internet: false
+hosts:
+  a: {forward: [6443]}
+  s: {groups: [storage]}
+"""
 
 
 class Kept(Lab):
