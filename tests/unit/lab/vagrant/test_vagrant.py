@@ -127,6 +127,15 @@ def test_a_machine_that_is_not_wished_is_left_or_pruned(fern: Lab) -> None:
     assert "storage" not in fern.double.made
 
 
+def test_a_lab_without_machines_asks_nothing_of_vagrant(fern: Lab) -> None:
+    """It has no description yet, without which Vagrant answers nothing."""
+    assert up(fern, prune=True) == UP
+    fern.provider.down("fern", fern.report)
+    fern.double.changed()
+    fern.provider.rebuild(fern.wish(), (), fern.report)  # its record was lost
+    assert fern.double.changed() == UP
+
+
 @pytest.mark.parametrize("verb", ["up", "stop", "down", "rebuild", "snapshot"])
 def test_exchanged_ports_are_seen_before_anything_is_changed(fern: Lab, verb: str) -> None:
     up(fern)

@@ -50,6 +50,8 @@ class Fleet:
 
     def states(self) -> Mapping[str, str]:
         """Return the state of each machine of the record."""
+        if not self.record.members:
+            return {}  # there may be no description yet, without which Vagrant answers nothing
         there = self.client.states()
         return {name: there.get(name, NOT_CREATED) for name in self.record.members}
 

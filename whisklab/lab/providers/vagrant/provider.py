@@ -93,8 +93,7 @@ class Vagrant:
         laps, fleet = Laps(), self._fleet(wish, report)
         names = [each.name for each in wish.machines]
         snapshots.refuse_half(fleet.record)
-        if fleet.record.members:
-            fleet.refuse_others(fleet.record.members)
+        fleet.refuse_others(fleet.record.members)
         extra = [name for name in fleet.record.members if name not in names]
         removed = fleet.remove(extra) if prune else []
         self._described(wish, fleet)
