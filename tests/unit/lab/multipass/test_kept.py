@@ -195,6 +195,16 @@ def test_snapshots_go_with_the_instances(there: Lab) -> None:
     assert there.provider.kept() == frozenset()
 
 
+def test_a_machine_that_was_never_ready_is_left_out_of_what_is_reached(there: Lab) -> None:
+    """Of a rebuild that has failed, for one; the others' snapshot is taken."""
+    there.program.fault("launch fern-worker1", "launch failed: no room", times=9)
+    with pytest.raises(WhisklabError, match="no room"):
+        there.provider.rebuild(there.wish(), ("worker1",), there.report)
+    taken, up = there.provider.snapshot(there.wish(), "b", {}, {}, there.report)
+    assert up is not None
+    assert taken.machines == tuple(up.machines) == ("master", "storage")
+
+
 def sized(fern: Lab, **change: int) -> Wish:
     wish = fern.wish()
     sizes = {"cpus": 2, "memory": 6 * GIB, "disk": 50 * GIB, **change}

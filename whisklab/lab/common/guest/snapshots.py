@@ -9,46 +9,16 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
+from whisklab.lab.common.guest.fleet import Shelf
 from whisklab.lab.common.guest.record import Record
-from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Snapshot
 
 _PREFIX = "whisklab-"  # some tools want a letter first, and we begin with a year
 _BEFORE = "before-restore"
-
-
-class Shelf(Protocol):
-    """What a tool does about snapshots of single machines, all of them stopped."""
-
-    @property
-    def record(self) -> Record:
-        """What is known of the lab."""
-
-    @property
-    def report(self) -> Report:
-        """Who hears of each step."""
-
-    def there(self) -> Iterable[str]:
-        """The machines that there are, and that can be started."""
-
-    def kept(self) -> Mapping[str, frozenset[str]]:
-        """The names of the snapshots of each machine."""
-
-    def keep(self, machine: str, own: str, comment: str) -> None:
-        """Take a snapshot."""
-
-    def put_back(self, machine: str, own: str) -> None:
-        """Have a machine as it was; what it is now is lost."""
-
-    def drop(self, machine: str, own: str) -> None:
-        """Remove a snapshot; nothing when there is none."""
-
-    def size(self) -> int:
-        """Bytes that the disks of all machines may have."""
 
 
 def called(name: str) -> str:

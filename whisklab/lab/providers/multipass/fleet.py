@@ -45,6 +45,10 @@ class Fleet:
         names = ((name, self.record.instance(name)) for name in self.record.members)
         return {name: there[instance] for name, instance in names if instance in there}
 
+    def running(self) -> dict[str, bool]:
+        """Return those that there are, and whether Multipass says that each runs."""
+        return {name: each.state is State.RUNNING for name, each in self.listed().items()}
+
     def expected(self, name: str) -> ready.Expected:
         """Return which machine is to be found."""
         member = self.record.members[name]

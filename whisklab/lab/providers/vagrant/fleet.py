@@ -48,12 +48,23 @@ class Fleet:
         )
         return ready.Expected(name, self.record.instance(name), self.record.token, login, remedy)
 
+    def running(self) -> dict[str, bool]:
+        """Return the machines that there are, and whether Vagrant says that each runs."""
+        states = self.states()
+        return {name: states[name] == RUNNING for name in self.there()}
+
     def states(self) -> Mapping[str, str]:
         """Return the state of each machine of the record."""
         if not self.record.members:
             return {}  # there may be no description yet, without which Vagrant answers nothing
         there = self.client.states()
         return {name: there.get(name, NOT_CREATED) for name in self.record.members}
+
+    def refuse_taken(self, names: Iterable[str]) -> None:
+        """Nothing: in its directory of the lab Vagrant knows only what was made by it."""
+
+    def refuse_deleted(self, but: Iterable[str] = ()) -> None:
+        """Nothing: what is deleted here is gone."""
 
     def refuse_others(self, names: Iterable[str]) -> None:
         """Refuse machines that turn out to be another's, before anything is changed.
@@ -73,7 +84,7 @@ class Fleet:
         """Whether a machine was ever ready: before that it shows the host key of its box."""
         return self.record.members[name].address is not None
 
-    def start(self, names: Iterable[str], hypervisor: str) -> list[str]:
+    def start(self, names: Iterable[str]) -> list[str]:
         """Have machines running, one after another; returns who was not.
 
         (One at a time: VirtualBox imports boxes no other way, and the first start of each takes
@@ -84,7 +95,7 @@ class Fleet:
             if self._waited(name) == RUNNING:
                 continue
             self.report(f"{name}: vagrant up")
-            self.client.up(name, hypervisor)
+            self.client.up(name, self.record.by)
             began.append(name)
         return began
 
@@ -127,26 +138,20 @@ class Fleet:
             self.record.save()
         return gone
 
-    def settle(self, wanted: Mapping[str, IPv4Address]) -> dict[str, tuple[Place, str]]:
-        """Wait until machines answer and are set up.
+    def settle(self, wanted: Mapping[str, IPv4Address]) -> None:
+        """Wait until machines answer and are set up; remembers where each is reached.
 
         Args:
             wanted: the address in the lab's network of each machine.
-
-        Returns:
-            Where each is reached, and which of its network cards has that address.
         """
-        found = {}
         for name, address in wanted.items():
             self._set_up(name)
             where = partial(self._places, name)
             expected = self.expected(name)
             place = ready.settled(expected, self.reach, where, self.report, self.clock)
             card = self._card(name, place, address)
-            found[name] = place, card
             self.record.reached(name, address, host=place.address, port=place.port, card=card)
         self.record.save()
-        return found
 
     def _places(self, name: str) -> list[Place]:
         """Where a running machine is: its forwarded port may be another one after each start."""
@@ -174,7 +179,10 @@ class Fleet:
             f"{self.record.lab} was not made; it has {', '.join(sorted(cards))}"
         )
 
-    # What snapshots need: see `whisklab.lab.common.guest.snapshots.Shelf`.
+    # What snapshots need: see `whisklab.lab.common.guest.fleet.Shelf`.
+
+    def refuse_states(self) -> None:
+        """Nothing: Vagrant halts a machine in whatever state."""
 
     def there(self) -> list[str]:
         """The machines that there are."""

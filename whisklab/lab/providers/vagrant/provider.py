@@ -1,33 +1,27 @@
-"""The provider's face: what is asked of all providers, done by Vagrant's command line."""
+"""The provider's face: what Vagrant does otherwise than other makers of virtual machines."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from whisklab.errors import BadInput
-from whisklab.lab.common.guest import record as records
-from whisklab.lab.common.guest import snapshots
 from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.provider import GuestProvider
 from whisklab.lab.common.guest.reach import Reach, public_of
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.laps import Laps
 from whisklab.lab.common.run import Report
-from whisklab.lab.provider import Reached, Snapshot, Stopped, Unused, Up, Wish
+from whisklab.lab.provider import Wish
 from whisklab.lab.providers.vagrant.client import Client, Program, vagrant
-from whisklab.lab.providers.vagrant.description import (
-    DESCRIPTION,
-    box,
-    describe,
-    forget,
-)
-from whisklab.lab.providers.vagrant.fleet import RUNNING, Fleet
+from whisklab.lab.providers.vagrant.description import DESCRIPTION, box, describe, forget
+from whisklab.lab.providers.vagrant.fleet import Fleet
 from whisklab.lab.providers.vagrant.home import at_home, data_of, home_of, require_home
 
-NAME = "vagrant"
 LIBVIRT, VIRTUALBOX = "libvirt", "virtualbox"
 # Where VirtualBox has host-only networks unless this file allows others (Vagrant's network.rb).
 _ALLOWED, _RANGES = IPv4Network("192.168.56.0/21"), Path("/etc/vbox/networks.conf")
@@ -38,7 +32,7 @@ def found_hypervisor() -> str:
     return LIBVIRT if shutil.which("virsh") and not shutil.which("VBoxManage") else VIRTUALBOX
 
 
-class Vagrant:
+class Vagrant(GuestProvider[Fleet]):
     """Machines that Vagrant makes; it calls them by their names, the hypervisor LAB-MACHINE.
 
     Args:
@@ -48,13 +42,16 @@ class Vagrant:
         hypervisor: returns the one of this computer.
     """
 
+    name: ClassVar = "vagrant"
+    tool: ClassVar = "Vagrant"
+    units: ClassVar = "machines"
+    no_clone: ClassVar = "Vagrant copies no machines"
     keys: ClassVar = frozenset(
         {"network", "address", "image", "hypervisor", "cpus", "memory", "disk"}
     )
     defaults: ClassVar[Mapping[str, str]] = {
         "image": "bento/ubuntu-24.04", "network": "192.168.56.0/24",
     }  # fmt: skip
-    asks: ClassVar = True
 
     def __init__(
         self,
@@ -81,155 +78,6 @@ class Vagrant:
         """Fetch the box."""
         self._boxed(self._fleet(wish, report), wish)
 
-    def up(
-        self,
-        wish: Wish,
-        report: Report,
-        *,
-        prune: bool = False,
-        recover: bool = False,  # noqa: ARG002  what is deleted here is gone
-    ) -> Up:
-        """Make and start what is missing, and wait until all are set up."""
-        laps, fleet = Laps(), self._fleet(wish, report)
-        names = [each.name for each in wish.machines]
-        snapshots.refuse_half(fleet.record)
-        fleet.refuse_others(fleet.record.members)
-        extra = [name for name in fleet.record.members if name not in names]
-        removed = fleet.remove(extra) if prune else []
-        self._described(wish, fleet)
-        self._boxed(fleet, wish)
-        laps.lap("box")
-        began = fleet.start(names, self._by(fleet.record, wish))
-        laps.lap("machines")
-        return self._settled(wish, fleet, laps, began, removed=tuple(removed),
-                             left=() if prune else tuple(extra))  # fmt: skip
-
-    def rebuild(self, wish: Wish, only: tuple[str, ...], report: Report) -> Up:
-        """Destroy machines and make them anew; names, addresses and keys stay."""
-        laps, fleet = Laps(), self._fleet(wish, report)
-        names = [each.name for each in wish.machines]
-        if strange := [name for name in only if name not in names]:
-            raise BadInput(
-                f"the lab {wish.name!r} has no machine {strange[0]!r}; it has {', '.join(names)}"
-            )
-        chosen = [name for name in only or names if name in fleet.record.members]
-        snapshots.refuse_half(fleet.record)
-        fleet.refuse_others(chosen)
-        fleet.remove(chosen)
-        self._described(wish, fleet)
-        laps.lap("removal")
-        began = fleet.start(names, self._by(fleet.record, wish))
-        laps.lap("machines")
-        return self._settled(wish, fleet, laps, began)
-
-    def stop(self, lab: str, report: Report) -> Stopped:
-        """Halt all machines, those of the group storage last."""
-        fleet = self._known(lab, report)
-        if fleet is None:
-            return Stopped((), ())
-        fleet.refuse_others(fleet.record.members)
-        return Stopped(tuple(fleet.stop()), ())
-
-    def down(self, lab: str, report: Report) -> tuple[str, ...]:
-        """Destroy all machines, with their snapshots."""
-        fleet = self._known(lab, report)
-        if fleet is None:
-            return ()
-        fleet.refuse_others(fleet.record.members)
-        removed = fleet.remove(list(fleet.record.members))
-        snapshots.forget(fleet.record)
-        forget(data_of(fleet.record))
-        records.file_of(NAME, lab).unlink()
-        return tuple(removed)
-
-    def knows(self, lab: str) -> bool:
-        """Whether there is a record."""
-        return records.file_of(NAME, lab).exists()
-
-    def machines(self, lab: str) -> Mapping[str, bool]:
-        """The machines of the record that there are; one runs when Vagrant says so."""
-        fleet = self._known(lab, lambda _line: None)
-        if fleet is None:
-            return {}
-        states = fleet.states()
-        return {name: states[name] == RUNNING for name in fleet.there()}
-
-    def snapshot(
-        self,
-        wish: Wish,
-        name: str,
-        files: Mapping[str, str],
-        notes: Mapping[str, Any],
-        report: Report,
-    ) -> tuple[Snapshot, Up | None]:
-        """Halt all machines, take a snapshot of each, and start those that ran."""
-        laps, fleet = Laps(), self._fleet(wish, report)
-        snapshots.refuse_half(fleet.record)
-        snapshots.refuse_taken(fleet, name)
-        fleet.refuse_others(fleet.record.members)
-        ran = fleet.stop()
-        try:
-            taken = snapshots.take(fleet, name, files, notes)
-        finally:
-            fleet.start(ran, self._by(fleet.record, wish))
-        laps.lap("snapshot")
-        return taken, self._settled(wish, fleet, laps, ran, only=ran) if ran else None
-
-    def snapshots(self, lab: str, report: Report) -> tuple[Snapshot, ...]:  # noqa: ARG002
-        """All snapshots of a lab, the oldest first."""
-        return snapshots.listed(NAME, lab)
-
-    def recall(self, lab: str, name: str, report: Report) -> Mapping[str, str]:
-        """The files that were kept with a snapshot that all machines still have."""
-        fleet = self._known(lab, report)
-        if fleet is None:
-            raise BadInput(f"the lab {lab!r} is gone, and Vagrant keeps snapshots with machines")
-        kept = snapshots.files(fleet.record, name)
-        snapshots.refuse_lost(fleet, name)
-        return kept
-
-    def restore(self, wish: Wish, name: str, report: Report) -> Up:
-        """Halt all machines, have each as it was, and start them."""
-        laps, fleet = Laps(), self._fleet(wish, report)
-        snapshot = snapshots.refuse_lost(fleet, name)
-        fleet.refuse_others(fleet.record.members)
-        fleet.stop()
-        laps.lap("stop")
-        snapshots.restore(fleet, snapshot)
-        laps.lap("disks")
-        began = fleet.start([each.name for each in wish.machines], self._by(fleet.record, wish))
-        laps.lap("machines")
-        return self._settled(wish, fleet, laps, began)
-
-    def clone(
-        self,
-        wish: Wish,
-        source: str,  # noqa: ARG002
-        name: str | None,  # noqa: ARG002
-        token: str,  # noqa: ARG002
-        report: Report,  # noqa: ARG002
-    ) -> tuple[Up, Up | None]:
-        """Refuse: Vagrant has none."""
-        raise BadInput(
-            f"{wish.name}: Vagrant copies no machines: bring up {wish.name} by a topology of its "
-            f"own, `whisklab make {wish.name}`"
-        )
-
-    def delete(self, lab: str, name: str, report: Report) -> Snapshot:
-        """Remove a snapshot of all machines."""
-        fleet = self._known(lab, report)
-        if fleet is None:
-            raise BadInput(f"there is no lab {lab!r} of Vagrant's machines")
-        return snapshots.delete(fleet, name)
-
-    def kept(self) -> frozenset[str]:
-        """Labs of which there are snapshots."""
-        return snapshots.of(NAME)
-
-    def clean(self, report: Report, *, dry: bool = False) -> tuple[Unused, ...]:  # noqa: ARG002
-        """Nothing: the boxes are Vagrant's own."""
-        return ()
-
     def _by(self, record: Record, wish: Wish) -> str:
         """The hypervisor of a lab: that of its machines, where it has any.
 
@@ -244,27 +92,25 @@ class Vagrant:
             )
         return wanted or (record.by if record.members else "") or self._hypervisor()
 
-    def _fleet(self, wish: Wish, report: Report) -> Fleet:
-        """The machines of a lab, of which there may be none yet."""
-        record = records.read(NAME, wish.name) or Record(
-            NAME, wish.name, wish.user, wish.key, home=Path.cwd()
-        )
-        return self._with(at_home(record), report)
+    def _new(self, wish: Wish) -> Record:
+        return replace(super()._new(wish), home=Path.cwd())
 
-    def _known(self, lab: str, report: Report) -> Fleet | None:
-        """The machines of a lab; None when there is no lab."""
-        record = records.read(NAME, lab)
-        if record is None:
-            return None
-        require_home(at_home(record))
-        return self._with(record, report)
-
-    def _with(self, record: Record, report: Report) -> Fleet:
+    def _of(self, record: Record, report: Report) -> Fleet:
+        at_home(record)
         client = Client(home_of(record), data_of(record), self._program)
         return Fleet(client, self._reach, self._clock, record, report)
 
-    def _described(self, wish: Wish, fleet: Fleet) -> None:
-        """Have all machines in the record and in the description, before any is made."""
+    def _known(self, lab: str, report: Report) -> Fleet | None:
+        fleet = super()._known(lab, report)
+        if fleet is not None:
+            require_home(fleet.record)
+        return fleet
+
+    def _shelf(self, fleet: Fleet) -> Fleet:
+        return fleet
+
+    def _make(self, wish: Wish, fleet: Fleet, laps: Laps) -> list[str]:  # noqa: ARG002
+        """Have all machines in the record and in the description; their start makes them."""
         fleet.record.by = self._by(fleet.record, wish)
         for each in wish.machines:
             known = fleet.record.members.get(each.name)
@@ -274,6 +120,11 @@ class Vagrant:
         # The description first: a record without one would leave Vagrant with no machines to tell.
         describe(wish, fleet.record, data_of(fleet.record))
         fleet.record.save()
+        return []
+
+    def _fit(self, wish: Wish, fleet: Fleet, laps: Laps) -> None:
+        self._boxed(fleet, wish)
+        laps.lap("box")
 
     def _boxed(self, fleet: Fleet, wish: Wish) -> None:
         """Have the box here, so that what is wrong with it is told before any machine is made."""
@@ -285,25 +136,17 @@ class Vagrant:
             fleet.report(f"fetching the box {wish.options['image']} for {hypervisor}")
             fleet.client.add_box(name, version, hypervisor)
 
-    def _settled(
-        self, wish: Wish, fleet: Fleet, laps: Laps, began: list[str], *,
-        removed: tuple[str, ...] = (), left: tuple[str, ...] = (),
-        only: Sequence[str] | None = None,
-    ) -> Up:  # fmt: skip
-        """Wait for machines (all, unless only some run), and tell how each is reached."""
-        found = fleet.settle(
-            {each.name: each.address for each in wish.machines if only is None or each.name in only}
-        )
-        laps.lap("boot to SSH")
-        machines = {}
-        for each in wish.machines:
-            known = fleet.record.members.get(each.name)
-            if each.name in found:
-                place, card = found[each.name]
-                machines[each.name] = Reached(each.address, place.address, place.port, card)
-            elif known and known.address:  # it is off
-                machines[each.name] = Reached(each.address, known.host, known.port, known.card)
-        return Up(machines, tuple(began), left, removed, laps.spent)
+    def _start(self, fleet: Fleet, names: Sequence[str], laps: Laps) -> list[str]:
+        began = super()._start(fleet, names, laps)
+        laps.lap("machines")
+        return began
+
+    def _settle(self, wish: Wish, fleet: Fleet, names: Sequence[str]) -> None:
+        fleet.settle({each.name: each.address for each in wish.machines if each.name in names})
+
+    def _forget(self, record: Record) -> None:
+        super()._forget(record)
+        forget(data_of(record))
 
 
 PROVIDER = Vagrant()
