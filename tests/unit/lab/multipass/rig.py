@@ -7,30 +7,25 @@ import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.unit.lab.guests import wished
 from tests.unit.lab.multipass import double
 from whisklab.lab.common.ended import Ended
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger, public_of
 from whisklab.lab.common.guest.told import LOOK, MARKER
-from whisklab.lab.common.machine import Machine
-from whisklab.lab.keys import host_key, user_key
 from whisklab.lab.provider import Wish
 from whisklab.lab.providers.multipass.capacity import Computer
 from whisklab.lab.providers.multipass.client import Client
 from whisklab.lab.providers.multipass.provider import Multipass
-from whisklab.lab.sizes import of_groups
-from whisklab.lab.state import paths
 
 GIB = 1024**3
 DONE = '{"status": "done", "extended_status": "done", "errors": [], "stage": null}'
 BIG = Computer(cpus=16, memory=64 * GIB, disk=900 * GIB, free=500 * GIB)
-GROUPS = {"master": ("masters",), "worker1": ("workers",), "storage": ("storage", "registry")}
 
 
 class Program:
@@ -166,15 +161,7 @@ class Lab:
 
     def wish(self, groups: Mapping[str, tuple[str, ...]] | None = None, name: str = "fern") -> Wish:
         """The lab as it is to be."""
-        there = paths(name)
-        made = tuple(
-            Machine(each, of, IPv4Address("10.77.0.11"), size=of_groups(of))
-            for each, of in (GROUPS if groups is None else groups).items()
-        )
-        return Wish(
-            name, "lab", user_key(there, name), there.key, IPv4Network("10.77.0.0/24"), False,  # noqa: FBT003
-            {"image": "24.04"}, made, {each.name: host_key(there, each.name)[0] for each in made},
-        )  # fmt: skip
+        return wished(name, "10.77.0.0/24", {"image": "24.04"}, groups)
 
 
 def lab(directory: Path) -> Lab:

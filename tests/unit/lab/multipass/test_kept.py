@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.lab.multipass.rig import GIB, GROUPS, Lab
+from tests.unit.lab.guests import GROUPS
+from tests.unit.lab.multipass.rig import GIB, Lab
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
 from whisklab.lab.common.machine import Size

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.lab.multipass.rig import GIB, GROUPS, Lab
+from tests.unit.lab.guests import GROUPS
+from tests.unit.lab.multipass.rig import GIB, Lab
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
 from whisklab.lab.common.guest.reach import public_of

@@ -9,22 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from tests.unit.lab.guests import wished
 from tests.unit.lab.multipass.rig import DONE, Time
 from whisklab.lab.common.ended import Ended
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger
 from whisklab.lab.common.guest.told import LOOK
-from whisklab.lab.common.machine import Machine
-from whisklab.lab.keys import host_key, user_key
 from whisklab.lab.provider import Wish
 from whisklab.lab.providers.vagrant.provider import Vagrant
-from whisklab.lab.sizes import of_groups
-from whisklab.lab.state import paths
 
-GROUPS = {"master": ("masters",), "worker1": ("workers",), "storage": ("storage", "registry")}
 BOX = "bento/ubuntu-24.04"
 FIRST_PORT = 2200
 
@@ -205,20 +200,8 @@ class Lab:
 
     def wish(self, groups: Mapping[str, tuple[str, ...]] | None = None, **options: str) -> Wish:
         """The lab as it is to be."""
-        there = paths("fern")
-        names = list(GROUPS if groups is None else groups)
-        made = tuple(
-            Machine(
-                each, of, IPv4Address(f"192.168.56.{11 + names.index(each)}"), size=of_groups(of)
-            )
-            for each, of in (GROUPS if groups is None else groups).items()
-        )
-        network = IPv4Network(options.pop("network", "192.168.56.0/24"))
-        return Wish(
-            "fern", "lab", user_key(there, "fern"), there.key, network, False,  # noqa: FBT003
-            {"image": BOX, **options}, made,
-            {each.name: host_key(there, each.name)[0] for each in made},
-        )  # fmt: skip
+        network = options.pop("network", "192.168.56.0/24")
+        return wished("fern", network, {"image": BOX, **options}, groups)
 
 
 def lab(home: Path) -> Lab:

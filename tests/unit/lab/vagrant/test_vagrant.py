@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lab.vagrant.rig import BOX, FIRST_PORT, GROUPS, Lab
+from tests.unit.lab.guests import GROUPS
+from tests.unit.lab.vagrant.rig import BOX, FIRST_PORT, Lab
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
 from whisklab.lab.providers.vagrant.failures import failure
