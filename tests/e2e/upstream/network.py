@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.cluster.site import Run, Site
+from whisklab.lab.providers.nspawn import requirements
 
 ADDRESS = "203.0.113.10"  # of documentation (RFC 5737); the labs' own ways out use 192.0.2.0/24
 SUDO = [] if os.geteuid() == 0 else ["sudo", "-nE"]
@@ -21,6 +22,7 @@ SUDO = [] if os.geteuid() == 0 else ["sudo", "-nE"]
 @contextmanager
 def network() -> Iterator[list[str]]:
     """Have such a network; yields what a command begins with to run in it."""
+    requirements.ensure(requirements.FOR_INTERNET, print)  # nobody could fetch them inside
     name = f"whisklab-test-{os.getpid()}"
     _ip("netns", "add", name)
     try:

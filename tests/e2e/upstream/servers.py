@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +22,16 @@ from whisklab.lab.standins import build
 from whisklab.lab.standins.cache import architecture
 
 ANY = "all"
-REGISTRY = f"http://{ADDRESS}:5000"  # in the place of all of them
+PAGES, IMAGES = 80, 5000  # ports
+STARTS_WITHIN = 60  # seconds
+REGISTRY = f"http://{ADDRESS}:{IMAGES}"  # in the place of all of them
 SOURCES = f"http://{ADDRESS}/sources"
 _CONFIGURATION = """\
 version: 0.1
 storage:
   filesystem: {{rootdirectory: {data}}}
   maintenance: {{readonly: {{enabled: true}}}}
-http: {{addr: "{address}:5000", secret: none}}
+http: {{addr: "{address}:{port}", secret: none}}
 """
 
 
@@ -107,8 +110,10 @@ class Upstream:
     def serving(self, inside: Sequence[str]) -> Iterator[None]:
         """Serve, in the network in which commands that begin so run."""
         configuration = self._directory / "registry.yml"
-        configuration.write_text(_CONFIGURATION.format(data=self.data, address=ADDRESS))
-        pages = (sys.executable, "-u", "-m", "http.server", "80", "--bind", ADDRESS,
+        configuration.write_text(
+            _CONFIGURATION.format(data=self.data, address=ADDRESS, port=IMAGES)
+        )
+        pages = (sys.executable, "-u", "-m", "http.server", str(PAGES), "--bind", ADDRESS,
                  "--directory", str(self.files))  # fmt: skip
         images = (str(self._program), "serve", str(configuration))
         with self.requests.open("a") as requests, self.pulls.open("a") as pulls:
@@ -122,17 +127,23 @@ class Upstream:
                 ),
             ]
             try:
-                for url in (f"http://{ADDRESS}/", f"{REGISTRY}/v2/"):
-                    subprocess.run(
-                        [*inside, "curl", "--silent", "--fail", "--output", "/dev/null",
-                         "--retry", "60", "--retry-delay", "1", "--retry-connrefused", url],
-                        check=True,
-                    )  # fmt: skip
+                for port in (PAGES, IMAGES):
+                    _await(inside, port)
                 yield
             finally:
                 for each in both:
                     each.terminate()
                     each.wait(timeout=60)
+
+
+def _await(inside: Sequence[str], port: int) -> None:
+    """Wait until a port of ours takes connections, in the network."""
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+    argv = [*inside, sys.executable, "-c", connect, ADDRESS, str(port)]
+    deadline = time.monotonic() + STARTS_WITHIN
+    while (done := subprocess.run(argv, check=False, capture_output=True, text=True)).returncode:
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.2)
 
 
 def _path(source: dict[str, Any]) -> Path:

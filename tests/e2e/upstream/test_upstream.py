@@ -43,6 +43,7 @@ def site(
     tmp_path_factory: pytest.TempPathFactory, lab_name: str, inside: list[str], upstream: Upstream
 ) -> Iterator[Inside]:
     """A fresh copy of the repository with its own topology, and a catalogue of our servers."""
+    bases.ready("platform")  # the image of the hosts is there then: inside nobody could fetch it
     directory = tmp_path_factory.mktemp("site")
     made = Inside(directory, lab_name, inside)
     made.environment |= {
