@@ -66,21 +66,23 @@ e2e: .venv/ready ## End to end, all of it; one file: make e2e ARGS=tests/e2e/clu
 
 soak: .venv/ready ## The long series of end-to-end tests, which take hours.
 	$(BIN)/pytest tests/e2e -m soak -n $(WORKERS) $(ARGS)
-	NEWER_K3S=v1.35.4+k3s1 $(BIN)/pytest tests/e2e/cluster/test_upgrade.py
+	OLDER_K3S="v1.34.4+k3s1 v1.35.4+k3s1" $(BIN)/pytest tests/e2e/cluster/test_upgrade.py
 
-bench: .venv/ready ## Ratios, measured side by side on the lab that is up.
-	$(BIN)/python -m tests.bench $(LAB)
-	$(BIN)/python -m tests.bench.images
+bench: .venv/ready ## Ratios, measured side by side on the lab that is up: PARTS="a b d"; `c e` make labs.
+	$(BIN)/python -m tests.bench $(LAB) $(if $(PARTS),--parts "$(PARTS)") $(ARGS)
 
 settings: .venv/ready ## Write group_data/all.py again, of the models of all settings.
 	$(BIN)/whisklab settings > .lab/settings.py && mv .lab/settings.py group_data/all.py
 
-lock: ## Resolve the dependencies again and write requirements.lock.
+lock: ## Resolve the dependencies again and write requirements.lock, and the bench's.
 	$(PYTHON) -m venv .lab/lock
 	.lab/lock/bin/pip install --quiet pip-tools
 	.lab/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe \
 	  --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --output-file requirements.lock pyproject.toml
+	.lab/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements.lock \
+	  --output-file tests/bench/requirements.lock tests/bench/requirements.in
 
 clean: ## Remove what was built in this directory (labs and caches stay).
 	rm -rf .venv .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -6,8 +6,8 @@
 from pyinfra import host
 
 from deploys import declared, k3s, nfs
-from whisklab.engine.keeping import secrets_kept
-from whisklab.engine.stages import require_engine, stage
+from whisklab.engine.run.keeping import secrets_kept
+from whisklab.engine.run.stages import require_engine, stage
 
 require_engine()
 platform = k3s.platform(storage=nfs.source())

@@ -4,6 +4,6 @@
 """
 
 from deploys import declared, k3s, nfs
-from whisklab.engine import expiry
+from whisklab.engine.tls import expiry
 
 expiry.tell(declared(), k3s.platform(storage=nfs.source()))

@@ -19,18 +19,21 @@ from deploys import (
     provisioner,
     registry,
     releases,
+    selectable,
     wsk,
 )
 from deploys.base import base
-from deploys.composed import openwhisk_site
+from deploys.composed import openwhisk_site, replaced
 from deploys.preflight import preflight, remember
-from whisklab.engine.capability import check_selection
-from whisklab.engine.declared import open_ports, ports
-from whisklab.engine.expiry import note_authorities
-from whisklab.engine.keeping import secrets_kept
-from whisklab.engine.stages import exclusive, require_engine, stage
+from whisklab.engine.run.capability import check_selection
+from whisklab.engine.run.declared import open_ports, ports
+from whisklab.engine.run.keeping import secrets_kept
+from whisklab.engine.run.stages import exclusive, require_engine, stage
+from whisklab.engine.tls.expiry import note_authorities
 
 require_engine()
+check_selection(selectable())
+exclusive()
 platform = k3s.platform(storage=nfs.source())
 leads = host.name == platform.leader.name
 k3s.check()
@@ -40,21 +43,19 @@ openwhisk.check(
     roles=labels.values(platform.nodes, "openwhisk-role"),
     files_url=fileserver.url(),
 )
-check_selection()
-exclusive()
 stage("no other run is going on")
 
 # Nothing is changed before all hosts are known to be fit and everything is on the laptop.
 preflight(
     ports=ports(declared(), platform),
     open_ports=open_ports(declared(), platform),
-    containers=k3s.is_node(),
+    nodes=platform.nodes,
 )
 if nfs.is_server():
     nfs.fit(cluster=platform.addresses)
 stage("all machines are fit")
 if k3s.is_node():
-    k3s.fetch()
+    k3s.fetch(replaced(platform))
 if k3s.is_server():
     helm.fetch()
     wsk.fetch()
@@ -94,7 +95,7 @@ stage("everything is in place")
 for name in host.loop(k3s.turns()):
     stage(f"{name} may change")
     if name == host.name:
-        k3s.change(replaced=[openwhisk.ACTION_PODS])
+        k3s.change(replaced(platform))
 stage("the servers run")
 if k3s.joins() and not k3s.is_server():
     k3s.start()

@@ -9,13 +9,13 @@ from pyinfra import host
 
 from deploys import declared, k3s, nfs, openwhisk, provisioner
 from deploys.composed import openwhisk_site
-from whisklab.engine.keeping import secrets_kept
-from whisklab.engine.stages import exclusive, require_engine, stage
+from whisklab.engine.run.keeping import secrets_kept
+from whisklab.engine.run.stages import exclusive, require_engine, stage
 
 require_engine()
+exclusive("renew")
 platform = k3s.platform(storage=nfs.source())
 leads = host.name == platform.leader.name
-exclusive("renew")
 stage("no other run is going on")
 
 if k3s.is_node():

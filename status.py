@@ -6,7 +6,7 @@
 from pyinfra import host
 
 from deploys import declared, k3s, nfs
-from whisklab.engine import expiry
+from whisklab.engine.tls import expiry
 
 platform = k3s.platform(storage=nfs.source())
 for each in host.loop(declared()):

@@ -6,8 +6,8 @@ pyinfra inventories/<env>.py verify.py
 from pyinfra import host
 
 from deploys import declared, k3s, nfs
-from whisklab.engine.checks import verdict
-from whisklab.engine.stages import require_engine, stage
+from whisklab.engine.run.checks import verdict
+from whisklab.engine.run.stages import require_engine, stage
 
 require_engine()
 platform = k3s.platform(storage=nfs.source())

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from whisklab.engine.declared import Capability
-    from whisklab.engine.settings import Settings
+    from whisklab.engine.data.settings import Settings
+    from whisklab.engine.run.declared import Capability
 
 PACKAGES = (
     "preflight",
@@ -27,6 +27,12 @@ PACKAGES = (
     "openwhisk",
     "releases",
 )
+ALWAYS = ("preflight",)  # in each run; `--only` neither names nor leaves it out
+
+
+def selectable() -> list[str]:
+    """Return what `--only` may name."""
+    return [name for name in PACKAGES if name not in ALWAYS]
 
 
 def declared() -> list[Capability]:
@@ -36,10 +42,11 @@ def declared() -> list[Capability]:
 
 def models() -> list[type[Settings]]:
     """Return the models of all data: of each machine, of the capabilities, of the engine."""
-    from whisklab.engine.certificates import CertificateSettings  # noqa: PLC0415
+    from whisklab.engine.data.machine import Machine  # noqa: PLC0415
     from whisklab.engine.drift.settings import DriftSettings  # noqa: PLC0415
-    from whisklab.engine.forwards import ForwardSettings  # noqa: PLC0415
-    from whisklab.engine.machine import Machine  # noqa: PLC0415
+    from whisklab.engine.needs.settings import BundleSettings  # noqa: PLC0415
+    from whisklab.engine.ssh.forwards import ForwardSettings  # noqa: PLC0415
+    from whisklab.engine.tls.certificates import CertificateSettings  # noqa: PLC0415
 
     ours = [model for each in declared() for model in each.settings]
-    return [Machine, *ours, DriftSettings, ForwardSettings, CertificateSettings]
+    return [Machine, *ours, DriftSettings, ForwardSettings, CertificateSettings, BundleSettings]

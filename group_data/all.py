@@ -106,7 +106,7 @@ registry_push_port = 5001  # where images are pushed, with the account `push`
 registry_mirrors = []
 
 # k3s; what is about the cluster must be the same for all its servers -----------------------------
-k3s_version = None  # such as "v1.34.3+k3s1"; None takes the catalogue's default
+k3s_version = None  # such as "v1.36.4+k3s1"; None takes the catalogue's default
 k3s_cluster_cidr = "10.42.0.0/16"  # network of the pods
 k3s_service_cidr = "10.43.0.0/16"  # network of the services
 
@@ -131,7 +131,7 @@ k3s_airgap_images = False
 k3s_drain = False  # move a node's pods to other nodes before its k3s is changed
 
 # what k3s reads beside our files, and no run has written: "warn", "refuse" to change anything, or
-# "accept"
+# "accept"; another minor of k3s beside a template for containerd only with "accept"
 k3s_foreign_files = "warn"
 
 # seconds a node may take to be Ready, with the pods it had; a real k3s that must pull its images on
@@ -267,3 +267,14 @@ forwards = {}
 
 # how many days before its end a certificate is told by status and plan, and renewed
 certs_days = 30
+
+# Bundles for closed networks (`whisklab bundle`) -------------------------------------------------
+bundle_images = []  # further images that it holds, such as ["docker.io/library/alpine:3.20"]
+
+# texts in charts that look like images and are none, such as ["team/app:rw"]; each as `bundle
+# build` shows it
+bundle_ignored = []
+
+# registry to the URL of another one where the same images are, for building, such as {"docker.io":
+# "https://mirror.example:5000"}
+bundle_mirrors = {}

@@ -1,7 +1,7 @@
 """The environment's certificate authority, which nodes trust."""
 
 from deploys.authority.deploy import adopt, install
-from whisklab.engine.declared import Capability, on_leader
+from whisklab.engine.run.declared import Capability, on_leader
 
 __all__ = ["CAPABILITY", "install"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pyinfra import host
 
 from deploys.authority import operations, render
-from whisklab.engine import copies, files, issuer
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
+from whisklab.engine.resources import copies, files
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.tls import issuer
 
 
 def adopt(_: Platform) -> None:

@@ -6,7 +6,7 @@ from pyinfra.api import FactBase
 from pyinfra.api.command import StringCommand
 
 from deploys.authority import render
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 # An authority that was there before ours is forgotten only when the file is made anew.
 _LOOK = """

@@ -2,7 +2,7 @@
 
 from deploys.base.deploy import base
 from deploys.base.settings import BaseSettings
-from whisklab.engine.declared import Capability
+from whisklab.engine.run.declared import Capability
 
 __all__ = ["CAPABILITY", "base"]
 

@@ -7,9 +7,9 @@ from pyinfra.operations import server
 
 from deploys.base import operations, render
 from deploys.base.settings import BaseSettings
-from whisklab.engine import blocks, files, packages
-from whisklab.engine.capability import capability
-from whisklab.engine.machine import Machine
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.resources import blocks, files, packages
+from whisklab.engine.run.capability import capability
 
 
 @capability("base")
@@ -31,6 +31,11 @@ def base() -> None:
         content=render.modules_file(settings.modules),
     )
     operations.modules_loaded(name="Kernel modules now", names=settings.modules)
+    files.content(
+        name="networkd leaves others' routes",
+        path="/etc/systemd/networkd.conf.d/whisklab.conf",
+        content=render.networkd_file(),
+    )
     files.content(
         name="Kernel settings at each start",
         path="/etc/sysctl.d/90-whisklab.conf",

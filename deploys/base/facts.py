@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 _SYSCTLS = "/proc/sys/"
 
@@ -48,5 +48,5 @@ class SysctlValues(FactBase[dict[str, int]]):
         pairs = (line.removeprefix(_SYSCTLS).rpartition(":") for line in output)
         try:
             return {path.replace("/", "."): int(value) for path, _, value in pairs}
-        except ValueError as error:
-            raise FactProcessError(f"unexpected value in /proc/sys: {output}") from error
+        except ValueError:
+            raise FactProcessError(f"unexpected value in /proc/sys: {output}") from None

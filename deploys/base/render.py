@@ -17,6 +17,16 @@ def sysctl_file(settings: Mapping[str, int]) -> str:
     return "\n".join([HEADER, *(f"-{key} = {settings[key]}" for key in sorted(settings))])
 
 
+def networkd_file() -> str:
+    """Return the content of a file in /etc/systemd/networkd.conf.d.
+
+    When networkd starts again, after an update say, it removes routes and rules that are none of
+    its own, such as those between pods (networkd.conf(5); without networkd nobody reads it).
+    """
+    keys = ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules")
+    return "\n".join([HEADER, "[Network]", *(f"{key}=no" for key in keys)])
+
+
 def hosts_lines(addresses: Mapping[str, str]) -> list[str]:
     """Return the lines of /etc/hosts for these machines (name to address), sorted by name."""
     return [f"{addresses[name]} {name}" for name in sorted(addresses)]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from typing import Annotated, ClassVar
 
-from whisklab.engine.settings import Settings
+from pydantic import AfterValidator
+
+from whisklab.engine.data.settings import Settings
+
+KEY = re.compile(r"[\w-]+(\.[\w-]+)+")
+
+
+def _key(value: str) -> str:
+    if not KEY.fullmatch(value):
+        raise ValueError("expected a key of sysctl with dots, such as net.ipv4.ip_forward")
+    return value
 
 
 class BaseSettings(Settings):
@@ -22,7 +33,7 @@ class BaseSettings(Settings):
 
     packages: list[str] = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]
     modules: list[str] = ["br_netfilter", "overlay"]
-    sysctl: dict[str, int] = {
+    sysctl: dict[Annotated[str, AfterValidator(_key)], int] = {
         "net.bridge.bridge-nf-call-ip6tables": 1,
         "net.bridge.bridge-nf-call-iptables": 1,
         "net.ipv4.ip_forward": 1,

@@ -2,7 +2,7 @@
 
 from deploys.fileserver.deploy import fetch, install, is_server, open_ports, ports, url
 from deploys.fileserver.settings import FileServerSettings
-from whisklab.engine.declared import Capability
+from whisklab.engine.run.declared import Capability
 
 __all__ = ["CAPABILITY", "fetch", "install", "is_server", "url"]
 

@@ -9,11 +9,11 @@ from pyinfra.api.host import Host
 
 from deploys.fileserver import render
 from deploys.fileserver.settings import FileServerSettings
-from whisklab.engine import artifacts, files, packages, room, services
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.entries import Artifact
-from whisklab.engine.machine import Machine
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.resources import files, packages, pushing, room, services
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
 
 
 def _server() -> Host | None:
@@ -54,7 +54,7 @@ def fetch(served: Mapping[str, Artifact]) -> None:
     files = [(artifact, render.path(name)) for name, artifact in served.items()]
     room.room(name="Room for what is served", files=files)
     for name, artifact in host.loop(list(served.items())):
-        artifacts.fetched(name=f"{name} in the cache", artifact=artifact, path=render.path(name))
+        pushing.fetched(name=f"{name} in the cache", artifact=artifact, path=render.path(name))
 
 
 @capability("fileserver", "install")
@@ -68,7 +68,7 @@ def install(served: Mapping[str, Artifact]) -> None:
         return
     packages.installed(name="Packages", names=list(render.PACKAGES))
     for name, artifact in host.loop(list(served.items())):
-        artifacts.pushed(name=f"File {name}", artifact=artifact, path=render.path(name), mode="644")
+        pushing.pushed(name=f"File {name}", artifact=artifact, path=render.path(name), mode="644")
     port, address = FileServerSettings.of(host).port, Machine.of(host).node_address
     content = render.unit(address, port)
     files.content(name="systemd unit", path=render.UNIT, content=content)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from whisklab.engine.files import written
-from whisklab.engine.services import recorder
+from whisklab.engine.resources.paths import written
+from whisklab.engine.resources.units import recorder
 
 SERVICE = "whisklab-files"
 UNIT = f"/etc/systemd/system/{SERVICE}.service"

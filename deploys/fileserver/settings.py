@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whisklab.engine.names import Port
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.names import Port
+from whisklab.engine.data.settings import Settings
 
 
 class FileServerSettings(Settings):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyinfra import host
 
 from deploys.helm.settings import HelmSettings
-from whisklab.engine import artifacts, room
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import opened
-from whisklab.engine.entries import Artifact
-from whisklab.engine.machine import Machine, architecture
+from whisklab.engine.artifacts.catalogue import opened
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.data.machine import Machine, architecture
+from whisklab.engine.resources import pushing, room
+from whisklab.engine.run.capability import capability
 
 BINARY = "/usr/local/bin/helm"
 
@@ -29,10 +29,10 @@ def _program() -> Artifact:
 def fetch() -> None:
     """Have it on the laptop before any host is changed."""
     room.room(name="Room for Helm", files=[(_program(), BINARY)])
-    artifacts.fetched(name="Helm in the cache", artifact=_program(), path=BINARY)
+    pushing.fetched(name="Helm in the cache", artifact=_program(), path=BINARY)
 
 
 @capability("helm", "files")
 def install() -> None:
     """Have it in /usr/local/bin."""
-    artifacts.pushed(name="Helm", artifact=_program(), path=BINARY)
+    pushing.pushed(name="Helm", artifact=_program(), path=BINARY)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 VERSION = re.compile(r"v3\.\d+\.\d+")
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from pyinfra.api.host import Host
 
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.helm import change
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import DEPLOYED, Revision
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.overview import Line, tell
 
 RELEASES = "releases"
 

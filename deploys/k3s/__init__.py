@@ -1,13 +1,12 @@
 """k3s: servers and agents."""
 
+from deploys.k3s.beforehand import check, fetch
 from deploys.k3s.deploy import (
     API,
     KUBECTL,
     adopt,
     certificates,
     change,
-    check,
-    fetch,
     forwards,
     install,
     is_node,
@@ -22,10 +21,11 @@ from deploys.k3s.deploy import (
     turns,
     verify,
 )
+from deploys.k3s.needs import needs
 from deploys.k3s.renew import renew, renewable, renewals
 from deploys.k3s.settings import K3sSettings
 from deploys.k3s.status import status
-from whisklab.engine.declared import Capability, Step, on_leader
+from whisklab.engine.run.declared import Capability, Step, on_leader
 
 __all__ = [
     "API",
@@ -57,4 +57,5 @@ CAPABILITY = Capability(
     checks=[Step("the cluster was tried", on_leader(verify))],
     adopt=on_leader(adopt),
     certificates=certificates,
+    needs=needs,
 )

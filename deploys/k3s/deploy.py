@@ -1,29 +1,40 @@
-"""k3s: servers and agents. The story; what is wanted is in wanted.py, content in render.py."""
+"""k3s: servers and agents. The story; what is wanted is in wanted.py, content in render.py.
+
+What is judged before any host is changed is in beforehand.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 
-import yaml
 from pyinfra import host
 from pyinfra.api.host import Host
 
-from deploys.k3s import kubeconfig, operations, packed, render, rolling, service, token, wanted
-from deploys.k3s.facts import ControlGroups, FixedSettings
-from deploys.k3s.settings import K3sSettings
+from deploys.k3s import (
+    kubeconfig,
+    namesakes,
+    operations,
+    packed,
+    render,
+    rolling,
+    service,
+    token,
+    wanted,
+)
+from deploys.k3s.nodes import Replaced, nobody
+from deploys.k3s.settings import K3S, K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import artifacts, asking, checks, expiry, registry, room, services
-from whisklab.engine.capability import capability, selected
-from whisklab.engine.declared import Kept, Platform, Storage
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.drift.settings import DriftSettings
-from whisklab.engine.forwards import LOOPBACK, Forward
-from whisklab.engine.machine import Machine
-from whisklab.engine.possible import possible
-from whisklab.engine.progress import tell
-from whisklab.errors import BadInput, WhisklabError
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.registries import asking, registry
+from whisklab.engine.resources import units
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability, selected
+from whisklab.engine.run.declared import Kept, Platform, Storage
+from whisklab.engine.ssh.forwards import LOOPBACK, Forward
+from whisklab.errors import WhisklabError
 
-K3S = "k3s"
 READY = "nodes are Ready"  # a check
 API = "kubernetes"  # what `whisklab forward` opens
 KUBECTL = (render.BINARY, "kubectl")
@@ -87,85 +98,6 @@ def certificates(_: Platform) -> Kept:
     )
 
 
-def check() -> None:
-    """Check what concerns several hosts at once.
-
-    Raises:
-        BadInput: two servers disagree on the cluster, or an agent is newer than the servers.
-    """
-    first, *others = wanted.servers()
-    for other in others:
-        if K3sSettings.of(other) != K3sSettings.of(first):
-            raise BadInput(
-                f"{first.name} and {other.name} have different k3s_ settings: all servers of a "
-                "cluster must agree, put them into group_data/masters.py"
-            )
-    for each in wanted.nodes():
-        if rolling.newer(wanted.version(each), wanted.version(first)):
-            raise BadInput(
-                f"{each.name} is to have k3s {wanted.version(each)}, newer than "
-                f"{wanted.version(first)} of the servers, which Kubernetes does not support: "
-                "raise k3s_version of the servers too"
-            )
-
-
-@capability(K3S, "fetch")
-def fetch() -> None:
-    """Have a change that is possible, and everything on the laptop, before any host is changed."""
-    if host.name == wanted.leader().name:
-        wrong = token.refusal(wanted.servers())
-        possible(name="The cluster keeps its token", refusals=[wrong] if wrong else [])
-        _say_end()
-    member = wanted.members().get(host.name)
-    if member is not None:
-        _say_foreign(member)
-        expiry.note(host.name, member.certificates)
-    if member is None or not member.pending:
-        return
-    available = wanted.catalogue(host).versions("k3s")
-    refusal = rolling.refusal(member, wanted.version(host), available)
-    node = wanted.node(host)
-    before = host.get_fact(
-        FixedSettings,
-        path=f"{services.LAST_GOOD}/{node.service}{render.CONFIG}",
-        keys=list(rolling.FIXED),
-    )
-    after = yaml.safe_load(render.config(node, K3sSettings.of(host)))
-    refusals = [*([refusal] if refusal else []), *_without_cgroup_v2(after),
-                *rolling.fixed(host.name, before, after)]  # fmt: skip
-    possible(name="k3s can be changed", refusals=refusals)
-    files = wanted.artifacts(host)
-    room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
-    for each in host.loop(files):
-        artifacts.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
-
-
-def _say_end() -> None:
-    version, known = wanted.version(host), wanted.catalogue(host)
-    ends, today = known.ends(K3S, version), datetime.now(UTC).date()
-    sentence = rolling.ended(version, ends, today, known.versions(K3S))
-    if sentence:
-        tell(sentence)
-
-
-def _without_cgroup_v2(config: Mapping[str, object]) -> list[str]:
-    """Return why the wanted kubelet would not start on this host, if so."""
-    version, given = wanted.version(host), str(config.get(render.KUBELET_ARG, ""))
-    if not rolling.wants_cgroup_v2(version) or render.ON_CGROUP_V1 in given:
-        return []
-    found = host.get_fact(ControlGroups)
-    return [] if found == 2 else [rolling.without_cgroup_v2(host.name, version)]  # noqa: PLR2004
-
-
-def _say_foreign(member: rolling.Member) -> None:
-    mode, sentences = K3sSettings.of(host).foreign_files, rolling.foreign(member)
-    refusals = sentences if mode == "refuse" else []
-    possible(name="k3s reads only what runs have written", refusals=refusals)
-    if mode == "warn":
-        for sentence in sentences:
-            tell(sentence)
-
-
 def joins() -> bool:
     """Tell whether this host is new in the cluster, so that its change disturbs nothing."""
     member = wanted.members().get(host.name) if is_node() and selected(K3S) else None
@@ -193,7 +125,7 @@ def start(turn: Turn | None = None) -> None:
     """
     node, member = wanted.node(host), wanted.members()[host.name]
     if member.joins and member.anew:
-        operations.forgotten(
+        namesakes.forgotten(
             name="No other machine of this name", leader=wanted.leader(), api=wanted.api()
         )
     operations.containerd_readable(
@@ -209,7 +141,7 @@ def _before(turn: Turn | None) -> Callable[[Host], None]:
 
     def begin(node: Host) -> None:
         unit = wanted.node(node).service
-        runs = node.get_fact(services.Service, service=unit).started_from
+        runs = node.get_fact(units.Service, service=unit).started_from
         if access is not None and runs.get(render.REGISTRIES) != wish[render.REGISTRIES]:
             asking.let_in(node, access)
         if turn is not None:
@@ -218,13 +150,13 @@ def _before(turn: Turn | None) -> Callable[[Host], None]:
     return begin
 
 
-def change(replaced: Iterable[str] = ()) -> None:
+def change(replaced: Replaced = nobody) -> None:
     """Change this node in its turn, while all others work.
 
     A new server is started only: its files are there, and nothing runs on it that could suffer.
 
     Args:
-        replaced: labels of pods that a drain may end though they have no controller.
+        replaced: tells which pods a drain may end though they have no controller.
     """
     turn = wanted.turn(drain=K3sSettings.of(host).drain, replaced=replaced)
     if joins():
@@ -305,7 +237,7 @@ def verify(platform: Platform) -> None:
     names = [each.name for each in platform.nodes]
 
     def all_ready(leader: Host) -> str:
-        missing = operations.missing(leader, names, platform.api)
+        missing = operations.missing(Client(leader, platform.api), names)
         if missing:
             raise WhisklabError(f"not Ready: {', '.join(missing)}")
         return f"{len(names)} nodes"

@@ -9,8 +9,10 @@ import yaml
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
-from whisklab.engine.placed import DIGEST
+from deploys.k3s.render import BINARY
+from whisklab.engine import documents
+from whisklab.engine.resources.placed import DIGEST
+from whisklab.engine.scripts import script
 
 WITHIN = "30"  # seconds; the first start of k3s unpacks itself
 
@@ -82,8 +84,6 @@ class MachineState(FactBase[Machine]):
     has `path`, the password of its node.
     """  # noqa: D205
 
-    momentary = True  # a clock
-
     def command(self, path: str) -> StringCommand:
         """Print process 1, the kernel's uptime, a second's ticks, the time, and yes or no."""
         return script(
@@ -99,29 +99,37 @@ class MachineState(FactBase[Machine]):
             began = int(stat.rpartition(")")[2].split()[19]) / int(ticks)
             up = float(uptime.split()[0]) - began
             return Machine(float(now) - up, up, known == "yes")
-        except (ValueError, IndexError) as error:
-            raise FactProcessError(f"unexpected answer on the machine: {output}") from error
+        except (ValueError, IndexError):
+            raise FactProcessError(f"unexpected answer on the machine: {output}") from None
 
 
 class FixedSettings(FactBase[Mapping[str, object]]):
-    """Those of `keys` that a config.yaml at `path` sets at its top level, each in one line."""
+    """Those of `keys` that a config.yaml at `path` sets at its top level, each in one line.
+
+    Of `secret` keys it is only said that they are there.
+    """
 
     @staticmethod
     def default() -> Mapping[str, object]:
         """None of them."""
         return {}
 
-    def command(self, path: str, keys: list[str]) -> StringCommand:
+    def command(self, path: str, keys: list[str], secret: list[str]) -> StringCommand:
         """Print just these lines: others may hold secrets."""
-        pattern = rf"^[\"']?({'|'.join(keys)})[\"']?[[:space:]]*:"
-        return script('if test -f "$1"; then grep -E "$2" "$1" || true; fi', path, pattern)
+        pattern, hidden = (
+            rf"^[\"']?({'|'.join(each)})[\"']?[[:space:]]*:" for each in (keys, secret)
+        )
+        return script(
+            'if test -f "$1"; then sed -n -E -e "s/$3.*/\\1: true/p; t" -e "/$2/p" "$1"; fi',
+            path, pattern, hidden,
+        )  # fmt: skip
 
     def process(self, output: list[str]) -> Mapping[str, object]:
         """Parse them."""
         try:
-            found = yaml.safe_load("\n".join(output))
-        except yaml.YAMLError as error:
-            raise FactProcessError(f"no YAML: {output}") from error
+            found = documents.read("\n".join(output))
+        except yaml.YAMLError:
+            raise FactProcessError(f"no YAML: {output}") from None
         return found if isinstance(found, dict) else {}
 
 
@@ -147,6 +155,36 @@ class ForeignFiles(FactBase[list[str]]):
         return sorted(output)
 
 
+class Mentions(FactBase[Mapping[str, str]]):
+    """Where files of glob patterns, separated by spaces, have one of `words`: place to word.
+
+    A place is `path, line N`. Comments do not count, and of a line nothing else is shown.
+    """
+
+    @staticmethod
+    def default() -> Mapping[str, str]:
+        """Nowhere."""
+        return {}
+
+    def command(self, patterns: str, words: list[str]) -> StringCommand:
+        """Print word, number of the line, and path."""
+        return script(
+            'patterns=$1; shift; for file in $patterns; do test -f "$file" || continue; '
+            'for word; do WORD=$word awk \'!/^[[:space:]]*#/ && index($0, ENVIRON["WORD"]) '
+            '{ print ENVIRON["WORD"], FNR, FILENAME }\' "$file"; done; done',
+            patterns,
+            *words,
+        )
+
+    def process(self, output: list[str]) -> Mapping[str, str]:
+        """Parse them."""
+        found = {}
+        for line in output:
+            word, number, path = line.split(maxsplit=2)
+            found[f"{path}, line {number}"] = word
+        return found
+
+
 class ControlGroups(FactBase[int]):
     """Which version of control groups the machine has: 2 where all of them are in one hierarchy."""
 
@@ -166,7 +204,10 @@ class OtherVersion(FactBase[str | None]):
     before an upgrade.
     """
 
-    momentary = True  # it runs what is at the path: nothing to ask because a file says so
+    @staticmethod
+    def may_be_asked_ahead(path: str, sha256: str) -> bool:  # noqa: ARG004  the fact's arguments
+        """Tell whether a file may say so: it runs what is at the path, as root."""
+        return path == BINARY
 
     def command(self, path: str, sha256: str) -> StringCommand:
         """Print the first line of `k3s --version` of another file."""

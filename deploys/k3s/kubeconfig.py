@@ -11,13 +11,15 @@ from typing import Any
 import yaml
 from pyinfra import host
 from pyinfra.api import operation
-from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
 from deploys.k3s import render
-from whisklab.engine.environment import current
+from whisklab.engine import documents
+from whisklab.engine.kubernetes import kube
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call, run_quietly
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
 NAME = "kubeconfig"  # of its file in the secrets store
@@ -37,7 +39,7 @@ def named(text: str, server: str, name: str) -> str:
         server: `host:port` of the API as the laptop reaches it.
         name: what cluster, user and context are called.
     """
-    ours = yaml.safe_load(text)
+    ours = documents.read(text)
     cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
     context = {"cluster": name, "user": name}
     return yaml.safe_dump(
@@ -60,12 +62,12 @@ def merged(theirs: str | None, ours: str) -> str:
     context. A file that was none (None) says that it is ours.
     """
     fresh = {} if theirs is not None else {"extensions": [MADE]}
-    base: dict[str, Any] = yaml.safe_load(theirs or "") or {
+    base: dict[str, Any] = documents.read(theirs or "") or {
         "apiVersion": "v1",
         "kind": "Config",
         **fresh,
     }
-    added: Mapping[str, Any] = yaml.safe_load(ours)
+    added: Mapping[str, Any] = documents.read(ours)
     for each in added["contexts"]:
         each["context"]["extensions"] = [MARK]
     for key in KEYS:
@@ -84,7 +86,7 @@ def unmerged(theirs: str | None, name: str) -> str | None:
     """
     if theirs is None or MARKED not in theirs:  # which may be no YAML at all
         return theirs
-    base: dict[str, Any] = yaml.safe_load(theirs) or {}
+    base: dict[str, Any] = documents.read(theirs) or {}
     contexts = {each["name"]: each["context"] for each in base.get("contexts") or []}
     if MARK not in (contexts.pop(name, {}).get("extensions") or []):
         return theirs
@@ -108,7 +110,7 @@ def same(one: str | None, other: str | None) -> bool:
     """Return if two kubeconfigs say the same; how kubectl has written it does not matter. Pure."""
     if one is None or other is None or one == other:
         return one == other
-    return bool(yaml.safe_load(one) == yaml.safe_load(other))
+    return bool(documents.read(one) == documents.read(other))
 
 
 @operation()
@@ -122,7 +124,7 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
     environment = current()
 
     def wish(leader: Host) -> str:
-        text = run_quietly(leader, StringCommand("cat", QuoteString(render.KUBECONFIG)))
+        text = kube.kubeconfig(leader, render.KUBECONFIG)
         return named(text, server, environment.name)
 
     def save(leader: Host) -> None:

@@ -14,14 +14,16 @@ from pyinfra.context import ctx_state
 
 from deploys.k3s import facts, render, turns
 from deploys.k3s.status import REMOVAL
-from deploys.k3s.workloads import Object, is_from_before, is_ready
-from whisklab.engine import kube, services
-from whisklab.engine.files import script
-from whisklab.engine.helm.records import Cluster
-from whisklab.engine.placed import PlacedFile
+from whisklab.engine.facts import asking
+from whisklab.engine.kubernetes import kube, waiting
+from whisklab.engine.kubernetes.client import NODES, PODS, Client
+from whisklab.engine.kubernetes.workloads import Object, is_from_before, is_ready
 from whisklab.engine.progress import tell
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call, fail
+from whisklab.engine.resources import services, units
+from whisklab.engine.resources.placed import PlacedFile
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.remote import call, fail
 from whisklab.errors import WhisklabError
 
 _SAVE = """
@@ -30,7 +32,7 @@ k3s=$1 config=$2; test -f "$config" || config=$3
 "$k3s" etcd-snapshot prune --config "$config" --name "$4" --snapshot-retention "$5"
 """
 ASIDE = "containerd.broken-TIME"  # beside containerd's root
-_SET_ASIDE = 'systemctl stop -- "$1"; mv -- "$2" "$2.broken-$(date +%Y%m%d-%H%M%S)"'
+_SET_ASIDE = 'systemctl stop -- "$1" && mv -- "$2" "$2.broken-$(date +%Y%m%d-%H%M%S)"'
 REPORTED_WITHIN = 60.0  # seconds; a kubelet needs a few
 
 
@@ -44,27 +46,22 @@ def not_ready(nodes: Iterable[Object], wanted: list[str]) -> list[str]:
     return sorted(set(wanted) - {node["metadata"]["name"] for node in nodes if is_ready(node)})
 
 
-def missing(server: Host, wanted: list[str], api: kube.Endpoint) -> list[str]:
-    """Return those of `wanted` that are not Ready, as the API of `server` says.
+def missing(client: Client, wanted: list[str]) -> list[str]:
+    """Return those of `wanted` that are not Ready, as the API says.
 
     Raises:
         Unreachable: it does not answer.
     """
-    return not_ready(_nodes(server, api), wanted)
+    return not_ready(client.items(NODES), wanted)
 
 
-def _nodes(server: Host, api: kube.Endpoint) -> list[Object]:
-    return list(kube.request(server, api, "GET", turns.NODES)["items"])
-
-
-def unreported(server: Host, api: kube.Endpoint, started: Mapping[str, float]) -> list[str]:
+def unreported(client: Client, started: Mapping[str, float]) -> list[str]:
     """Return the nodes of which the cluster shows pods as running that ran before a start.
 
     After a start the kubelet needs a moment to say that these pods have ended.
 
     Args:
-        server: whose API is asked.
-        api: of that server.
+        client: of the cluster.
         started: node to when its machine was started, in seconds since 1970 by its own clock.
 
     Raises:
@@ -72,30 +69,29 @@ def unreported(server: Host, api: kube.Endpoint, started: Mapping[str, float]) -
     """
     if not started:
         return []
-    pods = kube.request(server, api, "GET", turns.PODS)["items"]
+    pods = client.items(PODS)
     return sorted({pod["spec"]["nodeName"] for pod in pods if is_from_before(pod, started)})
 
 
 def _wait(
     who: Host,
-    leader: Host,
+    client: Client,
     names: list[str],
-    api: kube.Endpoint,
     within: float,
     started: Mapping[str, float] | None = None,
 ) -> None:
     began = time.monotonic()
 
     def problem() -> str | None:
-        absent = missing(leader, names, api)
+        absent = missing(client, names)
         if absent:
             return f"not Ready: {', '.join(absent)}"
         # A clock that was set right after the start makes pods look older for as long as they run.
         late = time.monotonic() - began > REPORTED_WITHIN
-        old = [] if late else unreported(leader, api, started or {})
+        old = [] if late else unreported(client, started or {})
         return f"not reported since the start: {', '.join(old)}" if old else None
 
-    turns.wait(who, problem, within, "look at `journalctl -u 'k3s*'` there")
+    waiting.wait(who, problem, within, "look at `journalctl -u 'k3s*'` there")
 
 
 @operation()
@@ -113,8 +109,9 @@ def nodes_ready(
         started: of machines that were started a short time ago: node to when, see `unreported`.
     """
     try:
-        found = _nodes(host, api)
-        absent, old = not_ready(found, names), unreported(host, api, started)
+        client = Client(host, api)
+        found = client.items(NODES)
+        absent, old = not_ready(found, names), unreported(client, started)
     except kube.Unreachable as error:
         absent, old = names, []
         unknown_until(error.until)
@@ -129,41 +126,9 @@ def nodes_ready(
     if absent or old:
 
         def wait(server: Host) -> None:
-            _wait(server, server, names, api, within, started)
+            _wait(server, Client(server, api), names, within, started)
 
         yield call(wait)
-
-
-@operation()
-def forgotten(leader: Host, api: kube.Endpoint) -> Generator[FunctionCommand]:
-    """Have the cluster forget another machine of this machine's name; yields nothing without one.
-
-    Called for a machine that has no password of a node: the cluster would refuse it with another
-    one than it knows. Gone are the Node and the Secret with the password, as k3s's documentation
-    has it; what ran there is started elsewhere, or here again.
-
-    Args:
-        leader: the server whose API is asked.
-        api: of that server.
-    """
-    paths = (
-        f"{turns.NODES}/{host.name}",
-        f"/api/v1/namespaces/kube-system/secrets/{host.name}.node-password.k3s",
-    )
-    cluster = Cluster(leader, api)
-    try:
-        there = [path for path in paths if cluster.get(path) is not None]
-    except kube.Unreachable:
-        return  # a cluster that begins; its nodes are waited for later
-    if there:
-        because(f"the cluster knows another machine as {host.name}, which was made anew")
-
-        def forget(_: Host) -> None:
-            for path in there:
-                if cluster.get(path) is not None:
-                    cluster.call("DELETE", path)
-
-        yield call(forget)
 
 
 @operation()
@@ -174,14 +139,14 @@ def uncordoned(api: kube.Endpoint) -> Generator[FunctionCommand]:
         api: of this server.
     """
     try:
-        left = turns.cordoned(host, api)
+        left = turns.cordoned(Client(host, api))
     except kube.Unreachable:
         return  # then it is unknown until the nodes are Ready, and said there
     for node in left:
         because(f"{node} was drained by us and is still cordoned")
 
         def end(server: Host, node: str = node) -> None:
-            turns.uncordon(server, api, node)
+            turns.uncordon(Client(server, api), node)
 
         yield call(end)
 
@@ -196,8 +161,9 @@ def others_ready(names: list[str], turn: turns.Turn) -> Generator[FunctionComman
     """
     if names and ctx_state.get().is_executing:
         try:
-            _wait(host, turn.leader, names, turn.api, turn.within)
-            turn.check()
+            _wait(host, turn.client, names, turn.within)
+            with asking.anew(host):
+                turn.check()
         except WhisklabError as error:
             yield fail(f"{host.name} was not touched: {error}")
 
@@ -213,8 +179,8 @@ def snapshot(service: str, wish: Mapping[str, str]) -> Generator[StringCommand]:
         service: the server's unit.
         wish: what it must have started from.
     """
-    state = host.get_fact(services.Service, service=service)
-    if state.active == "active" and services.why_restart(state, wish):
+    state = host.get_fact(units.Service, service=service)
+    if state.active == "active" and services.Running(service, wish).why_started(state):
         runs = state.started_from.get(render.BINARY)  # None: the record is lost
         found = host.get_fact(PlacedFile, path=render.BINARY)
         if not found.executable or (runs and not found.is_of(runs)):

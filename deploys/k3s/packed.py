@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -12,17 +13,18 @@ from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
-from deploys.k3s import turns
 from deploys.k3s.facts import PackedManifests
-from whisklab.engine import drift, kube
-from whisklab.engine.helm import blocked
-from whisklab.engine.helm.records import Cluster
-from whisklab.engine.objects import objects
+from whisklab.engine import drift
+from whisklab.engine.kubernetes import kube, stuck
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import objects
+from whisklab.engine.kubernetes.waiting import wait
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call
+from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
 NAMESPACE = "kube-system"
+PODS_TOLD = 3
 # k3s's own (its documentation, "Managing packaged components", and its manifests directory).
 NAMES = ["ccm.yaml", "coredns.yaml", "local-storage.yaml", "metrics-server", "rolebindings.yaml",
          "runtimes.yaml", "traefik.yaml"]  # fmt: skip
@@ -42,7 +44,12 @@ def look(server: Host, api: kube.Endpoint, directory: str, ignored: list[str]) -
     Raises:
         WhisklabError: the API does not answer, or a manifest is no YAML.
     """
-    return drift.look(Cluster(server, api), _wanted(server, directory, ignored))
+    return drift.look(Client(server, api), _wanted(server, directory, ignored))
+
+
+def packs(server: Host, directory: str) -> bool:
+    """Tell whether k3s has packed anything there; not before its first start."""
+    return bool(server.get_fact(PackedManifests, directory=directory, names=NAMES))
 
 
 def _wanted(server: Host, directory: str, ignored: list[str]) -> drift.Wanted:
@@ -83,33 +90,33 @@ def kept(
 
     def mend(server: Host) -> None:
         deadline = time.monotonic() + within
-        drift.put_back(Cluster(server, api), _wanted(server, directory, ignored), marked=_NO_MARKS)
+        drift.put_back(Client(server, api), _wanted(server, directory, ignored), marked=_NO_MARKS)
         remedy = f"see `kubectl -n {NAMESPACE} get pods`"
 
         def problem() -> str | None:
             return "; ".join(told(look(server, api, directory, ignored))) or None
 
-        turns.wait(
+        wait(
             server, problem, deadline - time.monotonic(), remedy,
-            causes=lambda: causes(Cluster(server, api)),
+            causes=lambda: causes(Client(server, api)),
         )  # fmt: skip
 
     yield call(mend)
 
 
-def causes(cluster: Cluster) -> list[str]:
+def causes(client: Client) -> list[str]:
     """Why pods are not ready: their states and last events; none when the API does not say."""
     space = f"/api/v1/namespaces/{NAMESPACE}"
     lines = []
     try:
-        pods = cluster.call("GET", f"{space}/pods")["items"]
-        for pod in [each for each in pods if not blocked.ready(each)][: blocked.PODS_TOLD]:
+        pods = client.items(f"{space}/pods")
+        for pod in [each for each in pods if not stuck.is_done(each)][:PODS_TOLD]:
             name, uid = pod["metadata"]["name"], str(pod["metadata"].get("uid", ""))
-            lines.append(f"pod {name}: {blocked.state(pod)}")
-            lines += blocked.event_lines(cluster, space, name, uid)[-1:]
+            lines.append(f"pod {name}: {stuck.state(pod)}")
+            lines += stuck.event_lines(client, space, name, uid)[-1:]
     except (kube.Refused, kube.Unreachable):
         return lines
     return lines
 
 
-_NO_MARKS: Mapping[str, Mapping[str, Any]] = {}
+_NO_MARKS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.k3s.settings import K3sSettings
-from whisklab.engine.access import Access
-from whisklab.engine.files import digest
-from whisklab.engine.helm.values import merged
-from whisklab.engine.machine import Machine
-from whisklab.engine.services import recorder
+from whisklab.engine.resources.paths import digest
+from whisklab.engine.resources.units import recorder
 
 BINARY = "/usr/local/bin/k3s"
 LINKS = ("/usr/local/bin/kubectl", "/usr/local/bin/crictl", "/usr/local/bin/ctr")
@@ -29,7 +25,6 @@ DEFAULTS = "/etc/default"  # what units read their environment from
 DATA = "/var/lib/rancher/k3s"  # k3s's own default
 PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; what a node is known by
 IMAGES = f"{DATA}/agent/images"
-NEVER_PROXIED = ("localhost", "127.0.0.0/8")
 SHOWN = "dynamic-cert.json"  # below server/tls: the certificate that a server shows to all
 KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"  # Kubernetes' default, on servers and agents
 SERVER, AGENT = "k3s", "k3s-agent"
@@ -68,8 +63,8 @@ class Node:
         is_server: whether it runs the control plane.
         interface: the network card that has the address, None where k3s finds it.
         api_host: a further name the laptop reaches its API by, None for none.
-        environment: content of its environment file (see `environment`), None for no such file.
-        registries: content of registries.yaml (see `registries`), None for no such file.
+        environment: content of its environment file (see `proxied`), None for no such file.
+        registries: content of registries.yaml (see `mirrors`), None for no such file.
         kubelet_args: of ours, beside those of the settings.
     """
 
@@ -174,72 +169,6 @@ def open_ports(node: Node, settings: K3sSettings) -> dict[str, str]:
         found[f"{FLANNEL_PORTS[backend]}/udp"] = f"flannel {backend}, from all nodes"
     return {**found, f"all from {settings.cluster_cidr}": "pods",
             f"all from {settings.service_cidr}": "services"}  # fmt: skip
-
-
-def registries(settings: K3sSettings, access: Access | None) -> str | None:
-    """Return registries.yaml, None when there is to be none.
-
-    Args:
-        settings: of the cluster; what they say goes over ours.
-        access: to the environment's own registry.
-    """
-    ours = {} if access is None else _registry(access)
-    if not ours and settings.registries is None:
-        return None
-    return HEADER + "\n" + yaml.safe_dump(merged(ours, settings.registries or {}), sort_keys=True)
-
-
-def _registry(access: Access) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    if access.account:
-        config["auth"] = {"username": access.account, "password": access.password}
-    if access.authority is not None:
-        config["tls"] = {"ca_file": REGISTRY_CA}
-    # Some versions of k3s use a config only where there is a mirror of that very name
-    # (https://github.com/k3s-io/k3s/issues/9839).
-    own = {"endpoint": [access.url]}
-    below = {"rewrite": {"^(.*)$": f"{access.below}$1"}} if access.project else {}
-    return {
-        "configs": {access.address: config},
-        "mirrors": {access.address: own, **{name: {**own, **below} for name in access.mirrors}},
-    }
-
-
-def registry_ca(access: Access | None) -> str | None:
-    """Return the file with the certificate that the registry is known by; None without one."""
-    return f"{HEADER}\n{access.authority}" if access and access.authority is not None else None
-
-
-def environment(machine: Machine, settings: K3sSettings, addresses: Iterable[str]) -> str | None:
-    """Return the environment file of a machine behind a proxy, None without one.
-
-    What belongs to the cluster is reached directly; an address that a network of `no_proxy` covers
-    is not listed, so that a new machine in it changes nothing.
-
-    Args:
-        machine: with its proxies.
-        settings: of the cluster.
-        addresses: of all its machines.
-    """
-    proxies = {"HTTP_PROXY": machine.http_proxy, "HTTPS_PROXY": machine.https_proxy}
-    given = {name: value for name, value in proxies.items() if value is not None}
-    if not given:
-        return None
-    names = (".svc", f".{settings.cluster_domain}", *NEVER_PROXIED)
-    networks = [*machine.no_proxy, settings.cluster_cidr, settings.service_cidr, *names]
-    single = sorted(each for each in addresses if not _covered(each, networks))
-    values = {**given, "NO_PROXY": ",".join(dict.fromkeys([*networks, *single]))}
-    return "\n".join([HEADER, *(f"{name}={value}" for name, value in values.items())]) + "\n"
-
-
-def _covered(address: str, networks: Iterable[str]) -> bool:
-    for network in networks:
-        try:
-            if ipaddress.ip_address(address) in ipaddress.ip_network(network):
-                return True
-        except ValueError:
-            continue  # a name
-    return False
 
 
 def unit(node: Node) -> str:

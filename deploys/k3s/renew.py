@@ -11,19 +11,21 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 
 from deploys.k3s import operations, render, renewal, service, wanted
-from deploys.k3s.settings import K3sSettings
+from deploys.k3s.settings import K3S, K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import certificates, limits, services, survey
-from whisklab.engine.capability import capability
-from whisklab.engine.certificates import Certificate, Certificates, CertificateSettings
-from whisklab.engine.environment import current
-from whisklab.engine.files import script
-from whisklab.engine.possible import possible
+from whisklab.engine import limits
+from whisklab.engine.facts import everywhere
 from whisklab.engine.reasons import because
-from whisklab.engine.remote import call
+from whisklab.engine.resources import units
+from whisklab.engine.resources.possible import possible
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.environment import current
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.remote import call
+from whisklab.engine.tls import certificates
+from whisklab.engine.tls.certificates import Certificate, Certificates, CertificateSettings
 from whisklab.errors import WhisklabError
 
-K3S = "k3s"
 # What is set aside is copied first, to where `k3s certificate rotate` puts its copy. The start
 # belongs to it, so that a laptop that is gone leaves no node stopped; why one fails is told by who
 # looks next.
@@ -59,7 +61,7 @@ def renewals() -> list[str]:
     """Return the nodes whose certificates are made anew, in this order."""
     members = wanted.members().values()  # (asks all hosts, of which each may ask `once` itself)
     # Once: each host comes here, and all must pass the same stages.
-    return survey.once(
+    return everywhere.once(
         "k3s renewals", lambda: renewal.turns(members, certificates.now(), _within())
     )
 
@@ -130,7 +132,7 @@ def renewed(
     starts = str(limits.SERVICE_STARTS_WITHIN)
 
     def proven(machine: Host) -> None:
-        if machine.get_fact(services.Service, service=service).active == "active":
+        if machine.get_fact(units.Service, service=service).active == "active":
             after(machine)
 
     yield call(before)

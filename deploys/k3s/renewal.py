@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from deploys.k3s import render
 from deploys.k3s.rolling import Member
-from whisklab.engine import certificates
-from whisklab.engine.certificates import Certificate
+from whisklab.engine.tls import certificates
+from whisklab.engine.tls.certificates import Certificate
 
 WINDOW = timedelta(days=90)
 REGENERATE = "dynamic-cert-regenerate"  # a file by which k3s is told to make what it shows anew

@@ -7,17 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from whisklab.engine.certificates import Certificate
+from whisklab.engine.tls.certificates import Certificate
 
-_CLUSTER = "build a new cluster with it (`whisklab actions export` keeps the actions)"
-# Keys of config.yaml that k3s's documentation says cannot change, and the way out.
-FIXED = {
-    "node-name": "drain the node, end its k3s, `kubectl delete node` it, and add it as a new one",
-    "cluster-cidr": _CLUSTER,
-    "service-cidr": _CLUSTER,
-    "cluster-dns": _CLUSTER,
-    "cluster-domain": _CLUSTER,
-}
+# Flags with which a kubelet does not start any more, by the Kubernetes that has removed them. What
+# 1.34.4, 1.35.4 and 1.36.3 declare was compared: API server, controller manager, scheduler and
+# kube-proxy have lost none, so only the kubelet is asked.
+REMOVED_FLAGS = {(1, 35): ("pod-infra-container-image",)}
+TEMPLATE = ".toml.tmpl"  # ends the name of one for containerd
 END_TOLD = timedelta(days=30)  # before it
 CGROUP_V2_SINCE = (1, 35)  # Kubernetes' release notes; before it the kubelet only warned
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
@@ -83,7 +79,7 @@ def refusal(member: Member, wanted: str, available: Iterable[str]) -> str | None
     """
     if member.version is None:
         return None
-    found, goal = _numbers(member.version), _numbers(wanted)
+    found, goal = numbers(member.version), numbers(wanted)
     if found is None or goal is None:
         return None
     if goal < found:
@@ -103,7 +99,7 @@ def _next(version: tuple[int, ...], available: Iterable[str]) -> str:
     """Name the minor that follows on a version, with the newest of it that there is."""
     step = f"v{version[0]}.{version[1] + 1}"
     there = [each for each in available if each.startswith(f"{step}.")]
-    such = f", such as {max(there, key=lambda each: _numbers(each) or ())}" if there else ""
+    such = f", such as {max(there, key=lambda each: numbers(each) or ())}" if there else ""
     return f"a {step}{such}"
 
 
@@ -116,19 +112,19 @@ def ended(version: str, ends: date | None, today: date, available: Iterable[str]
         today: the day of the run.
         available: the catalogue's versions.
     """
-    numbers = _numbers(version)
-    if ends is None or numbers is None or ends - today > END_TOLD:
+    parts = numbers(version)
+    if ends is None or parts is None or ends - today > END_TOLD:
         return None
     when = f"has been over since {ends}" if ends <= today else f"is over on {ends}"
     return (
-        f"k3s {version}: the life of Kubernetes {numbers[0]}.{numbers[1]} {when}, then nothing in "
-        f"it is mended: set k3s_version to {_next(numbers, available)}"
+        f"k3s {version}: the life of Kubernetes {parts[0]}.{parts[1]} {when}, then nothing in "
+        f"it is mended: set k3s_version to {_next(parts, available)}"
     )
 
 
 def wants_cgroup_v2(version: str) -> bool:
     """Tell whether the kubelet of a version does not start on version 1 of control groups."""
-    return (_numbers(version) or (0,))[:2] >= CGROUP_V2_SINCE
+    return (numbers(version) or (0,))[:2] >= CGROUP_V2_SINCE
 
 
 def without_cgroup_v2(name: str, version: str) -> str:
@@ -145,6 +141,41 @@ def without_cgroup_v2(name: str, version: str) -> str:
     )
 
 
+def removed_flags(version: str) -> list[str]:
+    """Return the flags that the kubelet of a version does not know any more."""
+    minor = (numbers(version) or (0,))[:2]
+    return [flag for since, flags in REMOVED_FLAGS.items() if since <= minor for flag in flags]
+
+
+def with_removed_flags(
+    name: str, version: str, config: Mapping[str, object], places: Mapping[str, str]
+) -> list[str]:
+    """Return why the kubelet of a version would not start with what it is told.
+
+    Args:
+        name: of the machine.
+        version: that is wanted.
+        config: the content of config.yaml.
+        places: `path, line N` of others' files that k3s reads beside it, to the flag named there.
+    """
+    told = {each.lstrip("-").partition("=")[0] for each in _kubelet_args(config)}
+    ours = [("k3s_server_config or k3s_agent_config", flag)
+            for flag in removed_flags(version) if flag in told]  # fmt: skip
+    return [
+        f"kubelet: {name} is told --{flag} by {place}, with which the kubelet of k3s {version} "
+        "does not start any more: take it out"
+        for place, flag in [*ours, *places.items()]
+    ]
+
+
+def _kubelet_args(config: Mapping[str, object]) -> list[str]:
+    found: list[str] = []
+    for key in ("kubelet-arg", "kubelet-arg+"):
+        given = config.get(key, [])
+        found += map(str, given if isinstance(given, list) else [given])
+    return found
+
+
 def foreign(member: Member) -> list[str]:
     """Return a sentence on what k3s reads that is not ours."""
     if not member.foreign:
@@ -157,27 +188,34 @@ def foreign(member: Member) -> list[str]:
     return [sentence]
 
 
-def fixed(name: str, before: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """Return why settings cannot be changed that a node keeps from its first start to its end.
+def with_templates(member: Member, wanted: str) -> list[str]:
+    """Return why k3s cannot go to another minor beside somebody's template for containerd.
+
+    k3s does not touch one, so it says what the containerd of before was to be told: plugins, paths
+    and the form of the file change with containerd, which may ignore it or not start.
 
     Args:
-        name: of the machine.
-        before: what it last started well with, by key of config.yaml; empty for a new one.
-        wanted: what it is to have.
+        member: with its version and what k3s reads there beside our files.
+        wanted: a version.
     """
-    return [
-        f"{key}: {name} runs with {before.get(key, 'the default')}, and k3s cannot change to "
-        f"{wanted.get(key, 'the default')} on a node that is there: set it back, or {FIXED[key]}"
-        for key in FIXED
-        if before and before.get(key) != wanted.get(key)
-    ]
+    found, goal = numbers(member.version or ""), numbers(wanted)
+    templates = [each for each in member.foreign if each.endswith(TEMPLATE)]
+    if not templates or found is None or goal is None or found[:2] == goal[:2]:
+        return []
+    sentence = (
+        f"containerd: {member.name} has {', '.join(templates)}, which is for the containerd of k3s "
+        f"{member.version} and stays as it is with that of {wanted}: take it away, or see that it "
+        "is for that one too and say k3s_foreign_files = 'accept'"
+    )
+    return [sentence]
 
 
 def newer(one: str, other: str) -> bool:
     """Tell whether a version is newer than another one."""
-    return (_numbers(one) or ()) > (_numbers(other) or ())
+    return (numbers(one) or ()) > (numbers(other) or ())
 
 
-def _numbers(version: str) -> tuple[int, ...] | None:
+def numbers(version: str) -> tuple[int, ...] | None:
+    """Return the numbers of a version of k3s, comparable; None of another text."""
     found = VERSION.fullmatch(version)
     return tuple(map(int, found.groups())) if found else None

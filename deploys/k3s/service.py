@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.k3s import render, wanted
-from whisklab.engine import services
+from whisklab.engine.resources import services
 
 
 def running(

@@ -10,15 +10,17 @@ from pydantic import AfterValidator, Field, model_validator
 
 from deploys.k3s import keys
 from deploys.k3s.registries import mistake
-from whisklab.engine.names import Port
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.names import Port
+from whisklab.engine.data.settings import Settings
+from whisklab.networks import PODS, SERVICES
 
+K3S = "k3s"  # the capability, and the product in the catalogue
 VERSION = re.compile(r"v\d+\.\d+\.\d+\+k3s\d+")
 
 
 def _version(value: str) -> str:
     if not VERSION.fullmatch(value):
-        raise ValueError("expected a k3s version such as v1.34.4+k3s1")
+        raise ValueError("expected a k3s version such as v1.36.4+k3s1")
     return value
 
 
@@ -37,7 +39,7 @@ class K3sSettings(Settings):
     """k3s; what is about the cluster must be the same for all its servers.
 
     Attributes:
-        version: such as "v1.34.3+k3s1"; None takes the catalogue's default.
+        version: such as "v1.36.4+k3s1"; None takes the catalogue's default.
         cluster_cidr: network of the pods.
         service_cidr: network of the services.
         cluster_init: the first server keeps its data in etcd, so that snapshots and further
@@ -55,7 +57,8 @@ class K3sSettings(Settings):
             networks; switched off, they stay.
         drain: move a node's pods to other nodes before its k3s is changed.
         foreign_files: what k3s reads beside our files, and no run has written: "warn", "refuse" to
-            change anything, or "accept".
+            change anything, or "accept"; another minor of k3s beside a template for containerd only
+            with "accept".
         ready_within: seconds a node may take to be Ready, with the pods it had; a real k3s that
             must pull its images on a slow line needs minutes.
         merge_kubeconfig: also merge .secrets/<environment>/kubeconfig into ~/.kube/config.
@@ -64,8 +67,8 @@ class K3sSettings(Settings):
     prefix: ClassVar[str] = "k3s_"
 
     version: Version | None = None
-    cluster_cidr: Network = "10.42.0.0/16"
-    service_cidr: Network = "10.43.0.0/16"
+    cluster_cidr: Network = str(PODS)
+    service_cidr: Network = str(SERVICES)
     cluster_init: bool = True
     disable: list[str] = ["servicelb", "traefik"]
     https_listen_port: Port = 6443

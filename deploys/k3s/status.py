@@ -9,25 +9,27 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from deploys.k3s import packed, render, token
-from whisklab.engine import kube
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
+from deploys.k3s.settings import K3S
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.drift.settings import DriftSettings
-from whisklab.engine.machine import Machine
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.kubernetes import client
+from whisklab.engine.kubernetes.workloads import is_ready
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.overview import Line, tell
 
 NODES = "nodes"
 REMOVAL = "enter it, or drain it, end its k3s and `kubectl delete node` it"
 ROLE = "node-role.kubernetes.io/"
 
 
-@capability("k3s", "status")
+@capability(K3S, "status")
 def status(platform: Platform) -> None:
     """On the leader: tell each node's state, and where the API is."""
     api, names = platform.api, [each.name for each in platform.nodes]
 
     def nodes(leader: Host) -> list[Line]:
-        found = kube.request(leader, api, "GET", "/api/v1/nodes")["items"]
+        found = client.Client(leader, api).items(client.NODES)
         return lines(found, names)
 
     def url(leader: Host) -> list[Line]:
@@ -36,11 +38,13 @@ def status(platform: Platform) -> None:
 
     def brought(leader: Host) -> list[Line]:
         directory = f"{token.data(leader)}/server/manifests"
+        if not packed.packs(leader, directory):
+            return []
         found = packed.told(packed.look(leader, api, directory, DriftSettings.of(leader).ignored))
-        return [Line("k3s", "packed", ok=not found, detail="; ".join(found) or "as it was packed")]
+        return [Line(K3S, "packed", ok=not found, detail="; ".join(found) or "as it was packed")]
 
     tell(name="Nodes", topic=NODES, work=nodes)
-    tell(name="What k3s brings itself", topic="k3s", work=brought)
+    tell(name="What k3s brings itself", topic=K3S, work=brought)
     tell(name="Kubernetes API", topic="urls", work=url)
 
 
@@ -69,8 +73,7 @@ def lines(items: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Line
 
 
 def _line(name: str, node: Mapping[str, Any]) -> Line:
-    conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
-    ready, cordoned = conditions.get("Ready") == "True", bool(node["spec"].get("unschedulable"))
+    ready, cordoned = is_ready(node), bool(node["spec"].get("unschedulable"))
     version = node["status"]["nodeInfo"]["kubeletVersion"]
     labels = node["metadata"].get("labels") or {}
     roles = sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))

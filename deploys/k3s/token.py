@@ -15,9 +15,9 @@ from pyinfra.context import ctx_state
 from deploys.k3s import render
 from deploys.k3s.facts import TokenDigest
 from deploys.k3s.settings import K3sSettings
-from whisklab.engine import survey
-from whisklab.engine.environment import current
-from whisklab.engine.remote import run_quietly
+from whisklab.engine.facts import everywhere
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh.remote import run_quietly
 from whisklab.errors import WhisklabError
 
 NAME = "k3s_token"  # of its file
@@ -74,7 +74,7 @@ def running(servers: list[Host]) -> Running | None:
                 return Running(server, found)
         return None
 
-    return survey.once("k3s token", look)
+    return everywhere.once("k3s token", look)
 
 
 def _reach(server: Host) -> None:

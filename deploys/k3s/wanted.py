@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pyinfra import host, inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from deploys.k3s import render, rolling, token
+from deploys.k3s import mirrors, proxied, render, rolling, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
+from deploys.k3s.nodes import Replaced, nobody
 from deploys.k3s.rolling import Member
-from deploys.k3s.settings import K3sSettings
+from deploys.k3s.settings import K3S, K3sSettings
 from deploys.k3s.turns import Turn
-from whisklab.engine import registry, services, survey, wishes
-from whisklab.engine.catalogue import Catalogue, opened
-from whisklab.engine.certificates import Certificates
-from whisklab.engine.entries import Artifact
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.machine import Machine, architecture
-from whisklab.engine.survey import Question
-from whisklab.engine.wishes import Absent, File, Link, Pushed, Wish
+from whisklab.engine.artifacts.catalogue import Catalogue, opened
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.data.machine import Machine, architecture
+from whisklab.engine.facts import asking
+from whisklab.engine.facts.everywhere import everywhere
+from whisklab.engine.facts.question import Question
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.registries import registry
+from whisklab.engine.resources.desired import Desired, unmet
+from whisklab.engine.resources.files import Absent, File, Link
+from whisklab.engine.resources.pushing import Pushed
+from whisklab.engine.resources.services import Running
+from whisklab.engine.resources.units import Service
+from whisklab.engine.tls.certificates import Certificates
 
 JUST_STARTED = 300.0  # seconds; by then the cluster knows what became of a machine's pods
 
@@ -73,8 +80,8 @@ def node(machine: Host) -> render.Node:
         is_server=is_server(machine),
         interface=data.node_interface,
         api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
-        environment=render.environment(data, K3sSettings.of(machine), addresses),
-        registries=render.registries(K3sSettings.of(machine), registry.access()),
+        environment=proxied.environment(data, K3sSettings.of(machine), addresses),
+        registries=mirrors.registries(K3sSettings.of(machine), registry.access()),
         kubelet_args=(render.ON_CGROUP_V1,) if _on_cgroup_v1(machine) else (),
     )
 
@@ -91,7 +98,7 @@ def catalogue(machine: Host) -> Catalogue:
 
 def version(machine: Host) -> str:
     """Return the version of k3s that a machine is to have."""
-    return catalogue(machine).version("k3s", K3sSettings.of(machine).version)
+    return catalogue(machine).version(K3S, K3sSettings.of(machine).version)
 
 
 def artifacts(machine: Host) -> list[Pushed]:
@@ -113,7 +120,7 @@ def _images(name: str, bundle: Artifact) -> Pushed:
 
 def _artifact(machine: Host, name: str) -> Artifact:
     wanted = K3sSettings.of(machine).version
-    return catalogue(machine).artifact("k3s", wanted, name, architecture(machine))
+    return catalogue(machine).artifact(K3S, wanted, name, architecture(machine))
 
 
 def service_wish(machine: Host) -> dict[str, str]:
@@ -122,12 +129,12 @@ def service_wish(machine: Host) -> dict[str, str]:
     return render.wish(node(machine), K3sSettings.of(machine), binary)
 
 
-def turn(*, drain: bool, replaced: Iterable[str] = ()) -> Turn:
+def turn(*, drain: bool, replaced: Replaced = nobody) -> Turn:
     """Return the turn of the host at work.
 
     Args:
         drain: whether its pods are moved away before.
-        replaced: labels of pods that a drain may end though they have no controller.
+        replaced: tells which pods a drain may end though they have no controller.
     """
     first: Host = leader()
     return Turn(
@@ -138,11 +145,11 @@ def turn(*, drain: bool, replaced: Iterable[str] = ()) -> Turn:
         version=version(host),
         within=K3sSettings.of(host).ready_within,
         drain=drain,
-        replaced=frozenset(replaced),
+        replaced=replaced,
     )
 
 
-def files(machine: Host) -> list[Wish]:
+def files(machine: Host) -> list[Desired]:
     """Return all that is to be on a machine before its service starts, in this order.
 
     A file has the same place in the list of each machine.
@@ -156,14 +163,14 @@ def files(machine: Host) -> list[Wish]:
         File("Configuration", render.CONFIG, render.config(wanted, settings), "600",
              secret=render.holds_secrets(settings), secret_lines=render.SECRET_LINES),
         _optional("registries.yaml", render.REGISTRIES, wanted.registries),
-        _optional("Registry's CA", render.REGISTRY_CA, render.registry_ca(registry.access())),
+        _optional("Registry's CA", render.REGISTRY_CA, mirrors.registry_ca(registry.access())),
         _optional("Proxy", wanted.environment_path, wanted.environment),
         File("systemd unit", wanted.unit_path, render.unit(wanted)),
         *images,
     ]  # fmt: skip
 
 
-def _optional(name: str, path: str, content: str | None) -> Wish:
+def _optional(name: str, path: str, content: str | None) -> Desired:
     if content is None:
         return Absent(f"No {name[0].lower()}{name[1:]}", path, render.HEADER)
     return File(name, path, content, "600", secret=True)
@@ -174,7 +181,7 @@ def members() -> Mapping[str, Member]:
 
     Each is asked once in a run, by one command, before anything is changed.
     """
-    seen = survey.everywhere("k3s", _look)
+    seen = everywhere(K3S, _look)
     found = {each.name: seen.get(each.name) for each in nodes()}
     return {name: member for name, member in found.items() if member}
 
@@ -182,23 +189,24 @@ def members() -> Mapping[str, Member]:
 def _look(_: State, machine: Host) -> Member | None:
     if not is_node(machine):
         return None
-    service, binary = node(machine).service, _artifact(machine, "k3s").source.sha256
-    unit = Question(services.Service, (service,))
-    other = Question(OtherVersion, (render.BINARY, binary))
-    here = Question(MachineState, (render.PASSWORD,))
-    read = Question(ForeignFiles, (render.beside(node(machine), K3sSettings.of(machine)),
-                                   render.HEADER))  # fmt: skip
-    ends = Question(Certificates, (render.certificates(node(machine), K3sSettings.of(machine)),))
+    runs = Running(node(machine).service, service_wish(machine))
+    binary = _artifact(machine, "k3s").source.sha256
+    other = Question.of(OtherVersion, path=render.BINARY, sha256=binary)
+    here = Question.of(MachineState, path=render.PASSWORD)
+    wanted_node, settings = node(machine), K3sSettings.of(machine)
+    read = Question.of(
+        ForeignFiles, patterns=render.beside(wanted_node, settings), header=render.HEADER
+    )
+    ends = Question.of(Certificates, patterns=render.certificates(wanted_node, settings))
     wanted = files(machine)
-    questions = [unit, other, here, read, ends, *(each.question for each in wanted)]
-    answers = survey.ask(machine, questions)
-    found = answers.get(unit, services.Service.default())
+    questions = [runs.question, other, here, read, ends, *(each.question for each in wanted)]
+    answers = asking.ask(machine, questions)
+    found = answers.get(runs.question, Service.default())
     about = answers.get(here)
-    reasons = services.why_not_running(found, service_wish(machine))
     return Member(
         name=machine.name,
         is_server=is_server(machine),
-        pending=bool(wishes.unmet(wanted, answers) or reasons or not found.enabled),
+        pending=bool(unmet(wanted, answers) or runs.why(found)),
         known=found.enabled or found.active == "active",
         active=found.active == "active",
         version=answers.get(other),

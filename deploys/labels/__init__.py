@@ -2,7 +2,7 @@
 
 from deploys.labels.deploy import labels, values
 from deploys.labels.settings import NodeSettings
-from whisklab.engine.declared import Capability
+from whisklab.engine.run.declared import Capability
 
 __all__ = ["CAPABILITY", "labels", "values"]
 

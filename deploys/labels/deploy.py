@@ -8,8 +8,8 @@ from pyinfra.api.host import Host
 
 from deploys.labels import operations
 from deploys.labels.settings import NodeSettings
-from whisklab.engine.capability import capability
-from whisklab.engine.kube import Endpoint
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.run.capability import capability
 
 
 @capability("labels")

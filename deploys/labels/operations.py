@@ -11,17 +11,17 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
 from deploys.labels.render import NodeState, describe, patch
-from whisklab.engine import kube
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import NODES, Client
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call
+from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
-CONFLICT = 409  # HTTP
 ATTEMPTS = 5
 
 
 def _read(server: Host, node: str, api: kube.Endpoint) -> NodeState:
-    found = kube.get(server, api, _path(node))
+    found = Client(server, api).get(_path(node))
     if found is None:
         raise kube.Unreachable(f"{node} is not a node of the cluster yet")
     meta, taints = found["metadata"], found["spec"].get("taints") or []
@@ -34,7 +34,7 @@ def _read(server: Host, node: str, api: kube.Endpoint) -> NodeState:
 
 
 def _path(node: str) -> str:
-    return f"/api/v1/nodes/{node}"
+    return f"{NODES}/{node}"
 
 
 @operation()
@@ -83,9 +83,9 @@ def _apply(
         if body is None:
             return
         try:
-            kube.request(server, api, "PATCH", _path(node), body, content_type=kube.MERGE)
+            Client(server, api).merge(_path(node), body)
         except kube.Refused as error:
-            if error.status != CONFLICT:
+            if error.status != kube.CONFLICT:
                 raise WhisklabError(f"the API refused labels of {node}: {error}") from error
         else:
             return

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 # Kubernetes documentation, "Labels and Selectors": an optional DNS prefix, a name of at most 63.
 NAME = re.compile(

@@ -4,7 +4,7 @@ from deploys.nfs.deploy import fit, is_server, nfs, open_ports, source
 from deploys.nfs.settings import NfsSettings
 from deploys.nfs.status import status
 from deploys.nfs.verify import cleaned, read, served, written
-from whisklab.engine.declared import Capability, Step
+from whisklab.engine.run.declared import Capability, Step
 
 __all__ = ["CAPABILITY", "fit", "is_server", "nfs", "source"]
 

@@ -8,10 +8,10 @@ from pyinfra import host, inventory
 
 from deploys.nfs import operations, render
 from deploys.nfs.settings import NfsSettings
-from whisklab.engine import packages
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform, Storage
-from whisklab.engine.machine import Machine
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.resources import packages
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform, Storage
 
 
 def is_server() -> bool:

@@ -11,7 +11,7 @@ from pyinfra.api.command import StringCommand
 
 from deploys.nfs import disks, render
 from deploys.nfs.disks import Disk
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 # Each line with the kind of its answer before it: one command for all that is asked.
 _LOOK = """
@@ -21,9 +21,11 @@ empty() {
     case $each in */lost+found) ;; *) if test -e "$each" -o -L "$each"; then return 1; fi;; esac
   done
 }
-sed 's/^/ours /' "$file" 2>/dev/null
+sed -e 's/^/ours /' -e '$a\\' "$file" 2>/dev/null
 for each in /etc/exports /etc/exports.d/*.exports; do
-  if test "$each" != "$file" -a -f "$each"; then sed "s|^|foreign $each |" "$each"; fi
+  if test "$each" != "$file" -a -f "$each"; then
+    printf 'foreign %s\\n' "$each"; sed -e 's/^/line /' -e '$a\\' "$each"
+  fi
 done
 if test -f /var/lib/nfs/etab; then sed 's/^/now /' /var/lib/nfs/etab; fi
 for path; do
@@ -38,7 +40,7 @@ for path; do
 done
 systemctl show -p ActiveState,UnitFileState -- "$service" | sed 's/^/unit /'
 """
-_KINDS = ("ours", "foreign", "now", "at", "marked", "fresh", "disk", "unit")
+_KINDS = ("ours", "foreign", "line", "now", "at", "marked", "fresh", "disk", "unit")
 
 
 class Place(NamedTuple):
@@ -104,18 +106,19 @@ class ServerState(FactBase[Server]):
     def process(self, output: list[str]) -> Server:
         """Sort the lines by their kind."""
         texts: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+        foreign: dict[str, str] = {}
         for line in output:
             kind, _, rest = line.partition(" ")
             if kind not in texts:
                 raise FactProcessError(f"unexpected answer about NFS: {line}")
             texts[kind].append(rest)
+            if kind == "foreign":
+                foreign[rest] = ""
+            elif kind == "line" and foreign:
+                foreign[texts["foreign"][-1]] += f"{rest}\n"
         unit = dict(line.split("=", 1) for line in texts["unit"] if "=" in line)
         if "ActiveState" not in unit:
             raise FactProcessError(f"unexpected answer of systemctl show: {texts['unit']}")
-        foreign: dict[str, str] = {}
-        for line in texts["foreign"]:
-            file, _, text = line.partition(" ")
-            foreign[file] = f"{foreign.get(file, '')}{text}\n"
         return Server(
             file="".join(f"{line}\n" for line in texts["ours"]),
             foreign=foreign,
@@ -131,14 +134,15 @@ class ServerState(FactBase[Server]):
 
 def _directory(line: str) -> tuple[str, Place]:
     try:
-        path, *about = line.rsplit("|", 3)
-        return path, Place(*about)
-    except (TypeError, ValueError) as error:
-        raise FactProcessError(f"unexpected answer of stat: {line}") from error
+        path, kind, owner, mode = line.rsplit("|", 3)
+        int(mode, 8)
+        return path, Place(kind, owner, mode)
+    except ValueError:
+        raise FactProcessError(f"unexpected answer of stat: {line}") from None
 
 
 def _disk(line: str) -> tuple[str, Disk]:
     try:
         return disks.parse(line)
-    except ValueError as error:
-        raise FactProcessError(f"unexpected answer of stat -f: {line}") from error
+    except ValueError:
+        raise FactProcessError(f"unexpected answer of stat -f: {line}") from None

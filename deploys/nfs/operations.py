@@ -12,17 +12,19 @@ from pyinfra.context import ctx_state
 
 from deploys.nfs import disks, render
 from deploys.nfs.facts import Place, Server, ServerState
-from whisklab.engine import looks
-from whisklab.engine.files import script, write_command, written
+from whisklab.engine.facts import asking
 from whisklab.engine.reasons import because, diff_wanted, differs
-from whisklab.engine.remote import fail
+from whisklab.engine.resources.files import write_command
+from whisklab.engine.resources.paths import written
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.remote import fail
 
 DIRECTORY = "directory"  # as stat calls it
 
 
 def _look(exports: render.Entries) -> Server:
     # The same question in each operation.
-    return looks.once(ServerState, paths=sorted({entry.path for entry in exports}))
+    return asking.once(ServerState, paths=sorted({entry.path for entry in exports}))
 
 
 @operation()

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 CLUSTER = "cluster"  # as a client: the addresses of all nodes
 # exports(5) would need quoting for other characters.

@@ -9,9 +9,9 @@ from deploys.nfs import disks, render
 from deploys.nfs.deploy import is_server
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.settings import NfsSettings
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.overview import Line, tell
 
 STORAGE = "storage"
 

@@ -13,12 +13,12 @@ from deploys.nfs import disks, render
 from deploys.nfs.deploy import is_server
 from deploys.nfs.facts import Server, ServerState
 from deploys.nfs.settings import NfsSettings
-from whisklab.engine import checks
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.files import script
-from whisklab.engine.machine import Machine
-from whisklab.engine.remote import run_quietly
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.remote import run_quietly
 from whisklab.errors import WhisklabError
 
 MOUNTED_AT = "/run/whisklab/verify"

@@ -8,15 +8,17 @@ from deploys.openwhisk.deploy import (
     forwards,
     open_ports,
     openwhisk,
+    release_names,
     served,
 )
 from deploys.openwhisk.keys import keys_of
+from deploys.openwhisk.needs import needs
+from deploys.openwhisk.pods import ACTION_PODS
 from deploys.openwhisk.render import Site
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.status import status
 from deploys.openwhisk.verify import verify
-from deploys.openwhisk.waiting import ACTION_PODS
-from whisklab.engine.declared import Capability, Step, on_leader
+from whisklab.engine.run.declared import Capability, Step, on_leader
 
 __all__ = [
     "ACTION_PODS",
@@ -27,6 +29,7 @@ __all__ = [
     "fetch",
     "keys_of",
     "openwhisk",
+    "release_names",
     "served",
 ]
 
@@ -37,4 +40,5 @@ CAPABILITY = Capability(
     status=on_leader(status),
     checks=[Step("functions were tried", on_leader(verify))],
     adopt=on_leader(adopt),
+    needs=needs,
 )

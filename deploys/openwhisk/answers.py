@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from whisklab.engine.http import Answer
+from whisklab.engine.ssh.http import Answer
 from whisklab.errors import WhisklabError
 
 UNAUTHORIZED, NOT_FOUND, CONFLICT = 401, 404, 409  # HTTP

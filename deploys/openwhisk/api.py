@@ -25,7 +25,7 @@ from deploys.openwhisk.answers import (
     require_ready,
 )
 from deploys.openwhisk.pace import Pace
-from whisklab.engine.http import Answer, Server
+from whisklab.engine.ssh.http import Answer, Server
 
 T = TypeVar("T")
 API = "/api/v1"

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from deploys.openwhisk.hints import DISK, FULL, IMAGES, PLACES
-from whisklab.engine.helm.records import Cluster
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.stuck import WIDEST, when
+from whisklab.engine.kubernetes.workloads import Object
 
-Object = Mapping[str, Any]
 EVENTS = "/api/v1/namespaces/{}/events?fieldSelector=involvedObject.kind%3DPod,type%3DWarning"
 QUOTAS = "/api/v1/namespaces/{}/resourcequotas"
 UNSCHEDULABLE, AGAIN = "FailedScheduling", "BackOff"
 ACTION = "wsk"  # with it begin the names of their pods (upstream: ContainerFactory.scala)
-WIDEST = 300  # characters of an event
 
 
-def of_pods(cluster: Cluster, namespace: str, action: str) -> str | None:
+def of_pods(client: Client, namespace: str, action: str) -> str | None:
     """Return why pods of an action did not start, as half a sentence; None if that is not known.
 
     The invoker deletes such a pod within seconds; its events stay for an hour.
 
     Args:
-        cluster: it is in.
+        client: of the cluster.
         namespace: of OpenWhisk's pods.
         action: its name, which nothing else has.
 
     Raises:
         WhisklabError: the API does not answer.
     """
-    events = cluster.call("GET", EVENTS.format(namespace))["items"]
+    events = client.items(EVENTS.format(namespace))
     found = last(events, action)
     if found is not None:
         return told(found)
-    quotas = cluster.call("GET", QUOTAS.format(namespace))["items"]
+    quotas = client.items(QUOTAS.format(namespace))
     return "; ".join(map(used, quotas)) or None
 
 
-def of_actions(cluster: Cluster, namespace: str) -> list[str]:
+def of_actions(client: Client, namespace: str) -> list[str]:
     """Return a line on why no action could be started so far, none if that is not known.
 
     For who waits for the first action of all: at that moment there may be no pod of one.
@@ -46,7 +45,7 @@ def of_actions(cluster: Cluster, namespace: str) -> list[str]:
     Raises:
         WhisklabError: the API does not answer.
     """
-    events = cluster.call("GET", EVENTS.format(namespace))["items"]
+    events = client.items(EVENTS.format(namespace))
     ours = [each for each in events if each["involvedObject"]["name"].startswith(ACTION)]
     found = last(ours, "")
     return [f"no action has run yet: {told(found)}"] if found else []
@@ -56,7 +55,7 @@ def last(events: Iterable[Object], action: str) -> Object | None:
     """Return the last event of a pod of an action, one with a cause if there is one. Pure."""
     ours = [each for each in events if is_of(each["involvedObject"]["name"], action)]
     causes = [each for each in ours if each.get("reason") != AGAIN] or ours
-    return max(causes, key=_when, default=None)
+    return max(causes, key=when, default=None)
 
 
 def is_of(pod: str, action: str) -> bool:
@@ -93,10 +92,6 @@ def used(quota: Object) -> str:
         f"{key} {there.get(key, '?')} of {hard}" for key, hard in (status.get("hard") or {}).items()
     )
     return f"no pod was made; ResourceQuota {quota['metadata']['name']}: {', '.join(parts)}"
-
-
-def _when(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def _plain(name: str) -> str:

@@ -6,7 +6,6 @@ import base64
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,15 @@ from pyinfra.api.host import Host
 from deploys.openwhisk import render
 from deploys.openwhisk.keys import asked, recorded
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import http, issuer, kube, survey
-from whisklab.engine.authority import Pair
-from whisklab.engine.certificates import CertificateSettings
-from whisklab.engine.environment import current
-from whisklab.engine.machine import Machine
+from whisklab.engine import runs
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.facts import everywhere
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh import http
+from whisklab.engine.tls import issuer
+from whisklab.engine.tls.authority import Pair
+from whisklab.engine.tls.certificates import CertificateSettings
 from whisklab.errors import BadInput
 
 FILES = ("openwhisk_certificate", "openwhisk_key")  # of the store
@@ -38,7 +41,11 @@ def pair(leader: Host, api: kube.Endpoint) -> Pair:
     """
     settings = OpenWhiskSettings.of(leader)
     if settings.certificate is not None and settings.certificate_key is not None:
-        return _given(settings.certificate, settings.certificate_key)
+        known = runs.on(leader).part(_Given)
+        wanted = settings.certificate, settings.certificate_key
+        if wanted not in known:
+            known[wanted] = _given(*wanted)
+        return known[wanted]
 
     def look() -> Pair:
         wish = issuer.Wish(FILES, hosts(leader), CertificateSettings.of(leader).within)
@@ -47,7 +54,7 @@ def pair(leader: Host, api: kube.Endpoint) -> Pair:
             datetime.now(UTC),
         )  # fmt: skip
 
-    return survey.once("openwhisk certificate", look)
+    return everywhere.once("openwhisk certificate", look)
 
 
 def trusted(leader: Host) -> dict[str, Any]:
@@ -89,7 +96,10 @@ def _running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> M
     }
 
 
-@cache
+class _Given(dict[tuple[str, str], Pair]):
+    """What a run has read of the user's, by the paths of certificate and key."""
+
+
 def _given(certificate: str, key: str) -> Pair:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     path, key_path = (Path(each).expanduser() for each in (certificate, key))

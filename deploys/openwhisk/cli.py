@@ -13,9 +13,9 @@ from pyinfra.api.host import Host
 from deploys.openwhisk import functions
 from deploys.openwhisk.answers import THROTTLED, ActionFailed, Throttled, message
 from deploys.openwhisk.pace import Pace
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.files import script
-from whisklab.engine.http import Answer
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.http import Answer
 from whisklab.errors import WhisklabError
 
 PROPERTIES = "wskprops"

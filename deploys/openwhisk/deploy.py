@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 
 from pyinfra import host, logger
@@ -12,18 +11,19 @@ from pyinfra.api.host import Host
 from deploys.openwhisk import certificate, fits, operations, render
 from deploys.openwhisk.keys import installed, keys_of, refusals, running
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import helm, kube
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Catalogue, opened
-from whisklab.engine.declared import Platform
-from whisklab.engine.entries import ANY, Artifact
-from whisklab.engine.environment import current
-from whisklab.engine.forwards import Forward
+from whisklab.engine import helm, runs
+from whisklab.engine.artifacts.catalogue import Catalogue, opened
+from whisklab.engine.artifacts.entries import ANY, Artifact
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.helm.records import Cluster
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.machine import Machine
-from whisklab.engine.possible import possible
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.kube import Endpoint
 from whisklab.engine.progress import tell
+from whisklab.engine.resources.possible import possible
+from whisklab.engine.run.capability import capability, selected
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh.forwards import Forward
 from whisklab.engine.urls import bracketed
 from whisklab.errors import BadInput
 
@@ -62,6 +62,12 @@ def forwards(master: Host) -> list[Forward]:
 
 def _api_name(leader: Host) -> str:
     return OpenWhiskSettings.of(leader).api_host or Machine.of(leader).node_address
+
+
+def release_names(leader: Host) -> list[str]:
+    """Return the release that this run has, if it has one."""
+    settings = OpenWhiskSettings.of(leader)
+    return [settings.release] if settings.enabled and selected("openwhisk") else []
 
 
 def served(leader: Host) -> dict[str, Artifact]:
@@ -140,17 +146,31 @@ def check_npm_cache(catalogue: Catalogue, version: str | None) -> None:
         )
 
 
-@cache
+class _Read(dict[str, bytes]):
+    """The user's files that a run has read, by path."""
+
+
 def _read(path: str) -> bytes:
+    known = runs.current().part(_Read)
     try:
-        return Path(path).expanduser().read_bytes()
+        if path not in known:
+            known[path] = Path(path).expanduser().read_bytes()
     except OSError as error:
         raise BadInput(f"openwhisk_chart_files: {path} cannot be read: {error.strerror}") from error
+    return known[path]
+
+
+def chart_files(settings: OpenWhiskSettings) -> dict[str, bytes]:
+    """Return the user's own files of the chart, by their path in it.
+
+    Raises:
+        BadInput: one cannot be read.
+    """
+    return {name: _read(path) for name, path in settings.chart_files.items()}
 
 
 def _given(settings: OpenWhiskSettings, api: Endpoint) -> render.Given:
-    files = {name: _read(path) for name, path in settings.chart_files.items()}
-    return render.Given(certificate.pair(host, api), files)
+    return render.Given(certificate.pair(host, api), chart_files(settings))
 
 
 def _place(site: render.Site) -> render.Place:
@@ -197,8 +217,9 @@ def _begins(release: helm.Release, api: Endpoint, earlier: Callable[[str], list[
     """Refuse a second OpenWhisk where one runs; tell of the data that an earlier one has left."""
     settings, refusals = OpenWhiskSettings.of(host), []
     try:
-        if Cluster(host, api).latest(release) is None:
-            services = kube.request(host, api, "GET", "/api/v1/services")["items"]
+        cluster = Cluster(host, api)
+        if cluster.latest(release) is None:
+            services = cluster.items("/api/v1/services")
             refusals = fits.port(settings, services)
             if not refusals and (left := earlier(settings.namespace)):
                 tell(f"{host.name}: {render.empty(left)}")

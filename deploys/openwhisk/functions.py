@@ -10,7 +10,7 @@ from typing import Any
 
 from deploys.openwhisk.answers import THROTTLED, Throttled
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine.http import Answer
+from whisklab.engine.ssh.http import Answer
 from whisklab.errors import WhisklabError
 
 DIRECTORY = Path("files/functions")  # of this repository

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from deploys.openwhisk.stages import STATEFUL, Object, Progress, Seen
-from whisklab.engine import kube
-from whisklab.engine.helm.records import Cluster
+from deploys.openwhisk.stages import STATEFUL, Progress, Seen
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.workloads import Object, replicas
 from whisklab.errors import WhisklabError
 
 CONTROLLER, INVOKER = "controller", "invoker"
@@ -21,7 +22,7 @@ HEALTHY = "up"  # upstream: Message.scala, InvokerState
 _INVOKERS = "/api/v1/namespaces/{namespace}/pods/http:{pod}:{port}/proxy/invokers"
 
 
-def tested(cluster: Cluster, namespace: str, release: str, seen: Seen,
+def tested(client: Client, namespace: str, release: str, seen: Seen,
            found: Sequence[Progress]) -> list[Progress]:  # fmt: skip
     """Return how far the stages are, the invokers' only reached when each controller uses them.
 
@@ -29,7 +30,7 @@ def tested(cluster: Cluster, namespace: str, release: str, seen: Seen,
     its own stage tells of it.
 
     Args:
-        cluster: it is in.
+        client: of the cluster.
         namespace: of OpenWhisk.
         release: its name.
         seen: the objects, of which all are as they should be.
@@ -39,12 +40,12 @@ def tested(cluster: Cluster, namespace: str, release: str, seen: Seen,
         WhisklabError: the connection to the host is lost, or the chart is another one.
     """
     controllers = seen.objects[STATEFUL][f"{release}-{CONTROLLER}"]
-    wanted = _replicas(seen.objects[STATEFUL][f"{release}-{INVOKER}"])
-    for number in range(_replicas(controllers)):
+    wanted, _ = replicas(seen.objects[STATEFUL][f"{release}-{INVOKER}"])
+    for number in range(replicas(controllers)[0]):
         pod = f"{release}-{CONTROLLER}-{number}"
         path = _INVOKERS.format(namespace=namespace, pod=pod, port=_port(controllers))
         try:
-            why = lacking(cluster.call("GET", path), wanted)
+            why = lacking(client.ask("GET", path), wanted)
         except (kube.Unreachable, kube.Refused):
             continue
         if why:
@@ -68,10 +69,6 @@ def lacking(states: Mapping[str, Any], wanted: int) -> str:
         return ""
     rest = ", ".join(f"{name} is {state}" for name, state in states.items() if state != HEALTHY)
     return f"can use {healthy} of {wanted}" + (f": {rest}" if rest else ": it knows no other yet")
-
-
-def _replicas(workload: Object) -> int:
-    return int(workload["spec"].get("replicas", 1))
 
 
 def _port(controllers: Object) -> int:

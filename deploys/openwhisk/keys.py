@@ -13,12 +13,14 @@ from typing import TypeVar
 from pyinfra.api.host import Host
 
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import kube, survey
-from whisklab.engine.environment import current
+from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.facts import everywhere
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release
-from whisklab.engine.objects import SECRET, objects
-from whisklab.engine.secrets import SecretStore
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import SECRET, objects
+from whisklab.engine.run.environment import current
 from whisklab.errors import WhisklabError
 
 T = TypeVar("T")
@@ -117,7 +119,7 @@ def running(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Ke
         names = dict.fromkeys(secret for secret, _ in _SECRETS.values())
         return _decoded({name: _secret(leader, api, settings, name) for name in names})
 
-    return survey.once("openwhisk keys", look)
+    return everywhere.once("openwhisk keys", look)
 
 
 def installed(leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings) -> Keys | None:
@@ -159,7 +161,7 @@ def _secret(
     leader: Host, api: kube.Endpoint, settings: OpenWhiskSettings, name: str
 ) -> Mapping[str, str]:
     path = f"/api/v1/namespaces/{settings.namespace}/secrets/{settings.release}-{name}"
-    return (kube.get(leader, api, path) or {}).get("data") or {}
+    return (Client(leader, api).get(path) or {}).get("data") or {}
 
 
 def keys(settings: OpenWhiskSettings, store: SecretStore, there: Callable[[], Keys | None]) -> Keys:

@@ -13,11 +13,13 @@ from pyinfra.context import ctx_state
 from deploys.openwhisk import fits, stages, waiting
 from deploys.openwhisk.render import Place
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import helm, kube
+from whisklab.engine import helm
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import why
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import NODES, Client
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call, fail
+from whisklab.engine.ssh.remote import call, fail
 from whisklab.errors import WhisklabError
 
 
@@ -48,11 +50,11 @@ def fit(
         yield fail(str(error))
 
 
-def _found(cluster: Cluster) -> fits.Found:
+def _found(client: Client) -> fits.Found:
     return fits.Found(
-        nodes=cluster.call("GET", "/api/v1/nodes")["items"],
-        classes=cluster.call("GET", "/apis/storage.k8s.io/v1/storageclasses")["items"],
-        services=cluster.call("GET", "/api/v1/services")["items"],
+        nodes=client.items(NODES),
+        classes=client.items("/apis/storage.k8s.io/v1/storageclasses"),
+        services=client.items("/api/v1/services"),
     )
 
 
@@ -68,10 +70,11 @@ def ready(settings: OpenWhiskSettings, api: kube.Endpoint) -> Generator[Function
         api: of this server.
     """
     try:
-        found = waiting.look(Cluster(host, api), settings)
+        found = waiting.look(Client(host, api), settings)
     except kube.Unreachable as error:
         unknown_until(error.until)
     except WhisklabError as error:
+        because(str(error))
         yield fail(str(error))
         return
     else:
@@ -81,6 +84,6 @@ def ready(settings: OpenWhiskSettings, api: kube.Endpoint) -> Generator[Function
         because(stages.told(found))
 
     def wait(server: Host) -> None:
-        waiting.wait(Cluster(server, api), settings)
+        waiting.wait(Client(server, api), settings)
 
     yield call(wait)

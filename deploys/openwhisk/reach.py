@@ -12,9 +12,10 @@ from deploys.openwhisk.keys import keys_of
 from deploys.openwhisk.keys import source as source_of
 from deploys.openwhisk.pace import Pace
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import http, kube
-from whisklab.engine.environment import current
-from whisklab.engine.machine import Machine
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh import http
 
 
 def connect(

@@ -9,9 +9,9 @@ from typing import Any
 from deploys.openwhisk import edits, runtimes
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine.authority import Pair
 from whisklab.engine.helm.overlay import Edit, Overlay, filled
 from whisklab.engine.helm.values import merged
+from whisklab.engine.tls.authority import Pair
 
 PRODUCT = "openwhisk"  # in the catalogue
 NPM_CACHE = "npm-cache"  # its artifact that only an off-line cluster needs, and nobody publishes

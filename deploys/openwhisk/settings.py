@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploys.openwhisk.runtimes import NODEJS, RUNTIMES, RUNTIMES_FILE, Runtime, lacking
-from whisklab.engine.names import Name, ReachableHost, ReleaseName
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.names import Name, ReachableHost, ReleaseName
+from whisklab.engine.data.settings import Settings
 
 Positive = Annotated[int, Field(ge=1)]
 # Helm writes a larger number as 1e+06, which the controller cannot read.

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deploys.openwhisk.hints import IMAGE, PLACE, PORT
 from deploys.openwhisk.settings import OpenWhiskSettings
+from whisklab.engine.kubernetes.workloads import Object, is_noticed, phase, replicas, unready
 
-Object = Mapping[str, Any]
 STATEFUL, DEPLOYMENT, JOB, CLAIM = "StatefulSet", "Deployment", "Job", "PersistentVolumeClaim"
 
 
@@ -161,8 +160,8 @@ def _why(stage: Stage, release: str, seen: Seen) -> str:
     found = seen.objects.get(stage.kind, {})
     if stage.kind == CLAIM:
         ours = {name: each for name, each in found.items() if name.startswith(f"{release}-")}
-        pending = [name for name, each in ours.items() if _phase(each) != "Bound"]
-        return f"{pending[0]} is {_phase(ours[pending[0]])}" if pending else _none(ours)
+        pending = [name for name, each in ours.items() if phase(each) != "Bound"]
+        return f"{pending[0]} is {phase(ours[pending[0]])}" if pending else _none(ours)
     object_ = found.get(f"{release}-{stage.name}")
     if object_ is None:
         return NOT_THERE
@@ -171,10 +170,6 @@ def _why(stage: Stage, release: str, seen: Seen) -> str:
 
 def _none(ours: Mapping[str, Object]) -> str:
     return "" if ours else "there are none"
-
-
-def _phase(claim: Object) -> str:
-    return str((claim.get("status") or {}).get("phase"))
 
 
 def _job(job: Object) -> str:
@@ -187,17 +182,15 @@ def _job(job: Object) -> str:
 
 
 def _workload(found: Object) -> str:
-    wanted = found["spec"].get("replicas", 1)
+    wanted, _ = replicas(found)
     if not wanted:
         return "it is scaled to 0"
     status = found.get("status") or {}
-    if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
-        return "it has just been changed"
-    ready, updated = status.get("readyReplicas") or 0, status.get("updatedReplicas") or 0
-    if updated < wanted:
+    updated = status.get("updatedReplicas") or 0
+    if is_noticed(found) and updated < wanted:
         return f"{updated} of {wanted} are changed"
-    if ready < wanted:
-        return f"{ready} of {wanted} are ready"
+    if why := unready(found):
+        return why
     surplus = (status.get("replicas") or 0) - wanted
     return f"{surplus} {ENDING}" if surplus > 0 else ""
 

@@ -11,11 +11,11 @@ from deploys.openwhisk import waiting
 from deploys.openwhisk.deploy import api_host
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import Progress
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.environment import current
-from whisklab.engine.helm.records import Cluster
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.environment import current
+from whisklab.engine.run.overview import Line, tell
 
 OPENWHISK = "openwhisk"
 
@@ -28,7 +28,7 @@ def status(platform: Platform) -> None:
         return
 
     def stages(leader: Host) -> list[Line]:
-        return lines(waiting.look(Cluster(leader, platform.api), settings))
+        return lines(waiting.look(Client(leader, platform.api), settings))
 
     def url(leader: Host) -> list[Line]:
         there = f"https://{api_host(leader)}"

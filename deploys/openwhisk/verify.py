@@ -21,12 +21,13 @@ from deploys.openwhisk.deploy import api_host
 from deploys.openwhisk.keys import keys_of
 from deploys.openwhisk.reach import connect
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine import checks, kube
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.tests import HELM_TEST, tested
-from whisklab.engine.http import Answer
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.ssh.http import Answer
 from whisklab.errors import WhisklabError
 
 PREFIX = "whisklab-verify-"
@@ -158,7 +159,7 @@ class Trial:
 
     def _why_not_started(self, leader: Host, action: str) -> str | None:
         try:
-            return causes.of_pods(Cluster(leader, self.api), self.settings.namespace, action)
+            return causes.of_pods(Client(leader, self.api), self.settings.namespace, action)
         except WhisklabError:  # the first error is the one to tell
             return None
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploys.openwhisk import causes, invokers, stages
 from deploys.openwhisk.hints import hints
-from deploys.openwhisk.hopeless import Patience, hopeless
+from deploys.openwhisk.patience import Patience
+from deploys.openwhisk.pods import PACKAGES, blocking_pods, concerned, first_failed, first_of
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import CLAIM, DEPLOYMENT, JOB, STATEFUL, Progress, Seen
-from whisklab.engine.helm import blocked
-from whisklab.engine.helm.records import Cluster
-from whisklab.engine.progress import tell
+from whisklab.engine.kubernetes import stuck, waiting
+from whisklab.engine.kubernetes.client import FOREGROUND, Client
 from whisklab.errors import WhisklabError
 
 LISTS = {
@@ -22,102 +23,127 @@ LISTS = {
     JOB: "/apis/batch/v1/namespaces/{}/jobs",
     CLAIM: "/api/v1/namespaces/{}/persistentvolumeclaims",
 }
-ACTION_PODS = "user-action-pod"  # the label of the pods that run actions
-PACKAGES = "install-packages"
 # What the Job controller writes into a Job; a new one must not have it.
 OF_THE_CONTROLLER = ("controller-uid", "job-name")
-POLL, TOLD_EVERY, PODS_TOLD = 1.0, 10.0, 2
 # Looks, one a second, for which all must stay well: a controller has yet to hear of a new invoker,
 # and one whose invoker has ended sends calls to it until it was silent for 10 s
 # (InvokerSupervision.scala, healthyTimeout).
 STEADY, FORGOTTEN = 5, 12
 
 
-def look(cluster: Cluster, settings: OpenWhiskSettings) -> list[Progress]:
+def look(client: Client, settings: OpenWhiskSettings) -> list[Progress]:
     """Return how far each stage is, from four small requests.
 
     Raises:
         WhisklabError: the API does not answer.
     """
     return stages.progress(
-        stages.stages(settings), settings.release, _seen(cluster, settings.namespace)
+        stages.stages(settings), settings.release, _seen(client, settings.namespace)
     )
 
 
-def _seen(cluster: Cluster, namespace: str) -> Seen:
+def _seen(client: Client, namespace: str) -> Seen:
     def listed(path: str) -> dict[str, Any]:
-        items = cluster.call("GET", path.format(namespace))["items"]
-        return {each["metadata"]["name"]: each for each in items}
+        return {each["metadata"]["name"]: each for each in client.items(path.format(namespace))}
 
     return Seen({kind: listed(path) for kind, path in LISTS.items()})
 
 
-def wait(cluster: Cluster, settings: OpenWhiskSettings) -> None:
+def wait(client: Client, settings: OpenWhiskSettings) -> None:
     """Wait until all stages stay reached; Jobs that have failed are made anew first.
 
     Args:
-        cluster: it is in.
+        client: of the cluster.
         settings: of the leader.
 
     Raises:
         WhisklabError: the time is over, or a pod cannot start; says what blocks.
     """
-    wanted, namespace = stages.stages(settings), settings.namespace
-    _again(cluster, settings, wanted)
-    start = told = time.monotonic()
-    patience, well, enough = Patience(), 0, STEADY
-    while True:
-        found = _found(cluster, settings, wanted)
-        at = stages.blocking(found)
-        well = well + 1 if at is None else 0
-        if any(each.why.endswith(stages.ENDING) for each in found):
-            enough = FORGOTTEN
-        if well >= enough:
-            return
-        if at is None:
-            time.sleep(POLL)
-            continue
-        now = time.monotonic()
-        pods = cluster.call("GET", f"/api/v1/namespaces/{namespace}/pods")["items"]
-        lost = patience.lost(concerned(pods, settings.release, found), now)
-        failed = stages.failed_jobs(found, settings.release)
-        if lost or failed or now - start > settings.timeout:
-            over = f"after {now - start:.0f} s " if not (lost or failed) else ""
-            stage = first_of(lost, pods, settings.release, found) or first_failed(found) or at
-            raise WhisklabError("\n".join(_explained(cluster, settings, stage, pods, over)))
-        if now - told > TOLD_EVERY:
-            told = now
-            tell(f"{cluster.server.name}: OpenWhisk, {now - start:.0f} s: {stages.told(found)}")
-        time.sleep(POLL)
+    watch = _Watch(client, settings, stages.stages(settings))
+    _again(client, settings, watch.wanted)
+    try:
+        waiting.wait(client.server, watch.problem, settings.timeout, steady=lambda: watch.steady)
+    except waiting.Overdue as error:
+        said = watch.explained(f"after {settings.timeout:.0f} s ") or [str(error)]
+        raise WhisklabError("\n".join(said)) from error
+
+
+@dataclass
+class _Watch:
+    """The looks of one waiting, and what they have seen.
+
+    Attributes:
+        client: of the cluster.
+        settings: of the leader.
+        wanted: the stages.
+        steady: for how many looks all must stay well.
+        patience: with pods that cannot start.
+        found: how far the stages were at the last look.
+        pods: what there was then, if a stage was not reached.
+    """
+
+    client: Client
+    settings: OpenWhiskSettings
+    wanted: Sequence[stages.Stage]
+    steady: int = STEADY
+    patience: Patience = field(default_factory=Patience)
+    found: Sequence[Progress] = ()
+    pods: Sequence[Any] = ()
+
+    def problem(self) -> str | None:
+        """Return how far the stages are, None when all are reached.
+
+        Raises:
+            WhisklabError: a pod cannot start, or a Job has failed for good; says what blocks.
+        """
+        release, self.found = self.settings.release, ()  # nothing is known when this look fails
+        self.found = _found(self.client, self.settings, self.wanted)
+        if any(each.why.endswith(stages.ENDING) for each in self.found):
+            self.steady = FORGOTTEN
+        if stages.blocking(self.found) is None:
+            return None
+        self.pods = self.client.items(f"/api/v1/namespaces/{self.settings.namespace}/pods")
+        lost = self.patience.lost(concerned(self.pods, release, self.found), time.monotonic())
+        if lost or stages.failed_jobs(self.found, release):
+            raise WhisklabError("\n".join(self.explained("", lost)))
+        return f"OpenWhisk: {stages.told(self.found)}"
+
+    def explained(self, over: str, lost: Collection[str] = ()) -> list[str]:
+        """Return sentences on what blocked at the last look; none if nothing has.
+
+        Args:
+            over: how long it was waited for.
+            lost: names of pods that cannot start.
+        """
+        at = first_of(lost, self.pods, self.settings.release, self.found)
+        at = at or first_failed(self.found) or stages.blocking(self.found)
+        return _explained(self.client, self.settings, at, self.pods, over) if at else []
 
 
 def _found(
-    cluster: Cluster, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]
+    client: Client, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]
 ) -> list[Progress]:
     """How far the stages are; when all are, the controllers' word on their invokers counts."""
-    seen = _seen(cluster, settings.namespace)
+    seen = _seen(client, settings.namespace)
     found = stages.progress(wanted, settings.release, seen)
     if stages.blocking(found) is not None:
         return found
-    return invokers.tested(cluster, settings.namespace, settings.release, seen, found)
+    return invokers.tested(client, settings.namespace, settings.release, seen, found)
 
 
-def _again(cluster: Cluster, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]) -> None:
+def _again(client: Client, settings: OpenWhiskSettings, wanted: Sequence[stages.Stage]) -> None:
     """Make Jobs anew that an earlier run has left failed."""
-    seen = _seen(cluster, settings.namespace)
+    seen = _seen(client, settings.namespace)
     found = stages.progress(wanted, settings.release, seen)
     path = LISTS[JOB].format(settings.namespace)
     for name in stages.failed_jobs(found, settings.release):
-        cluster.call("DELETE", f"{path}/{name}", {"propagationPolicy": "Foreground"})
-        deadline = time.monotonic() + settings.timeout
-        while cluster.get(f"{path}/{name}") is not None:
-            if time.monotonic() > deadline:
-                raise WhisklabError(f"Job {name}, which has failed, does not go away")
-            time.sleep(POLL)
-        cluster.call("POST", path, fresh(seen.objects[JOB][name]))
+        client.delete(f"{path}/{name}", FOREGROUND)
+        there = {f"{path}/{name}": f"Job {name}, which has failed"}
+        waiting.gone(client, there, settings.timeout, "see what keeps its pods, and run again")
+        client.create(path, fresh(seen.objects[JOB][name]))
 
 
-def fresh(job: stages.Object) -> dict[str, Any]:
+def fresh(job: Mapping[str, Any]) -> dict[str, Any]:
     """Return a Job to create anew, from one that was there. Pure."""
     metadata, spec = job["metadata"], dict(job["spec"])
     template = dict(spec["template"])
@@ -133,7 +159,7 @@ def fresh(job: stages.Object) -> dict[str, Any]:
 
 
 def _explained(
-    cluster: Cluster,
+    client: Client,
     settings: OpenWhiskSettings,
     at: Progress,
     pods: Sequence[Any],
@@ -143,64 +169,10 @@ def _explained(
     space = f"/api/v1/namespaces/{settings.namespace}"
     lines = [f"OpenWhisk: {over}stage {at.stage.name} blocks: {at.why}"]
     if at.stage.kind == CLAIM:
-        lines += blocked.event_lines(cluster, space, at.why.split()[0])
+        lines += stuck.event_lines(client, space, at.why.split()[0])
     for pod in blocking_pods(pods, f"{settings.release}-{at.stage.name}", at.stage.name):
-        lines += blocked.pod_lines(cluster, space, pod)
+        lines += stuck.pod_lines(client, space, pod)
     if at.stage.name == PACKAGES:
-        lines += causes.of_actions(cluster, settings.namespace)
+        lines += causes.of_actions(client, settings.namespace)
     helps = hints(lines, at.stage.helps, at.stage.on)
     return [*lines, *(f"what usually helps: {each}" for each in helps)]
-
-
-def _labels(pod: Any) -> dict[str, str]:  # noqa: ANN401
-    found: dict[str, str] = pod["metadata"].get("labels") or {}
-    return found
-
-
-def concerned(pods: Sequence[Any], release: str, found: Sequence[Progress]) -> list[Any]:
-    """Return the pods whose state matters to stages that are not reached. Pure.
-
-    The packages wait for the first action that runs; at any other time an action that cannot
-    start is its owner's business.
-    """
-    missing = {f"{release}-{each.stage.name}" for each in found if not each.reached}
-    at = stages.blocking(found)
-    actions = at is not None and at.stage.name == PACKAGES
-    return [
-        each
-        for each in pods
-        if _labels(each).get("name") in missing or (actions and ACTION_PODS in _labels(each))
-    ]
-
-
-def first_of(
-    lost: Collection[str], pods: Sequence[Any], release: str, found: Sequence[Progress]
-) -> Progress | None:
-    """Return the first stage that waits for no other one and has lost a pod, or None. Pure.
-
-    Args:
-        lost: names of pods.
-        pods: all.
-        release: its name.
-        found: how far each stage is.
-    """
-    names = {_labels(each).get("name") for each in pods if each["metadata"]["name"] in lost}
-    at = stages.frontier(found)
-    return next((each for each in at if f"{release}-{each.stage.name}" in names), None)
-
-
-def first_failed(found: Sequence[Progress]) -> Progress | None:
-    """Return the first stage whose Job has failed for good, whatever else still starts. Pure."""
-    return next((each for each in found if each.why == stages.FAILED), None)
-
-
-def blocking_pods(pods: Sequence[Any], name: str, stage: str) -> list[Any]:
-    """Return the pods that tell why a stage blocks: its own, and what it waits for. Pure.
-
-    The packages wait for the first action that runs, so the pods of actions come first there.
-    """
-    waiting = [each for each in pods if not blocked.ready(each)]
-    own = [each for each in waiting if _labels(each).get("name") == name]
-    actions = [each for each in waiting if ACTION_PODS in _labels(each)]
-    first = [each for each in actions if hopeless(each)] if stage == PACKAGES else []
-    return [*first[:1], *own][:PODS_TOLD]

@@ -2,7 +2,7 @@
 
 from deploys.preflight.deploy import preflight, remember
 from deploys.preflight.settings import PreflightSettings
-from whisklab.engine.declared import Capability
+from whisklab.engine.run.declared import Capability
 
 __all__ = ["CAPABILITY", "preflight", "remember"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -32,16 +32,24 @@ class Seen:
         return self.answer.clock - self.received, self.answer.clock - self.sent
 
 
-def compare(machines: Mapping[str, Seen], inventory: Iterable[str]) -> dict[str, list[Finding]]:
+def compare(
+    machines: Mapping[str, Seen], inventory: Iterable[str], by_route: Collection[str] = ()
+) -> dict[str, list[Finding]]:
     """Return what is wrong with each machine beside the others.
 
     Args:
         machines: those of this run, by their names in the inventory.
         inventory: the names of all machines, also those left out of this run.
+        by_route: nodes whose pods speak with others through the card of the default route.
     """
     findings: dict[str, list[Finding]] = defaultdict(list)
     names = set(inventory)
-    for check in (lambda seen: _names(seen, names), _machine_ids, _clocks):
+    for check in (
+        lambda seen: _names(seen, names),
+        lambda seen: _cards({each: seen[each] for each in seen if each in by_route}),
+        _machine_ids,
+        _clocks,
+    ):
         for name, finding in check(machines):
             findings[name].append(finding)
     return dict(findings)
@@ -76,6 +84,24 @@ def _names(machines: Mapping[str, Seen], inventory: set[str]) -> Iterator[Found]
                 "inventory"
             )
             yield name, Finding("name", sentence, warning=True)
+
+
+def _cards(machines: Mapping[str, Seen]) -> Iterator[Found]:
+    """The first card of VirtualBox's machines has the same address on all of them."""
+    for name, address, others in _same(machines, _of_default_route):
+        if address and others:
+            sentence = (
+                f"its default route goes over {machines[name].answer.routes[4]}, where it has "
+                f"{address} as {_and(others)} has, so its pods would not reach theirs: say "
+                "node_interface in the inventory, the card that has node_address"
+            )
+            yield name, Finding("card", sentence)
+
+
+def _of_default_route(answer: Answer) -> str:
+    card = answer.routes.get(4)
+    own = [each for each, at in answer.addresses.items() if at == card and ":" not in each]
+    return own[0] if own else ""
 
 
 def _machine_ids(machines: Mapping[str, Seen]) -> Iterator[Found]:

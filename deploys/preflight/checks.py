@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from deploys.preflight.facts import Answer
 from deploys.preflight.settings import Kind, PreflightSettings
-from whisklab.engine.machine import ARCHITECTURES
+from whisklab.engine.data.machine import ARCHITECTURES
 
 SUPPORTED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 # Of 2048 MB that a machine was given, Linux shows some 1920: its own code and tables are not

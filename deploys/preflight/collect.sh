@@ -29,13 +29,13 @@ show() { value=; read -r value < "$2"; if test -n "$value"; then echo "$1 $value
 network() {
   for tool in ip ss; do command -v $tool > /dev/null || echo "missing $tool"; done
   # The same files in which Kubernetes looks for the default route.
-  while read -r _ to _ _ _ _ _ mask _; do
-    case $to$mask in 0000000000000000) echo "route 4";; esac
+  while read -r card to _ _ _ _ _ mask _; do
+    case $to$mask in 0000000000000000) echo "route 4 $card";; esac
   done < /proc/net/route
-  while read -r to length _ _ _ _ _ _ _ device; do
-    case $to/$length/$device in *[!0]*/*/*|*/*/lo) ;; */00/*) echo "route 6";; esac
+  while read -r to length _ _ _ _ _ _ _ card; do
+    case $to/$length/$card in *[!0]*/*/*|*/*/lo) ;; */00/*) echo "route 6 $card";; esac
   done < /proc/net/ipv6_route
-  ip -o addr show | while read -r _ _ _ address _; do echo "address $address"; done
+  ip -o addr show | while read -r _ card _ address _; do echo "address $card $address"; done
   files=/dev/null
   sockets=$(ss -Hltnp)
   while read -r state rest; do

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 REMEMBERED = "/var/lib/whisklab/node_address"
 _SCRIPT = Path(__file__).with_name("collect.sh")
@@ -50,8 +50,8 @@ class Answer:
         name: its host name.
         machine_id: of /etc/machine-id, "" for none.
         missing: tools that could not be asked.
-        routes: IP versions with a default route.
-        addresses: on its interfaces, without prefix length.
+        routes: IP versions with a default route, and the network card of the first one.
+        addresses: without prefix length, and the network card of each.
         listeners: on TCP ports.
         firewalls: that are active.
         kernel: those of memory, overlay, br_netfilter that it has.
@@ -69,8 +69,8 @@ class Answer:
     name: str
     machine_id: str
     missing: tuple[str, ...]
-    routes: frozenset[int]
-    addresses: tuple[str, ...]
+    routes: Mapping[int, str]
+    addresses: Mapping[str, str]
     listeners: tuple[Listener, ...]
     firewalls: tuple[Firewall, ...]
     kernel: frozenset[str]
@@ -80,8 +80,6 @@ class Answer:
 
 class MachineAnswer(FactBase[Answer | None]):
     """What the machine says of itself and of `peers` (addresses); None if that is unreadable."""
-
-    momentary = True  # its clock is compared with the laptop's
 
     def command(self, peers: list[str]) -> StringCommand:
         """One shell script; root sees all processes and all firewalls."""
@@ -98,7 +96,7 @@ class MachineAnswer(FactBase[Answer | None]):
         try:
             return _answer(values)
         except (ValueError, LookupError) as error:
-            raise FactProcessError(f"unexpected answer, {error!r}: {output[:2]}") from error
+            raise FactProcessError(f"unexpected answer, {error!r}: {output[:2]}") from None
 
 
 def _answer(values: Mapping[str, list[str]]) -> Answer:
@@ -117,14 +115,27 @@ def _answer(values: Mapping[str, list[str]]) -> Answer:
         name=values["name"][0],
         machine_id=values["machine_id"][0],
         missing=tuple(values.get("missing", [])),
-        routes=frozenset(map(int, values.get("route", []))),
-        addresses=tuple(value.split("/")[0] for value in values.get("address", [])),
+        routes=_routes(values.get("route", [])),
+        addresses=_addresses(values.get("address", [])),
         listeners=tuple(_listeners(values.get("socket", []), values.get("unit", []))),
         firewalls=tuple(_firewall(value) for value in values.get("firewall", [])),
         kernel=frozenset(values.get("has", [])),
         remembered=values.get("remembered", [None])[0],
         peers={address: reached == "yes" for address, reached in peers},
     )
+
+
+def _routes(values: Iterable[str]) -> Mapping[int, str]:
+    found: dict[int, str] = {}
+    for value in values:
+        version, card = value.split(" ", 1)
+        found.setdefault(int(version), card)
+    return found
+
+
+def _addresses(values: Iterable[str]) -> Mapping[str, str]:
+    pairs = (value.split(" ", 1) for value in values)
+    return {address.split("/")[0]: card for card, address in pairs}
 
 
 def _firewall(value: str) -> Firewall:

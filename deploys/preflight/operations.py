@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from pyinfra import host, inventory, logger
@@ -14,24 +14,28 @@ from pyinfra.context import ctx_state
 from deploys.preflight.checks import Finding, Wish, accepted, judge
 from deploys.preflight.facts import REMEMBERED
 from deploys.preflight.survey import survey
-from whisklab.engine.files import write_command
 from whisklab.engine.reasons import because
-from whisklab.engine.remote import fail
+from whisklab.engine.resources.files import write_command
+from whisklab.engine.ssh.remote import fail
 
 
 @operation()
-def fit(wish: Wish) -> Generator[FunctionCommand]:
+def fit(wish: Wish, by_route: Sequence[str]) -> Generator[FunctionCommand]:
     """Find the machine fit for the wish; yields nothing when it is, at most with warnings.
 
     All machines are asked at once, by the first host that comes here. With findings the host
     fails, after all of them were printed; in a dry run they are printed too.
+
+    Args:
+        wish: what this machine must be fit for.
+        by_route: nodes whose pods speak with others through the card of the default route.
     """
     state = ctx_state.get()
     seen = survey(state).of(wish.name)
     if seen.machine is None:
         yield fail("answer: it gave none that can be understood (see above): run again")
         return
-    across = survey(state).across([each.name for each in inventory])
+    across = survey(state).across([each.name for each in inventory], by_route)
     findings = accepted(
         [
             *judge(seen.machine.answer, replace(wish, peers=seen.peers)),

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 Kind = Literal[
-    "address", "architecture", "br_netfilter", "clock", "cpus", "disk", "firewall", "forwarding",
-    "machine-id", "memory", "memory-cgroup", "moved", "name", "os", "overlay", "port", "reach",
-    "route", "systemd", "tools",
+    "address", "architecture", "br_netfilter", "card", "clock", "cpus", "disk", "firewall",
+    "forwarding", "machine-id", "memory", "memory-cgroup", "moved", "name", "os", "overlay", "port",
+    "reach", "route", "systemd", "tools",
 ]  # fmt: skip
 Amount = Annotated[int, Field(ge=0)]
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import get_fact
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
 from deploys.preflight.across import Seen, compare
 from deploys.preflight.checks import Finding
 from deploys.preflight.facts import MachineAnswer
-from whisklab.engine.machine import Machine
-from whisklab.engine.survey import everywhere
-from whisklab.engine.tunnels import Forbidden, open_tunnel
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.facts import asking
+from whisklab.engine.facts.everywhere import everywhere
+from whisklab.engine.facts.question import Question
+from whisklab.engine.ssh.tunnels import Forbidden, open_tunnel
 from whisklab.errors import WhisklabError
 
 ALL_OF = 6  # machines; of more, not each is asked to reach each
@@ -48,10 +48,12 @@ class Survey:
         """Return what was seen of a machine."""
         return self.looks.get(name, Look(None))
 
-    def across(self, inventory: Iterable[str]) -> dict[str, list[Finding]]:
-        """Return what only shows when the machines are compared."""
+    def across(
+        self, inventory: Iterable[str], by_route: Collection[str]
+    ) -> dict[str, list[Finding]]:
+        """Return what only shows when the machines are compared, see `compare`."""
         seen = {name: look.machine for name, look in self.looks.items() if look.machine}
-        return compare(seen, inventory)
+        return compare(seen, inventory, by_route)
 
 
 def survey(state: State) -> Survey:
@@ -87,16 +89,13 @@ def peers(name: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
 
 def _look(state: State, host: Host) -> Look:
     peers = _peers(host, state.inventory.get_active_hosts())
-    sent = time.time()
-    # A malformed answer is logged by pyinfra; the operation then fails the host.
-    answer = get_fact(
-        state, host, MachineAnswer, kwargs={"peers": list(peers)},
-        apply_failed_hosts=False,
-    )  # fmt: skip
-    received = time.time()
-    if answer is None:
+    question = Question.of(MachineAnswer, peers=list(peers))
+    # A malformed answer is told there; the operation then fails the host.
+    found = asking.timed(host, [question]).get(question)
+    if found is None or found.value is None:
         return Look(None)
-    return Look(Seen(answer, sent, received), peers, _forwarding(host))
+    seen = Seen(found.value, found.sent, found.received)
+    return Look(seen, peers, _forwarding(host))
 
 
 def _forwarding(host: Host) -> tuple[Finding, ...]:

@@ -8,12 +8,20 @@ from pyinfra.api.host import Host
 from deploys.provisioner import bound, health, operations, render
 from deploys.provisioner.facts import Archived
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine import helm, kube
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import opened
-from whisklab.engine.declared import Platform, Storage
-from whisklab.engine.machine import Machine
-from whisklab.engine.possible import possible
+from whisklab.engine import helm
+from whisklab.engine.artifacts.catalogue import opened
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.resources.possible import possible
+from whisklab.engine.run.capability import capability, selected
+from whisklab.engine.run.declared import Platform, Storage
+
+
+def release_names(leader: Host) -> list[str]:
+    """Return the release that this run has, if it has one."""
+    has = ProvisionerSettings.of(leader).enabled and selected("provisioner")
+    return [render.RELEASE] if has else []
 
 
 def _release(storage: Storage) -> helm.Release | None:
@@ -75,7 +83,7 @@ def _moved(platform: Platform) -> list[str]:
     if not settings.enabled or not server or not path:
         return []
     try:
-        volumes = kube.request(host, platform.api, "GET", bound.VOLUMES)["items"]
+        volumes = Client(host, platform.api).items(bound.VOLUMES)
     except kube.Unreachable:
         return []  # a cluster that begins, or has no volumes that could be seen
     return bound.elsewhere(volumes, settings.storage_class, server, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api import FactBase
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 # What the kubelet calls a mount of an NFS volume: .../pods/<uid>/volumes/kubernetes.io~nfs/<volume>
 MOUNTS = "volumes/kubernetes.io~nfs/"

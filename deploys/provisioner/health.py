@@ -14,32 +14,29 @@ from pyinfra.api.host import Host
 
 from deploys.provisioner.bound import VOLUMES, claim_of, ours
 from deploys.provisioner.facts import MOUNTS, MissingDirectories, StaleMounts
-from whisklab.engine import kube
-from whisklab.engine.machine import Machine
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import PODS, Client
 from whisklab.engine.progress import tell
 
-PODS = "/api/v1/pods"
 MENDED = (
     "put the directories back from a backup, or make them empty if the data are lost, then delete "
     "the pods that use them"
 )
 
 
-def broken(
-    leader: Host, api: kube.Endpoint, storage_class: str, nodes: Iterable[Host]
-) -> list[str]:
+def broken(client: Client, storage_class: str, nodes: Iterable[Host]) -> list[str]:
     """Return a sentence for each claim whose data are not there, or not seen by a pod.
 
     Args:
-        leader: the first server.
-        api: of it.
+        client: of the cluster.
         storage_class: whose volumes are looked at.
         nodes: of the cluster; those that are not in the run are not asked.
 
     Raises:
         WhisklabError: the API does not answer.
     """
-    volumes = ours(kube.request(leader, api, "GET", VOLUMES)["items"], storage_class)
+    volumes = ours(client.items(VOLUMES), storage_class)
     active = state.inventory.get_active_hosts()
     servers = [each for each in inventory if each in active]
     missing = {name for server in servers for name in _missing(server, volumes)}
@@ -48,7 +45,7 @@ def broken(
     stale = {name: job.get() for name, job in jobs.items()}
     if not missing and not any(stale.values()):
         return []
-    pods = kube.request(leader, api, "GET", PODS)["items"]
+    pods = client.items(PODS)
     return sentences(volumes, missing, stale, pods)
 
 
@@ -112,7 +109,7 @@ def told(
         nodes: of the cluster.
     """
     try:
-        found = broken(host, api, storage_class, nodes)
+        found = broken(Client(host, api), storage_class, nodes)
     except kube.Unreachable:
         return
     for sentence in found:

@@ -10,9 +10,10 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
 from deploys.provisioner.render import default_patches
-from whisklab.engine import kube
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
 from whisklab.engine.reasons import because, unknown_until
-from whisklab.engine.remote import call
+from whisklab.engine.ssh.remote import call
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 
@@ -27,7 +28,7 @@ def default_class(ours: str, api: kube.Endpoint, *, wanted: bool) -> Generator[F
         wanted: whether ours is the default.
     """
     try:
-        patches = _patches(host, api, ours, wanted=wanted)
+        patches = _patches(Client(host, api), ours, wanted=wanted)
     except kube.Unreachable as error:
         unknown_until(error.until)
         patches = None
@@ -37,16 +38,14 @@ def default_class(ours: str, api: kube.Endpoint, *, wanted: bool) -> Generator[F
         because(f"{name} is {'still' if wanted else 'no longer'} the default")
 
     def apply(server: Host) -> None:
-        for name, notes in _patches(server, api, ours, wanted=wanted).items():
-            body = {"metadata": {"annotations": notes}}
-            kube.request(server, api, "PATCH", f"{CLASSES}/{name}", body, content_type=kube.MERGE)
+        client = Client(server, api)
+        for name, notes in _patches(client, ours, wanted=wanted).items():
+            client.merge(f"{CLASSES}/{name}", {"metadata": {"annotations": notes}})
 
     yield call(apply)
 
 
-def _patches(
-    server: Host, api: kube.Endpoint, ours: str, *, wanted: bool
-) -> dict[str, dict[str, str | None]]:
-    items = kube.request(server, api, "GET", CLASSES)["items"]
+def _patches(client: Client, ours: str, *, wanted: bool) -> dict[str, dict[str, str | None]]:
+    items = client.items(CLASSES)
     found = {each["metadata"]["name"]: each["metadata"].get("annotations") or {} for each in items}
     return default_patches(found, ours, wanted=wanted)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from whisklab.engine.names import Name
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.names import Name
+from whisklab.engine.data.settings import Settings
 
 
 class ProvisionerSettings(Settings):

@@ -7,9 +7,10 @@ from pyinfra.api.host import Host
 
 from deploys.provisioner import health
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.overview import Line, tell
 
 
 @capability("provisioner", "status")
@@ -20,7 +21,7 @@ def status(platform: Platform) -> None:
         return
 
     def claims(leader: Host) -> list[Line]:
-        found = health.broken(leader, platform.api, settings.storage_class, platform.nodes)
+        found = health.broken(Client(leader, platform.api), settings.storage_class, platform.nodes)
         detail = "; ".join(found) or "directories and mounts are there"
         return [Line("storage", "claims", ok=not found, detail=detail)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,14 @@ from deploys.provisioner import health
 from deploys.provisioner.bound import VOLUMES
 from deploys.provisioner.render import RELEASE
 from deploys.provisioner.settings import ProvisionerSettings
-from whisklab.engine import checks, kube
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.progress import tell
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import Object
+from whisklab.engine.kubernetes.stuck import event_lines
+from whisklab.engine.kubernetes.waiting import gone, wait
+from whisklab.engine.kubernetes.workloads import phase
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
 from whisklab.errors import WhisklabError
 
 CORE = "/api/v1"
@@ -31,9 +35,6 @@ STALE = 3600.0  # seconds; a verify that goes on does not take that long
 # tools/cache/reflector.go): 12 to 114 s were measured after restarts of the only server's k3s
 # within minutes.
 WITHIN = 180.0
-TOLD_EVERY = 15.0
-POLL = 0.5
-NOT_FOUND = 404  # HTTP
 WHOLE = "volumes have their data"
 BOUND, RELEASED = "a claim is bound", "its volume is released"
 
@@ -49,33 +50,32 @@ def verify(platform: Platform) -> None:
         return
     after = (platform.storage.served,)
     name = f"{PREFIX}{secrets.token_hex(4)}"
+    see = f"see `kubectl -n {settings.namespace} logs -l release={RELEASE}`"
     volumes: list[str] = []
 
     def bind(leader: Host) -> str:
-        for each in _stale(leader, api):
-            _delete(leader, api, f"{CLASSES}/{each}")
-        ours = kube.request(leader, api, "GET", f"{CLASSES}/{settings.storage_class}")
-        kube.request(leader, api, "POST", CLASSES, leaving_nothing(ours, name))
-        kube.request(leader, api, "POST", CLAIMS, claim(name))
-        volumes.append(_wait(leader, lambda: _bound(leader, api, name), lambda: why(leader)))
+        client = Client(leader, api)
+        for each in _stale(client):
+            client.delete(f"{CLASSES}/{each}")
+        ours = client.ask("GET", f"{CLASSES}/{settings.storage_class}")
+        client.create(CLASSES, leaving_nothing(ours, name))
+        client.create(CLAIMS, claim(name))
+        volumes.append(bound_to(Client(leader, api), name, see))
         return f"{volumes[0]}, as of class {settings.storage_class}"
 
-    def why(leader: Host) -> str:
-        log = f"kubectl -n {settings.namespace} logs -l release={RELEASE}"
-        return f"{_event(leader, api, name)} (see `{log}`)"
-
     def release(leader: Host) -> str:
-        _delete(leader, api, f"{CLAIMS}/{name}")
-        gone = [f"{CLAIMS}/{name}", *(f"{CORE}/persistentvolumes/{each}" for each in volumes)]
-        _wait(leader, lambda: _gone(leader, api, gone), lambda: f"{gone[-1]} is still there")
+        client = Client(leader, api)
+        client.delete(f"{CLAIMS}/{name}")
+        left = {f"{VOLUMES}/{each}": f"the volume {each}" for each in volumes}
+        gone(client, {f"{CLAIMS}/{name}": f"the claim {name}", **left}, WITHIN, see)
         if not volumes:
             # The provisioner may make one yet, and looks into the class of what it deletes.
             return f"the claim is gone; a later verify takes the class {name} away"
-        _delete(leader, api, f"{CLASSES}/{name}")
+        client.delete(f"{CLASSES}/{name}")
         return "claim and volume are gone"
 
     def whole(leader: Host) -> str:
-        found = health.broken(leader, api, settings.storage_class, platform.nodes)
+        found = health.broken(Client(leader, api), settings.storage_class, platform.nodes)
         if found:
             raise WhisklabError("; ".join(found))
         return "directories and mounts are there"
@@ -138,54 +138,27 @@ def stale(
     ]
 
 
-def _stale(leader: Host, api: kube.Endpoint) -> list[str]:
-    classes, volumes = (
-        kube.request(leader, api, "GET", path)["items"] for path in (CLASSES, VOLUMES)
-    )
+def _stale(client: Client) -> list[str]:
+    classes, volumes = (client.items(path) for path in (CLASSES, VOLUMES))
     return stale(classes, volumes, time.time())
 
 
-def _bound(leader: Host, api: kube.Endpoint, name: str) -> str | None:
-    found = kube.request(leader, api, "GET", f"{CLAIMS}/{name}")
-    bound = found["status"].get("phase") == "Bound"
-    return str(found["spec"]["volumeName"]) if bound else None
+def bound_to(client: Client, name: str, remedy: str) -> str:
+    """Return the volume that a claim is bound to, when it is.
 
+    Raises:
+        WhisklabError: it is not in WITHIN seconds, or the claim is gone.
+    """
 
-def _event(leader: Host, api: kube.Endpoint, name: str) -> str:
-    path = f"{CORE}/namespaces/default/events?fieldSelector=involvedObject.name%3D{name}"
-    events = kube.request(leader, api, "GET", path)["items"]
-    last = f": {events[-1]['message']}" if events else ""
-    return f"the claim {name} is not bound{last}"
+    def look() -> Object:
+        found: Object = client.ask("GET", f"{CLAIMS}/{name}")
+        return found
 
+    def problem() -> str | None:
+        return None if phase(look()) == "Bound" else f"the claim {name} is not bound"
 
-def _delete(leader: Host, api: kube.Endpoint, path: str) -> None:
-    try:
-        kube.request(leader, api, "DELETE", path)
-    except kube.Refused as error:
-        if error.status != NOT_FOUND:  # it never came so far
-            raise
+    def last_event() -> list[str]:
+        return event_lines(client, f"{CORE}/namespaces/default", name)[-1:]
 
-
-def _gone(leader: Host, api: kube.Endpoint, paths: list[str]) -> str | None:
-    for path in paths:
-        try:
-            kube.request(leader, api, "GET", path)
-        except kube.Refused as error:
-            if error.status != NOT_FOUND:
-                raise
-        else:
-            return None
-    return "gone"
-
-
-def _wait(leader: Host, answer: Callable[[], str | None], why: Callable[[], str]) -> str:
-    began = told = time.monotonic()
-    while (found := answer()) is None:
-        now = time.monotonic()
-        if now - began > WITHIN:
-            raise WhisklabError(f"after {WITHIN:.0f} s {why()}")
-        if now - told > TOLD_EVERY:
-            told = now
-            tell(f"{leader.name}: {now - began:.0f} s: {why()}")
-        time.sleep(POLL)
-    return found
+    wait(client.server, problem, WITHIN, remedy, causes=last_event)
+    return str(look()["spec"]["volumeName"])

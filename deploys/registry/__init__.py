@@ -11,10 +11,11 @@ from deploys.registry.deploy import (
     ports,
     renew,
 )
+from deploys.registry.needs import needs
 from deploys.registry.status import status
 from deploys.registry.verify import verify
-from whisklab.engine.declared import Capability, Step
-from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.run.declared import Capability, Step
 
 __all__ = ["CAPABILITY", "check", "fetch", "install"]
 
@@ -28,4 +29,5 @@ CAPABILITY = Capability(
     adopt=adopt,
     certificates=certificates,
     renew=renew,
+    needs=needs,
 )

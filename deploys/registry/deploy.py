@@ -10,15 +10,16 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.registry import render
-from whisklab.engine import accounts, artifacts, copies, files, packages, registry, room, services
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import opened
-from whisklab.engine.declared import Kept, Platform
-from whisklab.engine.entries import Artifact
-from whisklab.engine.forwards import Forward
-from whisklab.engine.machine import Machine, architecture
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.registry_secrets import Credentials
+from whisklab.engine.artifacts.catalogue import opened
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.data.machine import Machine, architecture
+from whisklab.engine.registries import registry
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.registries.secrets import Credentials
+from whisklab.engine.resources import accounts, copies, files, packages, pushing, room, services
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Kept, Platform
+from whisklab.engine.ssh.forwards import Forward
 
 PRODUCT = "registry"
 
@@ -91,7 +92,7 @@ def fetch() -> None:
     """On its machine: have the program on the laptop before any host is changed."""
     if is_server():
         room.room(name="Room for the registry", files=[(_program(), render.BINARY)])
-        artifacts.fetched(name="Registry in the cache", artifact=_program(), path=render.BINARY)
+        pushing.fetched(name="Registry in the cache", artifact=_program(), path=render.BINARY)
 
 
 @capability("registry", "install")
@@ -109,7 +110,7 @@ def _files(known: Credentials) -> None:
     accounts.of_service(name="Account", account=render.USER, home=render.DATA)
     owner = f"{render.USER}:{render.USER}"
     files.directory(name="Images", path=render.DATA, mode="750", owner=owner)
-    artifacts.pushed(name="Program", artifact=_program(), path=render.BINARY)
+    pushing.pushed(name="Program", artifact=_program(), path=render.BINARY)
     _secrets(known)
 
 

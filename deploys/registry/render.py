@@ -10,10 +10,10 @@ from pathlib import Path
 import bcrypt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from whisklab.engine.files import digest
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.registry_secrets import PULLER, PUSHER, Credentials
-from whisklab.engine.services import recorder
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.registries.secrets import PULLER, PUSHER, Credentials
+from whisklab.engine.resources.paths import digest
+from whisklab.engine.resources.units import recorder
 from whisklab.engine.urls import bracketed
 
 BINARY = "/usr/local/bin/whisklab-registry"

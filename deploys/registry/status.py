@@ -9,15 +9,15 @@ from pyinfra.api.host import Host
 
 from deploys.registry import render
 from deploys.registry.deploy import is_server
-from whisklab.engine import asking, registry
-from whisklab.engine.access import Access
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.machine import Machine
-from whisklab.engine.overview import Line, tell
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.room import FreeSpace
-from whisklab.engine.services import Service
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.registries import asking, registry
+from whisklab.engine.registries.access import Access
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.resources.room import FreeSpace
+from whisklab.engine.resources.units import Service
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.run.overview import Line, tell
 
 MB = 1 << 20
 

@@ -9,14 +9,15 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from deploys.registry import render
-from whisklab.engine import asking, checks, registry
-from whisklab.engine.access import Access
-from whisklab.engine.asking import DENIED, GRANTED
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Platform
-from whisklab.engine.machine import Machine
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.remote import run_quietly
+from whisklab.engine.data.machine import Machine
+from whisklab.engine.registries import asking, registry
+from whisklab.engine.registries.access import Access
+from whisklab.engine.registries.asking import DENIED, GRANTED
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Platform
+from whisklab.engine.ssh.remote import run_quietly
 from whisklab.errors import WhisklabError
 
 NOTHING = "whisklab/nothing:none"  # an image that nobody has: who may pull is told so

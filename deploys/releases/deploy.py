@@ -6,40 +6,56 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyinfra import host
+from pyinfra.api.host import Host
 
 from deploys.releases.settings import ReleaseSettings, UserRelease
 from whisklab.engine import helm
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import Catalogue, opened
+from whisklab.engine.artifacts.catalogue import Catalogue, opened
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.helm import values
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.machine import Machine
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.run.capability import capability, selected
 from whisklab.errors import BadInput
 
 
-def _wanted() -> Iterator[helm.Release]:
-    machine = Machine.of(host)
+def release_names(leader: Host) -> list[str]:
+    """Return the releases that this run has."""
+    if not selected("releases"):
+        return []
+    return [name for name, each in ReleaseSettings.of(leader).releases.items() if each.present]
+
+
+def wanted(leader: Host) -> Iterator[helm.Release]:
+    """Yield the releases that the data name, those that are to go too.
+
+    Args:
+        leader: the first server; it need not be connected.
+
+    Raises:
+        BadInput: a chart or a values file is not there or cannot be read.
+    """
+    machine = Machine.of(leader)
     catalogue = opened(machine.catalogue, machine.mirror)
-    for name, each in ReleaseSettings.of(host).releases.items():
+    for name, each in ReleaseSettings.of(leader).releases.items():
         try:
             yield _release(name, each, catalogue)
         except BadInput as error:
             raise BadInput(f"releases[{name}]: {error}") from error
 
 
-def _release(name: str, wanted: UserRelease, catalogue: Catalogue) -> helm.Release:
-    given = values.merged(values.read(map(Path, wanted.values_files)), wanted.values)
-    values.text(given)
-    chart = helm.chart(wanted.chart, wanted.version, catalogue) if wanted.chart else None
+def _release(name: str, given: UserRelease, catalogue: Catalogue) -> helm.Release:
+    laid = values.merged(values.read(map(Path, given.values_files)), given.values)
+    values.text(laid)
+    chart = helm.chart(given.chart, given.version, catalogue) if given.chart else None
     return helm.Release(
         name=name,
         chart=chart,
-        namespace=wanted.namespace,
-        values=given,
-        wait=wanted.wait,
-        timeout=wanted.timeout,
-        present=wanted.present,
-        keep_claims=wanted.keep_claims,
+        namespace=given.namespace,
+        values=laid,
+        wait=given.wait,
+        timeout=given.timeout,
+        present=given.present,
+        keep_claims=given.keep_claims,
     )
 
 
@@ -53,7 +69,7 @@ def fetch(api: Endpoint) -> None:
     Raises:
         BadInput: a chart or a values file is not there or cannot be read.
     """
-    for each in _wanted():
+    for each in wanted(host):
         helm.chart_fetched(name=f"Chart of {each.name} in the cache", release=each, api=api)
 
 
@@ -64,5 +80,5 @@ def releases(api: Endpoint) -> None:
     Args:
         api: of this server.
     """
-    for each in _wanted():
+    for each in wanted(host):
         helm.released(name=f"Release {each.name}", release=each, api=api)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from whisklab.engine.names import Name, ReleaseName
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.names import Name, ReleaseName
+from whisklab.engine.data.settings import Settings
 
 
 class UserRelease(BaseModel):

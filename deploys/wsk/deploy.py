@@ -9,11 +9,11 @@ from pyinfra import host
 from deploys.wsk import render
 from deploys.wsk.facts import Accounts
 from deploys.wsk.settings import WskSettings
-from whisklab.engine import artifacts, files, room
-from whisklab.engine.capability import capability
-from whisklab.engine.catalogue import opened
-from whisklab.engine.entries import Artifact
-from whisklab.engine.machine import Machine, architecture
+from whisklab.engine.artifacts.catalogue import opened
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.data.machine import Machine, architecture
+from whisklab.engine.resources import files, pushing, room
+from whisklab.engine.run.capability import capability
 
 ROOT = "root"
 
@@ -28,7 +28,7 @@ def _program() -> Artifact:
 def fetch() -> None:
     """Have it on the laptop before any host is changed."""
     room.room(name="Room for wsk", files=[(_program(), render.BINARY)])
-    artifacts.fetched(name="wsk in the cache", artifact=_program(), path=render.BINARY)
+    pushing.fetched(name="wsk in the cache", artifact=_program(), path=render.BINARY)
 
 
 @capability("wsk", "files")
@@ -39,7 +39,7 @@ def install(api_host: str, auth: Callable[[], str]) -> None:
         api_host: `host:port` of OpenWhisk's API, unless the data say another.
         auth: returns the key of its guests, which is used unless the data have another.
     """
-    artifacts.pushed(name="wsk", artifact=_program(), path=render.BINARY)
+    pushing.pushed(name="wsk", artifact=_program(), path=render.BINARY)
     content = render.properties(WskSettings.of(host), api_host, auth())
     users = list(dict.fromkeys([ROOT, str(host.data.get("ssh_user") or ROOT)]))
     for account in host.get_fact(Accounts, users=users):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyinfra.api import FactBase, FactProcessError
 from pyinfra.api.command import StringCommand
 
-from whisklab.engine.files import script
+from whisklab.engine.scripts import script
 
 FIELDS = 3
 

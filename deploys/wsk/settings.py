@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 KEY = re.compile(r"[0-9a-f-]{36}:\w{64}")
 

@@ -1,111 +1,101 @@
-"""`make bench`: ratios, each measured side by side in one run on a lab that is up. No assertions.
+"""`make bench`: what a run costs, each part measured side by side in one run. No assertion on time.
 
-Machines are noisy: read the ratios, not the seconds.
+Printed as tables, and written to docs/bench. Parts that make labs of their own (c, e) and those
+that are programs of their own (connector, images) are done on request only.
 """
 
 from __future__ import annotations
 
-import statistics
+import argparse
+import json
+import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from pyinfra.api import Config, Inventory, State
-from pyinfra.api.command import StringCommand
-from pyinfra.api.connect import connect_all, disconnect_all
-from pyinfra.connectors.ssh import SSHConnector
+from tests.bench import cold, compare, delay, machine, noop, peers, report, scale
+from tests.bench.measure import tell
+from tests.bench.report import Result
 
-from whisklab.engine import hooks
-from whisklab.engine.connector import WhiskSSH
-from whisklab.lab.inventory import groups
-
-TIMES = 5
-EXECS = 40
-UPLOAD_MB = 32
+USUAL = ("a", "b", "d")
+PROGRAMS = ("connector", "images")
+LOCKED = ("ansible-core", "mitogen")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long `work` takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def parts(lab: str, sizes: Sequence[int]) -> dict[str, Callable[[], Result]]:
+    """Return what can be measured, by its letter."""
+    return {
+        "a": partial(noop.measured, lab),
+        "b": partial(compare.measured, lab),
+        "c": partial(scale.measured, sizes),
+        "d": partial(delay.measured, lab),
+        "e": cold.measured,
+    }
 
 
-def alternating(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the medians of both, measured in turns so that noise meets both."""
-    pairs = [(seconds(first), seconds(second)) for _ in range(TIMES)]
-    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("lab", help="that is up, for a, b, d and connector")
+    parser.add_argument("--parts", default=" ".join(USUAL), help="such as 'a b'")
+    parser.add_argument("--sizes", default=" ".join(map(str, scale.SIZES)), help="of c")
+    parser.add_argument("--json", action="store_true", help="print the numbers, no tables")
+    given = parser.parse_args(arguments)
+    given.parts, given.sizes = given.parts.split(), [int(each) for each in given.sizes.split()]
+    if strange := set(given.parts) - set(parts("", ())) - set(PROGRAMS):
+        parser.error(f"no part {', '.join(sorted(strange))}: there are a to e, connector, images")
+    return given
 
 
-def tell(what: str, ours: float, theirs: float, other: str) -> None:
-    """Print one ratio."""
-    print(f"{what:<34} {ours:7.3f} s   {theirs / ours:5.2f} times as fast as {other}")
+def main(arguments: Sequence[str]) -> int:
+    """Measure the parts that were asked for; each is written as soon as it is there."""
+    given = _parsed(arguments)
+    known, found = parts(given.lab, given.sizes), dict[str, Any]()
+    for part in given.parts:
+        if part in known:
+            found[part] = _measured(part, known[part])
+            if not given.json:
+                sys.stdout.write(report.section(part, found[part]) + "\n")
+        else:
+            _program(part, given.lab)
+    if given.json:
+        numbers = {part: {**each["numbers"], "circumstances": each["circumstances"]}
+                   for part, each in found.items()}  # fmt: skip
+        sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
+    if found:
+        tell(f"written to {report.DIRECTORY}")
+    return 0
 
 
-def pyinfra(lab: str, *arguments: str) -> Callable[[], object]:
-    """Return a run of the pyinfra command."""
-    command = [str(Path(sys.executable).with_name("pyinfra")), f"inventories/{lab}.py", *arguments]
-    return lambda: subprocess.run(command, check=True, capture_output=True)
+def _measured(part: str, work: Callable[[], Result]) -> dict[str, Any]:
+    before = machine.load()
+    result = work()
+    versions = peers.locked(LOCKED) if part == "b" else {}
+    return report.written(part, result, machine.circumstances(before, versions))
 
 
-def connect(lab: str, connector: type[SSHConnector]) -> State:
-    """Return a state connected to the first master with one connector class."""
-    name, data = groups(lab)["masters"][0]
-    inventory = Inventory(([(name, data)], {}))
-    for host in inventory:
-        host.connector_cls = connector
-    state = State(inventory, Config())
-    connect_all(state)
-    return state
+def _program(part: str, lab: str) -> None:
+    words = [lab] if part == "connector" else []
+    subprocess.run([sys.executable, "-m", f"tests.bench.{part}", *words], check=True)
 
 
-def bench_connector(lab: str) -> None:
-    """Compare our connector with pyinfra's own on one host."""
-    states = [connect(lab, connector) for connector in (WhiskSSH, SSHConnector)]
-    ours, theirs = (next(iter(state.inventory)).connector for state in states)
-    assert isinstance(ours, WhiskSSH)
-    assert isinstance(theirs, SSHConnector)
-    command = StringCommand("true")
+def _end_in_order() -> None:
+    """Have a signal end the bench as an error does, so that what was made is removed.
 
-    def execs(connector: SSHConnector) -> Callable[[], object]:
-        return lambda: [connector.run_shell_command(command) for _ in range(EXECS)]
+    (A shell has its background jobs ignore Ctrl-C, and Python then leaves it so.)
+    """
 
-    tell(f"{EXECS} commands on one host", *alternating(execs(ours), execs(theirs)), "pyinfra's own")
-    payload = Path(".lab") / "bench-payload"
-    payload.parent.mkdir(exist_ok=True)
-    payload.write_bytes(bytes(UPLOAD_MB << 20))
-    upload = StringCommand("cat", ">", "/dev/null")
-    tell(
-        f"upload of {UPLOAD_MB} MB",
-        *alternating(
-            lambda: ours.stream(upload, payload),
-            lambda: theirs.put_file(str(payload), "/tmp/whisklab-bench"),
-        ),
-        "pyinfra's own",
-    )
-    payload.unlink()
-    theirs.run_shell_command(StringCommand("rm", "-f", "/tmp/whisklab-bench"))
-    for state in states:
-        disconnect_all(state)
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
 
-
-def main(lab: str) -> None:
-    """Print all ratios for the lab."""
-    import gevent.monkey  # noqa: PLC0415  as the pyinfra command does
-
-    gevent.monkey.patch_all()
-    assert not hooks.installed()
-    noop = pyinfra(lab, "deploy.py", "-y")
-    noop()
-    ours, theirs = alternating(noop, pyinfra(lab, "exec", "--", "true"))
-    print(
-        f"{'a deploy that changes nothing':<34} {ours:7.3f} s   {ours / theirs:5.2f} times one "
-        "command on every host"
-    )
-    bench_connector(lab)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "lab")
+    _end_in_order()
+    os.chdir(Path(__file__).parents[2])
+    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.making import image, layer, single, written
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 
 MEGABYTES, LAYERS, TIMES = 500, 5, 5
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import member
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.helm import helm as helm_standin
 from whisklab.lab.standins.openwhisk import openwhisk

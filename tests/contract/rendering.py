@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.engine.helm.values import text
-from whisklab.engine.objects import objects
+from whisklab.engine.kubernetes.objects import objects
 
 
 def run(*argv: str) -> str:

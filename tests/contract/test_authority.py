@@ -11,7 +11,7 @@ import pytest
 from deploys.authority import render
 from deploys.authority.facts import Trusted
 from tests.contract.test_file_operations import fact
-from whisklab.engine import authority
+from whisklab.engine.tls import authority
 
 
 @pytest.mark.parametrize(

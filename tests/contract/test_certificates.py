@@ -14,10 +14,11 @@ import pytest
 from deploys.k3s import render
 from deploys.k3s.renew import _RESTART
 from deploys.k3s.settings import K3sSettings
-from tests.contract.test_survey import with_state
-from whisklab.engine import authority, survey
-from whisklab.engine.certificates import Certificates
-from whisklab.engine.survey import Question
+from tests.contract.test_asking import with_state
+from whisklab.engine.facts import asking
+from whisklab.engine.facts.question import Question
+from whisklab.engine.tls import authority
+from whisklab.engine.tls.certificates import Certificates
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 CA = authority.new("ca", NOW)
@@ -63,9 +64,9 @@ def test_the_first_of_each_file_is_read_and_no_key(directory: Path) -> None:
 
 
 def test_it_is_asked_together_with_other_things(directory: Path) -> None:
-    one = Question(Certificates, (f"{directory}/tls/chain.crt",))
-    none = Question(Certificates, (f"{directory}/none/*.crt",))
-    answers = with_state(lambda _, host: survey.ask(host, [none, one, none]))
+    one = Question.of(Certificates, patterns=f"{directory}/tls/chain.crt")
+    none = Question.of(Certificates, patterns=f"{directory}/none/*.crt")
+    answers = with_state(lambda _, host: asking.ask(host, [none, one, none]))
     assert [each.name for each in answers[one]] == ["leaf"]
     assert answers[none] == []
 

@@ -21,12 +21,12 @@ from pyinfra.api.state import StateStage
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
 from deploys.provisioner.facts import Archived
-from whisklab.engine import artifacts, blocks, files, packages
+from whisklab.engine.artifacts.catalogue import Catalogue
 from whisklab.engine.cache import sha256_of
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.placed import UNPACKED, Placed, PlacedFile
-from whisklab.engine.room import FreeSpace, Space
-from whisklab.engine.services import Service
+from whisklab.engine.resources import blocks, files, packages, paths, pushing, services
+from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
+from whisklab.engine.resources.room import FreeSpace, Space
+from whisklab.engine.resources.units import Service
 
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
 
@@ -95,7 +95,7 @@ def test_what_did_not_arrive_whole_is_not_put_there(tmp_path: Path, arrived: int
 def test_content_arrives_byte_for_byte(tmp_path: Path, odd: str) -> None:
     wish = {"path": str(tmp_path / "file"), "content": odd, "owner": OWNER}
     assert run(files.content, **wish)
-    assert (tmp_path / "file").read_bytes() == files.written(odd).encode()
+    assert (tmp_path / "file").read_bytes() == paths.written(odd).encode()
     assert not run(files.content, **wish)
 
 
@@ -156,7 +156,7 @@ def test_sha256_is_remembered_only_while_the_file_is_the_same(tmp_path: Path) ->
 def test_a_file_from_an_archive_is_known_by_both_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whisklab.engine.placed.UNPACKED", str(tmp_path / "unpacked"))
+    monkeypatch.setattr("whisklab.engine.resources.placed.UNPACKED", str(tmp_path / "unpacked"))
     path, note = tmp_path / "helm", tmp_path / "unpacked" / str(tmp_path / "helm").replace("/", "_")
     path.write_text("helm")
     note.parent.mkdir()
@@ -208,9 +208,9 @@ def test_mode_and_owner_of_an_artifact_are_put_right_without_sending_it(tmp_path
     catalogue = tmp_path / "catalogue.yaml"
     catalogue.write_text(yaml.safe_dump({"t": {"default": "1", "versions": {"1": {"t": entry}}}}))
     wish = {"artifact": Catalogue(catalogue).artifact("t", None, "t", "amd64"), "path": str(path)}
-    assert run(artifacts.pushed, **wish)
+    assert run(pushing.pushed, **wish)
     assert (path.stat().st_uid, path.stat().st_mode & 0o7777) == (0, 0o755)
-    assert not run(artifacts.pushed, **wish)
+    assert not run(pushing.pushed, **wish)
 
 
 def test_data_of_deleted_claims_are_found_by_their_namespace(tmp_path: Path) -> None:
@@ -221,3 +221,26 @@ def test_data_of_deleted_claims_are_found_by_their_namespace(tmp_path: Path) -> 
     assert found == [str(tmp_path / "archived-a-x-pvc-1")]
     assert fact(Archived, path=str(tmp_path), namespace="c") == []
     assert fact(Archived, path=str(tmp_path / "none"), namespace="a") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], ""),
+        (["one", "two"], "two"),
+        (["Get https://10.0.0.9:6443: no route to host", *["no mirror pod"] * 200],
+         "Get https://10.0.0.9:6443: no route to host"),
+        (["dial tcp: no route", "Get http://a/: x509", "other"], "Get http://a/: x509"),
+    ],
+)  # fmt: skip
+def test_what_a_service_waits_for_is_the_line_that_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], told: str
+) -> None:
+    (tmp_path / "said").write_text("".join(f"{line}\n" for line in lines))
+    program = tmp_path / "journalctl"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    command = services._last_words("k3s-agent").get_raw_value()
+    done = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ import pytest
 from pyinfra.api import FactProcessError
 
 from deploys.k3s import token
+from deploys.k3s.etcd import Etcd, EtcdState
 from deploys.k3s.facts import (
     BrokenRecords,
     ControlGroups,
     ForeignFiles,
     MachineState,
+    Mentions,
     PackedManifests,
     TokenDigest,
 )
 from deploys.k3s.packed import NAMES
-from tests.contract.test_survey import with_state
-from whisklab.engine.objects import objects
+from tests.contract.test_asking import with_state
+from whisklab.engine.kubernetes.objects import objects
 
 LONG = f"K10{'0a' * 32}::server:"
 
@@ -124,3 +127,53 @@ def test_records_that_containerd_cannot_read(tmp_path: Path, log: str, why: str 
     assert asked(BrokenRecords, **asks) is None, "it has no records"
     (tmp_path / "io.containerd.metadata.v1.bolt").mkdir()
     assert asked(BrokenRecords, **asks) == why
+
+
+def test_where_a_flag_is_mentioned(tmp_path: Path) -> None:
+    for name, text in {
+        "10-a.yaml": "# pod-infra-container-image\nkubelet-arg+:\n- pod-infra-container-image=x\n",
+        "20-b.yaml": "kubelet-arg: [max-pods=9]\n",
+        "unit.conf": "[Service]\nExecStart=\nExecStart=k3s agent --kubelet-arg=one=1 two\n",
+        "other.txt": "pod-infra-container-image",
+    }.items():
+        (tmp_path / name).write_text(text)
+    patterns = f"{tmp_path}/*.yaml {tmp_path}/*.conf {tmp_path}/none/*.tmpl"
+    words = ["pod-infra-container-image", "one"]
+    assert asked(Mentions, patterns=patterns, words=words) == {
+        f"{tmp_path}/10-a.yaml, line 3": words[0], f"{tmp_path}/unit.conf, line 3": words[1],
+    }  # fmt: skip
+    assert asked(Mentions, patterns=f"{tmp_path}/none/*", words=words) == {}
+
+
+ETCD = """#!/bin/sh
+for last; do :; done
+case $last in
+*/version) printf '%s\\n' '{"etcdserver":"3.5.21","etcdcluster":"3.5.0"}';;
+*/v3/cluster/member/list) printf '%s\\n' '{"header":{},"members":[' \
+  '{"ID":"1","name":"master-1a","peerURLs":["https://10.0.0.1:2380"]},' \
+  '{"ID":"2","peerURLs":["https://10.0.0.9:2380"],"isLearner":true}]}';;
+esac
+"""
+
+
+def test_an_etcd_says_its_version_and_its_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = {"directory": str(tmp_path / "server")}
+    curl = tmp_path / "curl"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    curl.write_text(ETCD)
+    curl.chmod(0o755)
+    assert asked(EtcdState, **asks) is None, "it has another datastore"
+    (tmp_path / "server/db/etcd/member").mkdir(parents=True)
+    assert asked(EtcdState, **asks) == Etcd((3, 5, 21), ("master-1a", "https://10.0.0.9:2380"))
+    for broken in ("#!/bin/sh\necho 'connection refused' >&2; exit 7\n", "#!/bin/sh\necho '[1]'\n"):
+        curl.write_text(broken)
+        found = asked(EtcdState, **asks)
+        assert found.version is None
+        assert found.said in {"connection refused", "[1]"}
+    curl.unlink()
+    monkeypatch.setenv("PATH", "/nowhere:/bin:/usr/bin")
+    found = asked(EtcdState, **asks)  # nobody listens there, and the certificates are missing
+    assert found.version is None
+    assert "curl" in found.said

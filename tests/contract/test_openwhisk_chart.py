@@ -17,11 +17,11 @@ from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.render import Given, Place
 from deploys.openwhisk.settings import OpenWhiskSettings
 from tests.contract.rendering import refused, rendered, template
-from whisklab.engine.artifacts import fetch
-from whisklab.engine.authority import Pair
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.entries import ANY
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.entries import ANY
+from whisklab.engine.artifacts.fetching import fetch
 from whisklab.engine.helm.values import merged
+from whisklab.engine.tls.authority import Pair
 from whisklab.lab.standins.cache import SOURCES, architecture
 from whisklab.lab.standins.openwhisk import full_name
 

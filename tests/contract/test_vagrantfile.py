@@ -67,3 +67,11 @@ def test_without_a_description_it_says_who_writes_it(home: Path) -> None:
     done = vagrant(home, "validate", "--ignore-provider")
     assert done.returncode != 0
     assert "`.venv/bin/whisklab up vagrant` writes it" in done.stdout + done.stderr
+
+
+def test_a_box_can_be_added_before_there_is_a_lab(home: Path) -> None:
+    """As the documentation has it typed, in the repository."""
+    shutil.rmtree(home / ".vagrant")
+    done = vagrant(home, "box", "list")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert vagrant(home, "status").returncode != 0

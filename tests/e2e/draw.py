@@ -22,6 +22,7 @@ SERIES = (
     "tests/e2e/cluster/test_volumes.py",
     "tests/e2e/openwhisk/test_adoption.py",
     "tests/e2e/openwhisk/test_certificate.py",
+    "tests/e2e/openwhisk/test_drained.py",
     "tests/e2e/openwhisk/test_drift.py",
     "tests/e2e/openwhisk/test_lasting_actions.py",
     "tests/e2e/openwhisk/test_openwhisk_faults.py",

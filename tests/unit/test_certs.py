@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from pyinfra import logger
 
 from whisklab.cli import certs
-from whisklab.engine import authority, expiry
-from whisklab.engine.certificates import Certificate, CertificateSettings
-from whisklab.engine.overview import Line
+from whisklab.engine.run.overview import Line
+from whisklab.engine.tls import authority, expiry
+from whisklab.engine.tls.certificates import Certificate, CertificateSettings
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

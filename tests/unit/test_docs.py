@@ -13,7 +13,7 @@ import pytest
 
 from deploys import models
 from whisklab.cli.main import cli
-from whisklab.engine.proxied import JUMP, route
+from whisklab.engine.ssh.proxied import JUMP, route
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,7 +21,12 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?whisklab [a-z][^`]*)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 README_LINES = 100  # two screens
-SECRETS = {"k3s_token", "registry_pull", "registry_push"}  # files in .secrets, called like settings
+SECRETS = {
+    "bundle_key",
+    "k3s_token",
+    "registry_pull",
+    "registry_push",
+}  # files in .secrets, called like settings
 
 
 def commands(page: Path) -> Iterator[list[str]]:

@@ -9,20 +9,39 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-BELOW = {"whisklab", "whisklab.errors", "whisklab.paths"}
+BELOW = {"whisklab", "whisklab.errors", "whisklab.networks", "whisklab.paths"}
 ENGINE = BELOW | {"whisklab.engine"}
 # A room and what it may import beside itself; each capability below deploys is a room of its own.
 MAY = {
     "whisklab": set[str](),
     "whisklab.errors": set[str](),
+    "whisklab.networks": set[str](),
     "whisklab.paths": BELOW,
     "whisklab.engine": BELOW,
     "whisklab.lab": BELOW,
+    "whisklab.bundle": ENGINE | {"whisklab.images"},
     "whisklab.images": ENGINE,
     "whisklab.init": ENGINE,
-    "whisklab.cli": ENGINE | {"whisklab.images", "whisklab.init", "whisklab.lab", "deploys"},
+    "whisklab.cli": ENGINE
+    | {"whisklab.bundle", "whisklab.images", "whisklab.init", "whisklab.lab", "deploys"},
     "deploys": ENGINE,
     "deploys.composed": ENGINE | {"deploys"},  # a part of the stories, like deploy.py itself
+}
+# The rooms of the engine, each with those that it may know. Beside them each room knows the modules
+# that lie in none (limits, reasons, scripts, ...), which know each other alone.
+ROOMS = {
+    "data": set[str](),
+    "facts": set[str](),
+    "ssh": {"data", "facts"},
+    "kubernetes": {"facts", "ssh"},
+    "artifacts": set[str](),
+    "resources": {"artifacts", "facts", "ssh"},
+    "run": {"data", "facts", "kubernetes", "needs", "ssh"},
+    "tls": {"data", "facts", "resources", "run"},
+    "registries": {"data", "facts", "resources", "run", "ssh", "tls"},
+    "drift": {"data", "kubernetes"},
+    "helm": {"artifacts", "drift", "kubernetes", "ssh"},
+    "needs": {"artifacts", "data", "helm"},
 }
 FILES = sorted(
     path.relative_to(REPOSITORY)
@@ -42,7 +61,7 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            whole = node.module in {"whisklab", "deploys"}
+            whole = node.module in {"whisklab", "whisklab.engine", "deploys"}
             yield from (f"{node.module}.{each.name}" if whole else node.module
                         for each in node.names)  # fmt: skip
 
@@ -65,6 +84,30 @@ def test_a_file_imports_what_its_room_may(path: Path) -> None:
     assert [each for each in imported(path) if not may(here, room(each))] == []
 
 
+def inner(module: str) -> str:
+    """The room of the engine that a module is in; "" for none."""
+    name = [*module.split("."), ""][2]
+    return name if name in ROOMS else ""
+
+
+@pytest.mark.parametrize(
+    "path", [each for each in FILES if each.parts[:2] == ("whisklab", "engine")], ids=str
+)
+def test_a_room_of_the_engine_imports_what_it_may(path: Path) -> None:
+    here = inner(".".join(path.parts[:-1]))
+    there = {inner(each) for each in imported(path) if room(each) == "whisklab.engine"}
+    assert there - {here, ""} <= ROOMS.get(here, set())
+
+
+def test_no_two_rooms_of_the_engine_know_each_other() -> None:
+    done: set[str] = set()
+    while ready := {name for name, above in ROOMS.items() if above <= done} - done:
+        done |= ready
+    assert done == set(ROOMS)
+    there = REPOSITORY / "whisklab/engine"
+    assert done == {path.parent.name for path in there.glob("*/__init__.py")}
+
+
 @pytest.mark.parametrize(
     ("here", "there", "right"),
     [
@@ -81,6 +124,9 @@ def test_a_file_imports_what_its_room_may(path: Path) -> None:
         ("whisklab.cli", "deploys.k3s", True),
         ("whisklab.images", "deploys.registry", False),
         ("whisklab.init", "whisklab.lab", False),
+        ("whisklab.bundle", "whisklab.images", True),
+        ("whisklab.bundle", "deploys.k3s", False),
+        ("whisklab.engine", "whisklab.bundle", False),
         ("whisklab.engine", "paramiko", True),
     ],
 )

@@ -22,7 +22,7 @@ from whisklab.lab import manage
 from whisklab.lab.common.run import DETAIL
 
 if TYPE_CHECKING:
-    from whisklab.engine.run import Display
+    from whisklab.engine.run.display import Display
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_a_deploy_that_fails_ends_make(
 
     # The real one patches the standard library for gevent: for all tests that follow.
     fake = SimpleNamespace(apply=apply, BAD_INPUT=2, INTERRUPTED=130)
-    monkeypatch.setitem(sys.modules, "whisklab.engine.start", SimpleNamespace(run=fake))
+    monkeypatch.setitem(sys.modules, "whisklab.engine.run.start", SimpleNamespace(run=fake))
     assert whisklab(["make", "x"]) == exit_code
     said = capsys.readouterr()
     assert sentence in said.err

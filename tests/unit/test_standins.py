@@ -24,7 +24,7 @@ from whisklab.lab import standins
 from whisklab.lab.standins import cache, gobuild
 from whisklab.lab.standins.gobuild import go_build, go_version
 from whisklab.lab.standins.images import Image, write_bundle
-from whisklab.lab.standins.k3s import DEFAULT_VERSION, RELABELLED, k3s
+from whisklab.lab.standins.k3s import DEFAULT_VERSION, NEWER, OLDER, k3s
 
 # A `go` that writes what it was asked to build, notes that it ran, and can be told to fail.
 _GO = """#!/bin/sh
@@ -63,7 +63,6 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "go.log"
 
 
-REAL = "v1.35.4+k3s1"  # compiled from go-1.35.mod
 PROGRAMS = 7  # k3s, pause, coredns, helm, the provisioner, wsk, the registry
 
 
@@ -77,9 +76,9 @@ def test_a_build_is_reused_and_its_catalogue_tells_the_truth(tools: Path) -> Non
     assert builds(tools) == PROGRAMS
     assert standins.build() == catalogue
     assert builds(tools) == PROGRAMS
-    assert "\tthe k3s stand-in v1.34.4+k3s1 is built" in lines
+    assert f"\tthe k3s stand-in {DEFAULT_VERSION} is built" in lines
     products = yaml.safe_load(catalogue.read_text())
-    assert products["k3s"]["default"] == "v1.34.4+k3s1"
+    assert products["k3s"]["default"] == DEFAULT_VERSION
     assert set(products) == {
         "k3s", "helm", "nfs-subdir-external-provisioner", "openwhisk", "registry", "wsk",
     }  # fmt: skip
@@ -178,7 +177,7 @@ def test_two_builds_at_once_do_the_work_once(tools: Path, monkeypatch: pytest.Mo
 def test_what_fails_is_one_sentence_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(WhisklabError, match=r"no k3s stand-in v9; it can build v1\.34\.4\+k3s1"):
+    with pytest.raises(WhisklabError, match=r"no k3s stand-in v9; it can build v1\.36\.3\+k3s1"):
         standins.build("v9")
     monkeypatch.setenv("FAKE_APT", "broken")
     with pytest.raises(
@@ -189,13 +188,13 @@ def test_what_fails_is_one_sentence_and_leaves_nothing(
     monkeypatch.setenv("FAKE_FAIL", "1")
     with pytest.raises(WhisklabError, match="compiling Kubernetes failed: .*syntax error"):
         standins.build()
-    for version in ("go1.23.4", "devel"):
+    for version in ("go1.25.4", "devel"):
         monkeypatch.setenv("FAKE_GO_VERSION", version)
-        with pytest.raises(WhisklabError, match=rf"Go 1\.24 or newer .*{version}"):
+        with pytest.raises(WhisklabError, match=rf"Go 1\.26 or newer .*{version}"):
             standins.build()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(WhisklabError, match="no `go` on PATH"):
-        go_version((1, 24), tmp_path, print)
+        go_version(cache.WORKSPACE, print)
     assert not list((tmp_path / "cache").rglob("tmp-*"))
 
 
@@ -222,7 +221,7 @@ def test_a_missing_go_comes_from_the_package_manager_if_that_can_be(
     monkeypatch.setenv("FAKE_APT", "broken")
     monkeypatch.setattr("os.geteuid", lambda: 0 if root else 1000)
     with pytest.raises(WhisklabError, match=sentence):
-        go_version((1, 24), tmp_path, print)
+        go_version(cache.WORKSPACE, print)
 
 
 def test_progress_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +282,8 @@ def test_all_programs_are_in_one_list_of_module_versions() -> None:
 
 
 def test_a_relabelled_k3s_says_which_kubernetes_it_is() -> None:
-    for version, inside in {DEFAULT_VERSION: "v1.34", RELABELLED: "v1.34", REAL: "v1.35"}.items():
+    inside_of = dict.fromkeys((DEFAULT_VERSION, OLDER, NEWER), "v1.36")
+    for version, inside in {**inside_of, "v1.34.4+k3s1": "v1.34", "v1.35.4+k3s1": "v1.35"}.items():
         flags = " ".join(k3s(version).ingredients)
         assert f"main.version={version} " in f"{flags} "
         assert f"main.kubernetes={inside}." in flags

@@ -16,18 +16,18 @@ from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.status import lines as stage_lines
 from whisklab.cli import status
 from whisklab.cli.main import run
-from whisklab.engine import kube
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Revision, encode
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.overview import Line
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.run.overview import Line
 from whisklab.lab import state
 from whisklab.lab import status as labs
 
 LAB = {
     "name": "lab", "provider": "nspawn", "catalogue": "upstream",
     "hosts": [{"name": "master", "state": "stopped", "groups": ["masters"], "address": "10.0.0.1",
-               "ssh_port": 2222, "forwards": {"6443": 4711}}],
+               "ssh_address": "192.168.121.7", "ssh_port": 2222, "forwards": {"6443": 4711}}],
 }  # fmt: skip
 
 
@@ -111,6 +111,8 @@ def test_stages_that_are_done_are_one_row() -> None:
         ("openwhisk", "stages", "", f"{len(wanted) - 1} are reached"),
         ("", "claims", "NOT OK", "there are none"),
     ]
+    nothing = [Line("openwhisk", "master", ok=False, detail="there is no cluster")]
+    assert status.rows(nothing) == [("openwhisk", "master", "NOT OK", "there is no cluster")]
 
 
 def test_a_topic_is_named_once() -> None:
@@ -141,6 +143,6 @@ def test_a_lab_that_is_stopped(
         (tmp_path / "inventories/lab.py").touch()
     assert run(["status", "lab"]) == int(has_inventory)  # machines alone are just shown
     shown = capsys.readouterr().out
-    assert "master  stopped  masters  10.0.0.1  127.0.0.1:2222  6443->127.0.0.1:4711" in shown
+    assert "master  stopped  masters  10.0.0.1  192.168.121.7:2222  6443->127.0.0.1:4711" in shown
     assert run(["status", "lab", "--json"]) == int(has_inventory)
     assert json.loads(capsys.readouterr().out)["hosts"] == LAB["hosts"]

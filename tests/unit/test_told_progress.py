@@ -9,7 +9,7 @@ from tests.e2e.progress import without
 PROGRESS = """\
 storage: nfs | Packages, 30 s
 worker1: k3s: service | Service k3s-agent, 31 s: W1130 fs.go:641] no such file: /dev/loop0
-master: OpenWhisk, 11 s: 5 of 13 stages; at kafka (0 of 1 are ready), init-couchdb (it runs)
+master: waiting, 11 s: OpenWhisk: 5 of 13 stages; at kafka (0 of 1 are ready), redis (it runs)
 master: release owdev, 40 s: helm is at work
 worker2: a command runs, 60 s
 master: waiting for the run of ann on her laptop (30 s)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whisklab.cli.progress import Progress
-from whisklab.engine.secrets import SecretStore, write_private
+from whisklab.engine.data.secrets import SecretStore, write_private
 from whisklab.errors import BadInput, WhisklabError
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def export_(environment: str, file: Path | None, auth_file: Path | None) -> None
     The file is for its owner alone (0600): parameters may be secrets. An older export is replaced.
     Routes of the API gateway and what providers know of triggers are not in it.
     """
-    from whisklab.engine.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
     from deploys.openwhisk import backup, portable  # noqa: PLC0415
-    from whisklab.engine import environment as environments  # noqa: PLC0415
+    from whisklab.engine.run import environment as environments  # noqa: PLC0415
 
     with _opened(environment, auth_file) as client:
         target = file or environments.current().secrets / "actions.json"
@@ -78,7 +78,7 @@ def import_(
     Exit code 0: all is as in the file; 1: something was refused; 2: bad input; 3: something that
     was there differs, and was left.
     """
-    from whisklab.engine.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: F401, PLC0415, I001  patches the standard library, must be first
     from deploys.openwhisk import backup  # noqa: PLC0415
 
     document = _of_kinds(file, _read(file), kinds)
@@ -108,12 +108,12 @@ def told(result: Imported) -> list[str]:
 
 @contextmanager
 def _opened(environment: str, auth_file: Path | None) -> Iterator[OpenWhisk]:
-    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from deploys.k3s import render  # noqa: PLC0415
     from deploys.k3s.settings import K3sSettings  # noqa: PLC0415
     from deploys.openwhisk.reach import connect  # noqa: PLC0415
     from deploys.openwhisk.settings import OpenWhiskSettings  # noqa: PLC0415
-    from whisklab.engine.kube import Endpoint  # noqa: PLC0415
+    from whisklab.engine.kubernetes.kube import Endpoint  # noqa: PLC0415
 
     master = session.open_inventory(environment).get_group("masters")[0]
     if not OpenWhiskSettings.of(master).enabled:

@@ -17,7 +17,7 @@ def adopt(environment: str) -> int:
     They go into .secrets/ENVIRONMENT; what is there already stays. No machine is changed. Exit code
     0: done, or nothing to do; 1: failed; 2: bad input.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the library for gevent
 
     display = Lines(sys.stderr)
     outcome = run.adopt(inventory_of(environment), display)

@@ -18,7 +18,7 @@ from whisklab.cli.tables import table
 from whisklab.errors import BadInput, WhisklabError
 
 if TYPE_CHECKING:
-    from whisklab.engine.overview import Line
+    from whisklab.engine.run.overview import Line
 
 SHOW = "show"
 _OURSELVES = (sys.executable, "-c", "from whisklab.cli.main import main; main()")
@@ -49,12 +49,11 @@ def show(environment: str, as_json: bool) -> int:
 
     Exit code 0: none ends soon; 1: one does, or a machine does not answer; 2: bad input.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine import overview  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the standard library, must be first
 
     outcome = run.certs(inventory_of(environment), Silent())
-    found, told = certificates(overview.lines()), overview.lines()
-    away = [name for name, ok in run.machines().items() if not ok]
+    found, told = certificates(outcome.lines), outcome.lines
+    away = [name for name, ok in outcome.machines.items() if not ok]
     well = outcome.code == run.DONE and not away and all(each.ok for each in told)
     if as_json:
         data = {"environment": environment, "certificates": found, "ok": well,
@@ -86,8 +85,8 @@ def renew(environment: str, days: int | None, everything: bool, authority: bool)
     it signs: of a killed one the next one goes on. k3s's own stay in any case.
     Exit code 0: done, or nothing to do; 1: failed; 2: bad input.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine.certificates import ALL_DAYS  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the standard library, must be first
+    from whisklab.engine.tls.certificates import ALL_DAYS  # noqa: PLC0415
 
     if authority:
         if days is not None or everything:
@@ -104,9 +103,9 @@ def renew(environment: str, days: int | None, everything: bool, authority: bool)
 
 
 def _succession(environment: str) -> int:
-    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine.environment import current  # noqa: PLC0415
-    from whisklab.engine.succession import WORDS, Stage, Succession  # noqa: PLC0415
+    from whisklab.engine.run.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.environment import current  # noqa: PLC0415
+    from whisklab.engine.tls.succession import WORDS, Stage, Succession  # noqa: PLC0415
 
     inventory_of(environment)
     session.open_inventory(environment)

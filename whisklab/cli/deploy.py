@@ -13,7 +13,8 @@ import click
 from whisklab.errors import BadInput
 
 if TYPE_CHECKING:
-    from whisklab.engine.run import Change, Outcome
+    from whisklab.engine.run.command import Outcome
+    from whisklab.engine.run.display import Change
 
 _environment = click.argument("environment")
 _limit = click.option("--limit", multiple=True, help="Only these hosts or groups; may be repeated.")
@@ -37,7 +38,7 @@ def plan(
 
     Exit code 0: nothing to do; 3: something differs; 1: failed; 2: bad input.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the library for gevent
 
     return _go(run.plan, environment, _arguments(limit, diff), only, as_json)
 
@@ -51,7 +52,7 @@ def apply(
 
     Exit code 0: done, or nothing to do; 1: failed; 2: bad input; 130: interrupted.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415
 
     return _go(run.apply, environment, _arguments(limit, diff), only, as_json)
 
@@ -68,17 +69,20 @@ def _go(
     only: str | None,
     as_json: bool,
 ) -> int:
-    from whisklab.engine.start import run  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415
 
     inventory = inventory_of(environment)
-    run.select([name.strip() for name in only.split(",")] if only else [])
+    names = [name.strip() for name in only.split(",")] if only else []
     display = Lines(sys.stderr)
-    outcome = work(inventory, display, arguments)
+    outcome = work(inventory, display, arguments, only=names)
     display.end()
     if as_json:
         click.echo(json.dumps(as_data(environment, outcome), indent=1))
     else:
         _print(environment, outcome, planned=work is run.plan)
+    if outcome.code == run.FAILED and outcome.log:
+        told = f"what failed on which machine: `whisklab log {environment} --failed`"
+        click.echo(f"{told} ({outcome.log})", err=True)
     return outcome.code
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from whisklab.engine.secrets import SecretStore, write_private
+from whisklab.engine.data.secrets import SecretStore, write_private
 from whisklab.errors import BadInput, WhisklabError
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
-    from whisklab.engine.forwards import Forward, Listener
+    from whisklab.engine.ssh.forwards import Forward, Listener
 
 OPENWHISK = "openwhisk"  # a forward's name
 HEADER = "# Written by `whisklab forward`: works as long as that runs."
@@ -48,11 +48,11 @@ def forward(
     Kubernetes API, OpenWhisk's, what `forwards` in the data names, and each --port.
     Exit code 0: ended by Ctrl-C; 1: a port is taken, or the connection is lost; 2: bad input.
     """
-    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from gevent import signal_handler  # noqa: PLC0415
     from gevent.event import Event  # noqa: PLC0415
 
-    from whisklab.engine import forwards  # noqa: PLC0415
+    from whisklab.engine.ssh import forwards  # noqa: PLC0415
 
     master = session.open_inventory(environment).get_group("masters")[0]
     wanted = forwards.chosen(_defaults(master), forwards.ForwardSettings.of(master), ports)
@@ -74,8 +74,8 @@ def _defaults(master: Host) -> list[Forward]:
 
 def _authority() -> Path | None:
     """Return where the authority's certificate is, by which people know what we have signed."""
-    from whisklab.engine import issuer  # noqa: PLC0415
-    from whisklab.engine.environment import current  # noqa: PLC0415
+    from whisklab.engine.run.environment import current  # noqa: PLC0415
+    from whisklab.engine.tls import issuer  # noqa: PLC0415
 
     path = current().store.path(issuer.NAMES[0])
     return path if path.exists() else None
@@ -119,7 +119,7 @@ def _tell(
 
 def _write_kubeconfig(path: Path, opened: Sequence[tuple[Forward, Listener]]) -> None:
     from deploys.k3s import API  # noqa: PLC0415
-    from whisklab.engine.environment import current  # noqa: PLC0415
+    from whisklab.engine.run.environment import current  # noqa: PLC0415
 
     store = SecretStore(current().secrets)
     text = store.read("kubeconfig")

@@ -89,7 +89,7 @@ def rm(environment: str, names: tuple[str, ...], yes: bool) -> None:
 
     What the cluster uses is refused. The space is free after `whisklab images gc`.
     """
-    from whisklab.engine.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
     from whisklab.images import names as references  # noqa: PLC0415
     from whisklab.images import removal  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ def _site(environment: str) -> Iterator[Site]:
 
 @contextmanager
 def _source(given: str) -> Iterator[Source]:
-    from whisklab.engine.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
     from whisklab.images import archives, local  # noqa: PLC0415
 
     with ExitStack() as stack:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import whisklab.engine.start  # isort: skip  patches the standard library, must be first
+import whisklab.engine.run.start  # isort: skip  patches the standard library, must be first
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ from deploys.openwhisk.reach import connect as connect_openwhisk
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.registry import render
 from whisklab import paths
-from whisklab.engine import registry as registries
-from whisklab.engine.environment import current
-from whisklab.engine.kube import Endpoint
-from whisklab.engine.registry import RegistrySettings
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.registries import registry as registries
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.run.environment import current
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import collecting, content, host, keeping, listing, reach, rights
 from whisklab.images.client import Registry
@@ -170,7 +170,7 @@ def opened(environment: str) -> Iterator[Site]:
         BadInput: it has no registry, or the laptop lacks what it needs.
         WhisklabError: the registry's machine cannot be reached.
     """
-    session = whisklab.engine.start.session
+    session = whisklab.engine.run.start.session
     inventory = session.open_inventory(environment)
     machine, access = registries.server(inventory), registries.pusher(inventory)
     if access is None:

@@ -69,7 +69,7 @@ def init(
     Exit code 0: written; 1: a machine is not reached, or lets nobody in; 2: bad input, or a host
     key that nobody has compared.
     """
-    from whisklab.engine.start import session  # noqa: PLC0415  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: PLC0415  patches the standard library, must be first
     from whisklab.init import found, site  # noqa: PLC0415
     from whisklab.init.inventory import Files  # noqa: PLC0415
     from whisklab.init.reached import together  # noqa: PLC0415
@@ -154,8 +154,8 @@ def _compare(machines: Sequence[Reached]) -> None:
 
 
 def _ask_password(name: str) -> None:
-    from whisklab.engine.login import SUDO_PASSWORD  # noqa: PLC0415
-    from whisklab.engine.secrets import SecretStore  # noqa: PLC0415
+    from whisklab.engine.data.secrets import SecretStore  # noqa: PLC0415
+    from whisklab.engine.ssh.login import SUDO_PASSWORD  # noqa: PLC0415
 
     text = click.prompt("password of sudo on these machines", hide_input=True, err=True)
     SecretStore(Path(".secrets") / name).write(SUDO_PASSWORD, text)

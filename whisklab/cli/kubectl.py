@@ -36,10 +36,10 @@ def kubectl(environment: str, arguments: tuple[str, ...]) -> int:
     Exit code: kubectl's; 1: there is none yet, or the master does not answer; 2: bad input.
     """
     given = standard_input(arguments)
-    from whisklab.engine.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from deploys.k3s import KUBECTL  # noqa: PLC0415
-    from whisklab.engine.connector import WhiskSSH  # noqa: PLC0415
-    from whisklab.engine.files import script  # noqa: PLC0415
+    from whisklab.engine.ssh.connector import WhiskSSH  # noqa: PLC0415
+    from whisklab.engine.scripts import script  # noqa: PLC0415
 
     with session.connected(session.open_inventory(environment).get_group("masters")[0]) as master:
         connector = master.connector

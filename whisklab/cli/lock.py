@@ -27,7 +27,7 @@ def lock(catalogue: Path, mirror: str | None, accept_changes: bool, as_json: boo
     Each comes from the release's own list of checksums, or is computed from the file. What is
     locked stays; another checksum for the same file is refused.
     """
-    from whisklab.engine.lock import lock as resolve  # noqa: PLC0415  not for --help
+    from whisklab.engine.artifacts.lock import lock as resolve  # noqa: PLC0415  not for --help
 
     with Progress() as progress:
         found = resolve(catalogue, mirror, progress.report, accept_changes=accept_changes)

@@ -18,7 +18,8 @@ from whisklab.lab import manage
 from whisklab.lab.topology import check_lab_name
 
 if TYPE_CHECKING:
-    from whisklab.engine.run import Change, Outcome
+    from whisklab.engine.run.command import Outcome
+    from whisklab.engine.run.display import Change
 
 _STAGE = "Stage: "
 
@@ -55,32 +56,32 @@ def make(lab: str, catalogue: str | None) -> None:
 
 
 def _deploy(inventory: Path, course: Course, log: Log) -> None:
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the library for gevent
 
     click.echo(f"deploying {inventory.stem}; every step is written to {log.path}")
     with Progress(log, course=course.told, patience=0) as progress:
         display = _Steps(progress, course)
         outcome = run.apply(str(inventory), display, output=log)
         course.lap("deploy, the rest")
-        failed = f"the deploy of {inventory.stem} failed, see above; run it again when "
-        _refuse(outcome, f"{failed}that is mended, it continues where it stopped")
+        name = inventory.stem
+        failed = f"the deploy of {name} failed, see above and `whisklab log {name} --failed`; "
+        _refuse(outcome, f"{failed}run it again when that is mended, it continues where it stopped")
 
 
 def _verify(lab: str, inventory: Path, course: Course, log: Log) -> None:
-    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine import checks  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415
 
     with Progress(log, course=course.told, patience=0) as progress:
         outcome = run.verify(str(inventory), _Steps(progress), output=log)
     course.lap("verify")
-    for line in table(checks.results()):
+    for line in table(outcome.results):
         click.echo(line)
     _refuse(outcome, f"{lab} is deployed, but what failed above does not work")
 
 
 def _refuse(outcome: Outcome, sentence: str) -> None:
     """Raise what fits a run that has not ended well."""
-    from whisklab.engine.start import run  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415
 
     if outcome.code == run.INTERRUPTED:
         raise click.Abort

@@ -16,7 +16,7 @@ def settings(as_json: bool) -> None:
     in Python; null where there is none to write: it comes from the inventory, or is a secret.
     """
     from deploys import models  # noqa: PLC0415  imports all capabilities
-    from whisklab.engine import defaults  # noqa: PLC0415
+    from whisklab.engine.data import defaults  # noqa: PLC0415
 
     if not as_json:
         click.echo(defaults.text(models()), nl=False)

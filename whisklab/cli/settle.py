@@ -27,7 +27,7 @@ def settled(lab: str, report: Report) -> str:
     deployed = (Path(".secrets") / lab / "kubeconfig").is_file()
     if not (deployed and (Path("inventories") / f"{lab}.py").is_file()):
         return f"{lab} is up"
-    from whisklab.engine.start import run  # noqa: PLC0415  patches the library for gevent
+    from whisklab.engine.run.start import run  # noqa: PLC0415  patches the library for gevent
 
     began, before, alike = time.monotonic(), None, 0
     while (spent := time.monotonic() - began) < PATIENCE and (alike < _ALIKE or spent < _LEAST):

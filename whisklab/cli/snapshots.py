@@ -49,12 +49,11 @@ def snapshot(lab: str, name: str | None, delete: bool) -> None:
             return
         _refuse_deploy(lab)
         taken = labs.take(lab, name, notes_of(lab), progress.report)
-        known = state.load(lab)
-        again = (
-            _settled(lab, progress) if known and known.running else f"{lab} is stopped, as before"
-        )
+    known = state.load(lab)
+    again = _settled(lab) if known and known.running else f"{lab} is stopped, as before"
     spent = time.monotonic() - started
-    click.echo(f"{lab}@{taken.name}: {size(taken.size)}, in {spent:.0f} s; {again}")
+    much = f"{size(taken.size)}, " if taken.size else ""
+    click.echo(f"{lab}@{taken.name}: {much}in {spent:.0f} s; {again}")
 
 
 @click.command()
@@ -90,8 +89,7 @@ def restore(lab: str, name: str | None) -> None:
         if state.load(lab) is not None:
             _refuse_deploy(lab)
         done = labs.restore(lab, name, progress.report)
-        sentence = _settled(lab, progress)
-    _tell(done, sentence)
+    _tell(done, _settled(lab))
 
 
 @click.command()
@@ -110,15 +108,15 @@ def clone(source: str, other: str) -> None:
         if not name:
             _refuse_deploy(lab)
         done = labs.clone(lab, name or None, other, progress.report)
-        sentence = _settled(other, progress)
-    _tell(done, sentence)
+    _tell(done, _settled(other))
 
 
-def _settled(lab: str, progress: Progress) -> str:
-    from whisklab.engine.start import run  # noqa: F401, PLC0415  first: it patches the library
+def _settled(lab: str) -> str:
+    from whisklab.engine.run.start import run  # noqa: F401, PLC0415  first: it patches the library
 
     _own_kubeconfig(lab)
-    return settled(lab, progress.report)
+    with Progress() as progress:  # of its own: on a terminal one is a thread
+        return settled(lab, progress.report)
 
 
 def _tell(done: labs.Restored, sentence: str) -> None:
@@ -142,7 +140,7 @@ def _own_kubeconfig(lab: str) -> None:
     if port is None or not file.is_file():
         return
     from deploys.k3s.kubeconfig import named  # noqa: PLC0415
-    from whisklab.engine.secrets import SecretStore  # noqa: PLC0415
+    from whisklab.engine.data.secrets import SecretStore  # noqa: PLC0415
 
     text = named(file.read_text(encoding="utf-8"), f"127.0.0.1:{port}", lab)
     SecretStore(file.parent).write(file.name, text)
@@ -154,7 +152,7 @@ def _refuse_deploy(lab: str) -> None:
     Raises:
         WhisklabError: names the host, and who is at work.
     """
-    from whisklab.engine.locks import DIRECTORY  # noqa: PLC0415
+    from whisklab.engine.ssh.locks import DIRECTORY  # noqa: PLC0415
 
     known = status.known(lab)
     up = {each["name"] for each in status.read(lab)["hosts"] if each["state"] == "up"}
@@ -186,7 +184,7 @@ def row(snapshot: Snapshot, now: float) -> tuple[str, ...]:
     return (
         snapshot.name,
         age(now - snapshot.created),
-        size(snapshot.size),
+        size(snapshot.size) if snapshot.size else "",
         str(len(snapshot.machines)),
         _certificates(snapshot.notes, now),
         ", ".join(snapshot.notes.get("deployed", [])) or "unknown",

@@ -15,8 +15,9 @@ from whisklab.lab import state
 from whisklab.lab import status as labs
 
 if TYPE_CHECKING:
-    from whisklab.engine.overview import Line
-    from whisklab.engine.run import Change, Outcome
+    from whisklab.engine.run.command import Outcome
+    from whisklab.engine.run.display import Change
+    from whisklab.engine.run.overview import Line
 
 MACHINES = "machines"
 STEPS = "openwhisk"  # a topic whose lines are steps of one thing
@@ -71,16 +72,15 @@ def _lab(name: str, *, required: bool) -> dict[str, Any] | None:
 
 
 def _platform(environment: str, found: dict[str, Any], *, as_json: bool, known: bool) -> int:
-    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine import overview  # noqa: PLC0415
-    from whisklab.engine.overview import Line  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
+    from whisklab.engine.run.overview import Line  # noqa: PLC0415
 
     outcome = run.status(f"inventories/{environment}.py", Silent())
     machines = [
         Line(MACHINES, name, ok=ok, detail="answers" if ok else _why(name, outcome))
-        for name, ok in run.machines().items()
+        for name, ok in outcome.machines.items()
     ]
-    lines = [*machines, *overview.lines()]
+    lines = [*machines, *outcome.lines]
     # What is not about one of the machines, such as data that are wrong.
     other = [each for each in outcome.errors if not each.startswith("[")]
     well = outcome.code == run.DONE and bool(machines) and all(each.ok for each in lines)
@@ -119,7 +119,7 @@ def lab_rows(lab: dict[str, Any]) -> list[tuple[str, ...]]:
                 host["state"],
                 ",".join(host["groups"]),
                 host["address"],
-                f"127.0.0.1:{host['ssh_port']}",
+                f"{host['ssh_address']}:{host['ssh_port']}",
                 " ".join(f"{port}->127.0.0.1:{at}" for port, at in host["forwards"].items()),
             )
             for host in lab["hosts"]
@@ -134,7 +134,9 @@ def rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
         ours = [each for each in lines if each.topic == topic]
         if topic == STEPS:
             ours, done = [each for each in ours if not each.ok], [each for each in ours if each.ok]
-            found.append((topic, "stages", "ok" if not ours else "", f"{len(done)} are reached"))
+            if done:
+                how = "" if ours else "ok"
+                found.append((topic, "stages", how, f"{len(done)} are reached"))
         for each in ours:
             first = topic if not found or all(row[0] != topic for row in found) else ""
             found.append((first, each.name, "ok" if each.ok else "NOT OK", each.detail))

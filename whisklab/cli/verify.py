@@ -12,8 +12,8 @@ import click
 from whisklab.cli.deploy import Lines, inventory_of
 
 if TYPE_CHECKING:
-    from whisklab.engine.checks import Result
-    from whisklab.engine.run import Change
+    from whisklab.engine.run.checks import Result
+    from whisklab.engine.run.display import Change
 
 
 class _Quiet(Lines):
@@ -33,16 +33,15 @@ def verify(environment: str, limit: tuple[str, ...], helm_test: bool, as_json: b
 
     Exit code 0: every check passed; 1: one did not; 2: bad input; 130: interrupted.
     """
-    from whisklab.engine.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
-    from whisklab.engine import checks  # noqa: PLC0415
+    from whisklab.engine.run.start import run  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.engine.helm.tests import HELM_TEST  # noqa: PLC0415
 
-    checks.ask_for([HELM_TEST] if helm_test else [])
     display = _Quiet(sys.stderr)
     options = [word for name in limit for word in ("--limit", name)]
-    outcome = run.verify(inventory_of(environment), display, options)
+    further = [HELM_TEST] if helm_test else []
+    outcome = run.verify(inventory_of(environment), display, options, further=further)
     display.end()
-    results = checks.results()
+    results = outcome.results
     if as_json:
         found = {"environment": environment, "code": outcome.code, "errors": outcome.errors,
                  "checks": [asdict(each) for each in results]}  # fmt: skip
@@ -50,7 +49,7 @@ def verify(environment: str, limit: tuple[str, ...], helm_test: bool, as_json: b
     else:
         for line in table(results):
             click.echo(line)
-        bad = len(checks.failed())
+        bad = sum(not each.ok for each in results)
         if results:
             click.echo(
                 f"{environment}: {f'{bad} of {len(results)} checks failed' if bad else 'ok'}"

@@ -10,7 +10,10 @@ import difflib
 from dataclasses import dataclass
 
 from pyinfra import host, logger
+from pyinfra.api.host import Host
 from pyinfra.context import ctx_state
+
+from whisklab.engine import runs
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Reason:
     diff: tuple[str, ...] = ()
 
 
-_reasons: dict[tuple[str, str], list[Reason]] = {}
+class _Reasons(dict[tuple[str, str], list[Reason]]):
+    """Of a run's operations, by host and hash."""
 
 
 def because(text: str, *, restarts: str | None = None) -> None:
@@ -61,15 +65,11 @@ def diff_wanted() -> bool:
     return bool(ctx_state.get().config.DIFF)
 
 
-def reasons_of(host_name: str, op_hash: str) -> tuple[Reason, ...]:
+def reasons_of(on: Host, op_hash: str) -> tuple[Reason, ...]:
     """Return what the operation said on the host, in order, each once."""
-    return tuple(dict.fromkeys(_reasons.get((host_name, op_hash), ())))
-
-
-def forget() -> None:
-    """Forget all reasons; a new run begins."""
-    _reasons.clear()
+    return tuple(dict.fromkeys(runs.on(on).part(_Reasons).get((on.name, op_hash), ())))
 
 
 def _tell(reason: Reason) -> None:
-    _reasons.setdefault((host.name, str(host.current_op_hash)), []).append(reason)
+    told = runs.current().part(_Reasons)
+    told.setdefault((host.name, str(host.current_op_hash)), []).append(reason)

@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 
 from whisklab.engine import limits
-from whisklab.engine.access import Access
-from whisklab.engine.alive import Lost
+from whisklab.engine.registries.access import Access
+from whisklab.engine.ssh.alive import Lost
 from whisklab.errors import WhisklabError
 from whisklab.images import sentences
 from whisklab.images.answers import (

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 
 from whisklab.engine import limits
-from whisklab.engine.files import script
-from whisklab.engine.locks import DIRECTORY
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.locks import DIRECTORY
 from whisklab.errors import WhisklabError
 
 UNIT = "whisklab-registry-gc"

@@ -11,10 +11,11 @@ import paramiko
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
-from whisklab.engine import alive, limits, locks
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.files import script
-from whisklab.engine.remote import run_quietly
+from whisklab.engine import limits
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh import alive, locks
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.remote import run_quietly
 from whisklab.errors import WhisklabError
 from whisklab.images import collecting
 from whisklab.images.collecting import Going, Program

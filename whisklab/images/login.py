@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
 from whisklab.errors import WhisklabError
 from whisklab.images import sentences
 from whisklab.images.answers import DENIED, OK, UNAUTHORIZED, Refused, Reply

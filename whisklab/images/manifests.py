@@ -30,13 +30,17 @@ _FOREIGN = (
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a manifest says of something else: its kind, digest, size, platform, annotations."""
+    """What a manifest says of something else: its kind, digest, size, platform, annotations.
+
+    The platform is an architecture and the operating system.
+    """
 
     media_type: str
     digest: str
     size: int
     architecture: str | None = None
     annotations: tuple[tuple[str, str], ...] = ()
+    system: str | None = None
 
     def annotation(self, name: str) -> str:
         """Return an annotation, "" for none."""
@@ -157,11 +161,13 @@ def _descriptor(what: str, found: Mapping[str, Any]) -> Descriptor:
     if not isinstance(size, int) or size < 0:
         raise BadInput(f"{what}: says no size of {digest}")
     platform = found.get("platform")
-    architecture = platform.get("architecture") if isinstance(platform, dict) else None
+    named = platform if isinstance(platform, dict) else {}
+    architecture, system = named.get("architecture"), named.get("os")
     notes = found.get("annotations")
     pairs = notes.items() if isinstance(notes, dict) else ()
     return Descriptor(
         str(found.get("mediaType") or ""), digest, size,
         architecture if isinstance(architecture, str) else None,
         tuple((str(key), str(value)) for key, value in pairs),
+        system if isinstance(system, str) else None,
     )  # fmt: skip

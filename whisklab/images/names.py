@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
 from whisklab.errors import BadInput
 
 LATEST = "latest"  # what a name without a tag means everywhere

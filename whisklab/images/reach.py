@@ -8,10 +8,11 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube
-from whisklab.engine.access import Access
-from whisklab.engine.environment import current
-from whisklab.engine.http import tunnelled
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import NODES, Client
+from whisklab.engine.registries.access import Access
+from whisklab.engine.run.environment import current
+from whisklab.engine.ssh.http import tunnelled
 from whisklab.errors import WhisklabError
 from whisklab.images.client import Registry
 from whisklab.images.used import LISTS
@@ -43,7 +44,7 @@ def architectures(master: Host, api: kube.Endpoint) -> dict[str, str]:
     Raises:
         WhisklabError: the Kubernetes API cannot be asked.
     """
-    found = kube.request(master, api, "GET", "/api/v1/nodes")["items"]
+    found = Client(master, api).items(NODES)
     return {node["metadata"]["name"]: node["status"]["nodeInfo"]["architecture"] for node in found}
 
 
@@ -53,4 +54,4 @@ def objects(master: Host, api: kube.Endpoint) -> dict[str, Sequence[Mapping[str,
     Raises:
         WhisklabError: the Kubernetes API cannot be asked.
     """
-    return {kind: kube.request(master, api, "GET", path)["items"] for kind, path in LISTS.items()}
+    return {kind: Client(master, api).items(path) for kind, path in LISTS.items()}

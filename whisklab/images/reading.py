@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
 from whisklab.errors import BadInput
 from whisklab.images import docker_archive, oci_layout
 from whisklab.images.image import Image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
 
 _OURS = "see `systemctl status whisklab-registry-push` on its machine"
 _THEIRS = "ask those who run it"

@@ -14,11 +14,12 @@ from pathlib import Path
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.files import script
-from whisklab.engine.proxied import Way
-from whisklab.engine.remote import run_quietly
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.proxied import Way
+from whisklab.engine.ssh.remote import run_quietly
 from whisklab.errors import BadInput, WhisklabError
+from whisklab.networks import PODS, SERVICES
 
 Network = IPv4Network | IPv6Network
 _SCRIPT = Path(__file__).with_name("look.sh")
@@ -26,8 +27,6 @@ _LINE = re.compile(r"\d+: (?P<card>[^\s@]+)\S*\s+inet6? (?P<address>\S+) (?P<res
 _DEVICE = re.compile(r"\bdev (?P<card>\S+)")
 # Of containers and virtual machines on it: no other machine reaches it by these.
 _INNER = re.compile(r"(docker|br-|veth|cni|flannel|cali|kube-|virbr|vnet|lxc|lxd|podman)")
-# k3s's own networks for pods and services, unless group_data says otherwise.
-_CLUSTER = (ipaddress.ip_network("10.42.0.0/16"), ipaddress.ip_network("10.43.0.0/16"))
 _PASSING = ("deprecated", "tentative", "temporary", "dadfailed")
 
 
@@ -170,7 +169,7 @@ def addresses(
 
 
 def _outer(card: Card) -> bool:
-    return not any(card.interface.ip in each for each in _CLUSTER)
+    return not any(card.interface.ip in each for each in (PODS, SERVICES))
 
 
 def _inside(card: Card, network: Network) -> bool:

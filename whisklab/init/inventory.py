@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whisklab.engine.environment import GROUPS
-from whisklab.engine.secrets import write_private
+from whisklab.engine.data.secrets import write_private
+from whisklab.engine.run.environment import GROUPS
 from whisklab.errors import BadInput
 from whisklab.init.keys import HostKey, host_keys
 

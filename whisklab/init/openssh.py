@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from whisklab.engine.proxied import EACH_WITHIN, RSA, SILENT, Route, reason, route
+from whisklab.engine.ssh.proxied import EACH_WITHIN, RSA, SILENT, Route, reason, route
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.init.keys import CERTIFICATE, HostKey, Known, host_keys, known_lines
 from whisklab.init.target import Target

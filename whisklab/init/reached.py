@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from gevent.pool import Pool
 from paramiko.config import SSH_PORT
 
-from whisklab.engine import certificates
+from whisklab.engine.tls import certificates
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.init.keys import HostKey, Known, certified
 from whisklab.init.openssh import OpenSSH, Way

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from whisklab.engine.names import Name
+from whisklab.engine.data.names import Name
 from whisklab.errors import BadInput
 
 _FORM = re.compile(

@@ -95,7 +95,9 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> Brought:
         choice = _chosen(None, plan, state.load(name))
         used = artifacts.made(choice, report)
         wish = wish_of(name, plan, paths)
-        result = providers.get(plan.provider).rebuild(wish, tuple(only), report)
+        provider = providers.get(plan.provider)
+        provider.check(wish)
+        result = provider.rebuild(wish, tuple(only), report)
         write_down(name, plan, paths, result, used)
         return Brought(result, choice)
 

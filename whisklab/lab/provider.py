@@ -104,7 +104,7 @@ class Snapshot:
     Attributes:
         name: of it.
         created: seconds since 1970.
-        size: bytes of its disks, of which most may be shared.
+        size: bytes of its disks, of which most may be shared; 0 where nobody tells.
         machines: their names.
         notes: what was said of it when it was taken (see `whisklab.lab.snapshots`).
     """
@@ -167,10 +167,11 @@ class Provider(Protocol):
     def knows(self, lab: str, /) -> bool:
         """Whether a lab was begun, and not removed, be it without any machine."""
 
-    def machines(self, lab: str, /) -> Mapping[str, bool]:
-        """The names of the machines of a lab, and whether each runs; empty when there is none.
+    def machines(self, lab: str, /) -> Mapping[str, str]:
+        """The machines of a lab, and the state of each; empty when there is none.
 
-        Needs no rights and changes nothing.
+        That is RUNNING or STOPPED (`whisklab.lab.common.machine`), or the provider's own word where
+        it says more, such as "suspended". Needs no rights and changes nothing.
         """
 
     def snapshot(
@@ -219,11 +220,11 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> Provider:
-    """A provider by its name.
+    """A provider by its name; each call makes one, whose waits an interrupt ends for good.
 
     Raises:
         BadInput: there is none of that name.
     """
     if name not in _PROVIDERS:
         raise BadInput(f"there is no provider {name!r}: there is {', '.join(names())}")
-    return cast("Provider", importlib.import_module(_PROVIDERS[name]).PROVIDER)
+    return cast("Provider", importlib.import_module(_PROVIDERS[name]).PROVIDER())

@@ -8,6 +8,7 @@ from typing import Any
 from whisklab.errors import BadInput
 from whisklab.lab import provider as providers
 from whisklab.lab import state
+from whisklab.lab.common.machine import RUNNING, STOPPED
 from whisklab.lab.state import Host, Lab
 
 _TIMEOUT = 2.0
@@ -28,7 +29,9 @@ def known(name: str) -> Lab:
 
 
 def read(name: str) -> dict[str, Any]:
-    """The lab's hosts with their state: up, running (but SSH does not answer) or stopped.
+    """The lab's hosts with their state: up, running (but SSH does not answer), stopped.
+
+    Or what the provider calls it where that says more, such as suspended.
 
     Raises:
         BadInput: there is no such lab.
@@ -37,14 +40,16 @@ def read(name: str) -> dict[str, Any]:
     there = providers.get(lab.provider).machines(name)
     hosts = []
     for host in lab.hosts:
-        runs = there.get(host.name, False)
-        what = ("up" if _answers(host) else "running") if runs else "stopped"
+        what = there.get(host.name, STOPPED)
+        if what == RUNNING and _answers(host):
+            what = "up"
         hosts.append(
             {
                 "name": host.name,
                 "state": what,
                 "groups": list(host.groups),
                 "address": host.address,
+                "ssh_address": host.ssh_address,
                 "ssh_port": host.ssh_port,
                 "forwards": host.forwards,
             }

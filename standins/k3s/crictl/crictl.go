@@ -12,17 +12,14 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"k8s.io/klog/v2"
-
-	internalapi "k8s.io/cri-api/pkg/apis"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
-	cri "k8s.io/cri-client/pkg"
 )
 
-// patience is for a connection; a pull may take longer.
 const (
-	patience    = 10 * time.Second
-	pullAtLeast = 10 * time.Minute
+	patience = 10 * time.Minute // for a pull
+	largest  = 16 << 20         // bytes of an answer, as Kubernetes' own client takes
 )
 
 // Run does one verb against the containerd at socket and prints to out.
@@ -33,7 +30,9 @@ func Run(socket string, args []string, out io.Writer) error {
 	if len(args) == 0 || known[args[0]] == nil {
 		return fmt.Errorf("the whisklab stand-in of crictl knows images, ps, pods, pull and rmi, not %q", strings.Join(args, " "))
 	}
-	c := &call{ctx: context.Background(), out: out}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := &call{ctx: ctx, out: out}
 	f := flag.NewFlagSet("crictl "+args[0], flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	for _, n := range []string{"a", "all"} {
@@ -62,15 +61,15 @@ func Run(socket string, args []string, out io.Writer) error {
 	if _, err := os.Stat(socket); err != nil {
 		return fmt.Errorf("containerd does not run here: %w", err)
 	}
-	logger := klog.Background()
-	endpoint := "unix://" + socket
-	var err error
-	if c.runtime, err = cri.NewRemoteRuntimeService(endpoint, patience, nil, &logger); err != nil {
+	conn, err := grpc.NewClient("unix://"+socket,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithAuthority("localhost"),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largest)))
+	if err != nil {
 		return err
 	}
-	if c.images, err = cri.NewRemoteImageService(endpoint, pullAtLeast, nil, &logger); err != nil {
-		return err
-	}
+	defer conn.Close()
+	c.runtime, c.images = runtimeapi.NewRuntimeServiceClient(conn), runtimeapi.NewImageServiceClient(conn)
 	return known[args[0]](c)
 }
 
@@ -78,8 +77,8 @@ func Run(socket string, args []string, out io.Writer) error {
 type call struct {
 	ctx        context.Context
 	out        io.Writer
-	runtime    internalapi.RuntimeService
-	images     internalapi.ImageManagerService
+	runtime    runtimeapi.RuntimeServiceClient
+	images     runtimeapi.ImageServiceClient
 	names      []string
 	all, quiet bool
 	format     string
@@ -111,9 +110,9 @@ func pull(c *call) error {
 	if user, password, ok := strings.Cut(c.creds, ":"); ok {
 		auth = &runtimeapi.AuthConfig{Username: user, Password: password}
 	}
-	ref, err := c.images.PullImage(c.ctx, &runtimeapi.ImageSpec{Image: name}, auth, nil)
+	pulled, err := c.images.PullImage(c.ctx, &runtimeapi.PullImageRequest{Image: &runtimeapi.ImageSpec{Image: name}, Auth: auth})
 	if err == nil {
-		fmt.Fprintf(c.out, "Image is up to date for %s\n", ref)
+		fmt.Fprintf(c.out, "Image is up to date for %s\n", pulled.GetImageRef())
 	}
 	return err
 }
@@ -123,14 +122,15 @@ func remove(c *call) error {
 		return errors.New("expected image names")
 	}
 	for _, n := range c.names {
-		s, err := c.images.ImageStatus(c.ctx, &runtimeapi.ImageSpec{Image: n}, false)
+		image := &runtimeapi.ImageSpec{Image: n}
+		s, err := c.images.ImageStatus(c.ctx, &runtimeapi.ImageStatusRequest{Image: image})
 		if err != nil {
 			return err
 		}
 		if s.GetImage() == nil {
 			return fmt.Errorf("no such image %s", n)
 		}
-		if err := c.images.RemoveImage(c.ctx, &runtimeapi.ImageSpec{Image: n}); err != nil {
+		if _, err := c.images.RemoveImage(c.ctx, &runtimeapi.RemoveImageRequest{Image: image}); err != nil {
 			return err
 		}
 		for _, tag := range s.GetImage().GetRepoTags() {

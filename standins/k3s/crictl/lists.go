@@ -27,10 +27,11 @@ func images(c *call) error {
 	if len(c.names) > 0 {
 		filter = &runtimeapi.ImageFilter{Image: &runtimeapi.ImageSpec{Image: c.names[0]}}
 	}
-	list, err := c.images.ListImages(c.ctx, filter)
+	found, err := c.images.ListImages(c.ctx, &runtimeapi.ListImagesRequest{Filter: filter})
 	if err != nil {
 		return err
 	}
+	list := found.GetImages()
 	sort.Slice(list, func(i, j int) bool { return first(list[i].RepoTags) < first(list[j].RepoTags) })
 	if c.format == "json" {
 		return c.json(&runtimeapi.ListImagesResponse{Images: list})
@@ -67,13 +68,14 @@ func containers(c *call) error {
 	if !c.all {
 		filter.State = &runtimeapi.ContainerStateValue{State: runtimeapi.ContainerState_CONTAINER_RUNNING}
 	}
-	list, err := c.runtime.ListContainers(c.ctx, filter)
+	found, err := c.runtime.ListContainers(c.ctx, &runtimeapi.ListContainersRequest{Filter: filter})
 	if err != nil {
 		return err
 	}
 	if c.format == "json" {
-		return c.json(&runtimeapi.ListContainersResponse{Containers: list})
+		return c.json(found)
 	}
+	list := found.GetContainers()
 	var rows [][]string
 	for _, i := range list {
 		if c.quiet {
@@ -93,13 +95,14 @@ func containers(c *call) error {
 }
 
 func pods(c *call) error {
-	list, err := c.runtime.ListPodSandbox(c.ctx, nil)
+	found, err := c.runtime.ListPodSandbox(c.ctx, &runtimeapi.ListPodSandboxRequest{})
 	if err != nil {
 		return err
 	}
 	if c.format == "json" {
-		return c.json(&runtimeapi.ListPodSandboxResponse{Items: list})
+		return c.json(found)
 	}
+	list := found.GetItems()
 	var rows [][]string
 	for _, i := range list {
 		if c.quiet {

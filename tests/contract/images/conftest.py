@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.images.container import Container, artifact
 from tests.contract.openwhisk.rig import Platform
-from whisklab.engine.entries import ANY
+from whisklab.engine.artifacts.entries import ANY
 from whisklab.lab.standins.cache import architecture
 
 

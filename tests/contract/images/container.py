@@ -9,8 +9,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from whisklab.engine.artifacts import fetch
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import fetch
 
 
 def artifact(catalogue: Path, name: str, kind: str) -> Path:

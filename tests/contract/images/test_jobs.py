@@ -19,8 +19,8 @@ from tests.contract.openwhisk.rig import (
     Platform,
     put,
 )
-from whisklab.engine.authority import Pair
 from whisklab.engine.helm.overlay import Overlay
+from whisklab.engine.tls.authority import Pair
 from whisklab.lab.standins.cache import SOURCES
 
 CHART = SOURCES / "openwhisk" / "chart"

@@ -20,9 +20,9 @@ import httpx
 import pytest
 
 from tests.contract.openwhisk.rig import GUEST, SERVER, SYSTEM, Platform, Role
-from whisklab.engine import authority
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import member
+from whisklab.engine.tls import authority
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.wsk import wsk as wsk_standin
 

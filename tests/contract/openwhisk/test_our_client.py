@@ -19,11 +19,11 @@ from deploys.openwhisk.pace import Pace
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.verify import ACTIONS, Trial, what_answers
 from tests.contract.openwhisk.rig import GUEST, SYSTEM, Platform
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.http import Server
-from whisklab.engine.kube import Endpoint
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import member
+from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.http import Server
 from whisklab.errors import WhisklabError
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.wsk import wsk as wsk_standin

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyinfra.api.command import StringCommand
 
 from tests.contract.registry.doors import Doors
-from whisklab.engine.locks import BEAT, HELD
+from whisklab.engine.ssh.locks import BEAT, HELD
 from whisklab.images import collecting
 from whisklab.images.collecting import Going, Program
 from whisklab.images.host import share

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.pushing import opened
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.images.client import Registry
 
 

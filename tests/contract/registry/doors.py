@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 
 from deploys.registry import render
-from whisklab.engine import authority
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.registry_secrets import PULLER, PUSHER, Credentials
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import member
+from whisklab.engine.registries.secrets import PULLER, PUSHER, Credentials
+from whisklab.engine.tls import authority
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.registry import registry as standin
 

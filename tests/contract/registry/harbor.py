@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.contract.registry.doors import Doors, trusting
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 
 PAGE = b"<html><body>nginx says no</body></html>"
 _NAME = re.compile(r"/v2/(.+)/(?:blobs|manifests|tags)/.*")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import urllib3
 
-from whisklab.engine.access import Access
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.access import Access
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.images import archives, reading, rights
 from whisklab.images.client import Registry
 from whisklab.images.push import Push, Pushed

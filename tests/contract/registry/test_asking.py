@@ -15,9 +15,9 @@ import pytest
 
 from tests.contract.registry.doors import Doors
 from tests.contract.registry.harbor import Account, Harbor
-from whisklab.engine import asking
-from whisklab.engine.access import Access
-from whisklab.engine.registry_secrets import PULLER
+from whisklab.engine.registries import asking
+from whisklab.engine.registries.access import Access
+from whisklab.engine.registries.secrets import PULLER
 
 ROBOT, PASSWORD = "robot$lab+pull", 'a"b\\c $d'
 

@@ -16,7 +16,7 @@ from tests.contract.registry.doors import Doors
 from tests.contract.registry.making import Made, digest, image, layer, several, single, written
 from tests.contract.registry.pushing import opened, push
 from tests.contract.registry.test_push import pulled
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.images import collecting, content, keeping
 from whisklab.images.client import Registry
 from whisklab.images.names import Reference

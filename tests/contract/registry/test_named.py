@@ -17,8 +17,8 @@ from tests.contract.registry.making import Made, docker, image, layer, single, w
 from tests.contract.registry.pushing import push, reached
 from tests.contract.registry.test_list_and_remove import NOBODY
 from tests.contract.registry.test_push import pulled
-from whisklab.engine import authority
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
+from whisklab.engine.tls import authority
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import content, listing, pieces
 from whisklab.images.client import Registry

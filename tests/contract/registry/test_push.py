@@ -12,7 +12,7 @@ from tests.contract.registry import making
 from tests.contract.registry.doors import Doors
 from tests.contract.registry.making import image, layer, several, single, written
 from tests.contract.registry.pushing import opened, push
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import archives, reading
 from whisklab.images.client import Registry

@@ -21,7 +21,7 @@ from tests.contract.registry.memory import limited
 from tests.contract.registry.pushing import opened, push
 from tests.contract.registry.relay import Relay
 from tests.contract.registry.test_push import pulled
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.errors import WhisklabError
 from whisklab.images import content
 from whisklab.images.client import Registry

@@ -11,8 +11,8 @@ from itertools import groupby, zip_longest
 
 from tests.e2e.cluster.site import Site
 from tests.e2e.progress import without
-from whisklab.engine.issuer import NAMES as AUTHORITY
-from whisklab.engine.registry_secrets import NAMES as SECRETS
+from whisklab.engine.registries.secrets import NAMES as SECRETS
+from whisklab.engine.tls.issuer import NAMES as AUTHORITY
 
 NODES = {"master": "k3s", "worker1": "k3s-agent", "worker2": "k3s-agent"}
 STORAGE = "storage"
@@ -97,6 +97,8 @@ def _base(host: str) -> Iterator[Mutation]:
                             "base | Kernel modules at each start"))  # fmt: skip
     yield from _file(_Thing(host, "/etc/sysctl.d/90-whisklab.conf",
                             "base | Kernel settings at each start"))  # fmt: skip
+    yield from _file(_Thing(host, "/etc/systemd/networkd.conf.d/whisklab.conf",
+                            "base | networkd leaves others' routes"))  # fmt: skip
     yield Mutation(host, "net.ipv4.ip_forward", "off", "base | Kernel settings now",
                    "sysctl -q -w net.ipv4.ip_forward=0")  # fmt: skip
     yield Mutation(host, "address", "forgotten", "preflight: memory | Address remembered",

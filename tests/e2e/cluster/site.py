@@ -28,8 +28,9 @@ SSH_CODE_LOST = 255
 NOT_BEGUN = "kex_exchange_identification: "  # of OpenSSH's client
 SSHD_AWAY = 15.0  # seconds
 
-# Services of a login, not of the host: they come and go with our own SSH connections.
-LOGIN_UNITS = ("user@", "user-runtime-dir@")
+# Services of a login, not of the host: they come and go with our own SSH connections. The first
+# one starts logind itself, which a busy machine does late.
+LOGIN_UNITS = ("user@", "user-runtime-dir@", "systemd-logind.")
 # Without what kubectl, which the tests run there, caches for root.
 WATCHED = ("/etc", "/usr", "/opt", "/root", "/home", "/var/lib/dpkg", "/var/lib/apt",
            "/var/lib/rancher/k3s/agent/images")  # fmt: skip

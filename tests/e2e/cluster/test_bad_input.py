@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.e2e.cluster.faults import fault
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import TRIAL, append, judge
 from tests.e2e.cluster.waiting import until
@@ -276,7 +277,7 @@ ALL = "ALL=(ALL) NOPASSWD: ALL"
 
 
 def test_a_key_with_a_passphrase_is_the_agents_to_use(site: Site, tmp_path: Path) -> None:
-    known, key, socket = site.lab["key"], tmp_path / "key", tmp_path / "agent"
+    known, key = site.lab["key"], tmp_path / "key"
     key.write_bytes(Path(known).read_bytes())
     key.chmod(0o600)
     subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", key], check=True)
@@ -285,13 +286,44 @@ def test_a_key_with_a_passphrase_is_the_agents_to_use(site: Site, tmp_path: Path
     assert done.code != 0
     said = f"the private key {key} needs a passphrase, and no ssh-agent has it unlocked"
     assert done.output.count(said) == len(site.hosts)
+    with ssh_agent(site, tmp_path):
+        assert site.run("ssh-add", "-q", known).code == 0
+        assert site.pyinfra(*plan).code == 0
+
+
+@contextmanager
+def ssh_agent(site: Site, tmp_path: Path) -> Iterator[None]:
+    """Have an agent of one's own."""
+    socket = tmp_path / "agent"
     with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as agent:
         assert agent.stdout is not None
         agent.stdout.readline()  # it listens
-        with site.variables(SSH_AUTH_SOCK=str(socket)):
-            assert site.run("ssh-add", "-q", known).code == 0
-            assert site.pyinfra(*plan).code == 0
-        agent.terminate()
+        try:
+            with site.variables(SSH_AUTH_SOCK=str(socket)):
+                yield
+        finally:
+            agent.terminate()
+
+
+def test_of_many_keys_in_the_agent_the_right_one_has_its_turn(site: Site, tmp_path: Path) -> None:
+    others = [tmp_path / f"key{n}" for n in range(9)]
+    for key in others:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    few = "/etc/ssh/sshd_config.d/01-few.conf"
+    plan = (site.inventory, "--dry", "--limit", "worker1", "--data", "ssh_key=")
+    break_it = f"echo 'MaxAuthTries 3' > {few}; systemctl reload ssh"
+    with (
+        fault(site, "worker1", break_it, f"rm {few}; systemctl reload ssh"),
+        ssh_agent(site, tmp_path),
+    ):
+        assert site.run("ssh-add", "-q", *map(str, others)).code == 0
+        done = site.pyinfra(*plan)
+        assert done.code != 0
+        assert "closed the connection while" in done.output
+        assert "name the right one as ssh_key" in done.output
+        assert site.run("ssh-add", "-q", str(site.lab["key"])).code == 0
+        done = site.pyinfra(*plan)
+        assert done.code == 0, done.output
 
 
 def test_hosts_behind_a_command(site: Site, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from tests.e2e.cluster.restarts import pods
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.test_forward import nodes
 from tests.e2e.cluster.test_registry import PULL, answer, changes, secret
-from whisklab.engine import authority
-from whisklab.engine.authority import Pair
+from whisklab.engine.tls import authority
+from whisklab.engine.tls.authority import Pair
 
 pytestmark = pytest.mark.e2e
 

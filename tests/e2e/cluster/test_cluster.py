@@ -19,6 +19,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 
+from tests.documents import README, commands
 from tests.e2e.bare import bare
 from tests.e2e.cluster import theirs
 from tests.e2e.cluster.asking import asking
@@ -182,6 +183,15 @@ def test_another_host_key_is_refused(course: Course, lab: Site, tmp_path: Path) 
     with changed(lab.directory / lab.inventory, str(course.config), str(config)):
         done = lab.whisklab(*plan)
     judge(done, 1, f"worker2 ({address}) is not reached through its jump host: Host key verif")
+
+
+def test_each_command_of_the_readme_for_ones_own_machines_works(site: Site) -> None:
+    """But for `init`, which the course has; its machines are these."""
+    found = [line for line in commands(README) if "<name>" in line and " init " not in line]
+    assert len(found) > 3
+    for command in found:
+        done = site.run("bash", "-c", command.replace("<name>", site.name))
+        assert done.code == 0, done.output
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def test_a_disk_without_room_is_named_before_and_in_the_middle_of_an_upload(site
 def slow_package(site: Site) -> Iterator[None]:
     """On worker1, a package whose installation waits for /run/go-on; jq is missing there."""
     site.root("worker1", SLOW_PACKAGE)
-    site.root("worker1", "systemd-run --quiet --unit=slow dpkg -i /run/slow.deb")
+    site.root("worker1", "systemd-run --quiet --collect --unit=slow dpkg -i /run/slow.deb")
     until("dpkg is configuring", lambda: "yes" in site.root(
         "worker1", "if test -e /run/configuring; then echo yes; fi"))  # fmt: skip
     yield
@@ -114,7 +114,7 @@ def slow_package(site: Site) -> Iterator[None]:
 
 
 def test_a_dpkg_that_was_killed_is_finished_first(site: Site, slow_package: None) -> None:
-    site.root("worker1", "systemctl kill -s KILL slow; systemctl reset-failed slow")
+    site.root("worker1", "systemctl kill -s KILL slow")
     said = site.root("worker1", "apt-get install -y jq 2>&1 || true")
     assert "dpkg was interrupted" in said
     assert "half-configured" in site.root("worker1", "dpkg-query -W -f '${db:Status-Status}' slow")

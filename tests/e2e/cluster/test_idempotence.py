@@ -14,7 +14,6 @@ from tests.e2e.cluster.mutations import Mutation, alone, drawn, left_out, make, 
 from tests.e2e.cluster.site import Site
 from tests.e2e.killed.points import noted
 
-COMMANDS_AT_MOST = 10  # on one host, for all that is deployed now
 COUNT = 30  # changes of hosts, made all at once
 
 pytestmark = pytest.mark.e2e
@@ -39,17 +38,28 @@ def test_a_second_run_and_a_dry_run_change_nothing(site: Site) -> None:
     assert site.snapshots() == before
 
 
-def test_a_second_run_is_few_commands_and_one_preflight(site: Site) -> None:
-    notes = site.directory / f"{site.name}.notes"
-    argv = ("-m", "tests.e2e.killed.driver", str(notes), "-", "apply", site.name)
+def commands(site: Site, point: str) -> dict[str, list[str]]:
+    """What each host is given by a run that changes nothing."""
+    notes = site.directory / f"{site.name}{point}.notes"
+    argv = ("-m", "tests.e2e.killed.driver", str(notes), point, "apply", site.name)
     done = site.run(".venv/bin/python", *argv)
     assert done.code == 0, done.output
+    assert "nothing had to be changed" in done.output
     given = noted(notes)
     assert [each for each in given if each.changes] == []
-    for host in site.hosts:
-        texts = [each.text for each in given if each.host == host]
+    return {host: [each.text for each in given if each.host == host] for host in site.hosts}
+
+
+def test_a_second_run_gives_each_host_its_lock_and_one_command(site: Site) -> None:
+    for host, texts in commands(site, "-").items():
+        assert [("run.lock" in text, "reach()" in text) for text in texts] == [
+            (True, False), (False, True)], (host, texts)  # fmt: skip
+
+
+def test_a_run_that_knows_of_no_other_is_slower_and_as_right(site: Site) -> None:
+    for host, texts in commands(site, "").items():
         assert len([text for text in texts if "reach()" in text]) == 1, host
-        assert len(texts) <= COMMANDS_AT_MOST, host
+        assert len(texts) > 2, host
 
 
 def mended(site: Site, chosen: Sequence[Mutation]) -> None:
@@ -125,7 +135,10 @@ def test_a_label_that_left_the_data_leaves_the_node(site: Site) -> None:
 
 
 def test_a_worker_made_anew_joins_in_its_turn(site: Site) -> None:
-    """With fresh disks it has another password than the cluster knows by its name."""
+    """With fresh disks it has another password than the cluster knows by its name.
+
+    The run waits until the node of before is Ready no more, most of a minute.
+    """
     before = site.snapshots()
     uid = site.objects("nodes", "-l", "kubernetes.io/hostname=worker2")[0]["metadata"]["uid"]
     done = site.whisklab("rebuild", site.name, "worker2")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.site import Site
-from tests.e2e.cluster.trial import TRIAL, append, judge
+from tests.e2e.cluster.trial import TRIAL, append
 from tests.e2e.cluster.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -188,16 +188,6 @@ def test_lines_of_somebody_else_stay(site: Site) -> None:
         site.root("storage", "cp -p /run/exports /etc/exports && exportfs -ra")
 
 
-def test_a_contradiction_with_somebody_elses_line_is_told(site: Site) -> None:
-    site.root("storage", f"echo '{DATA} *(ro,no_subtree_check)' > /etc/exports.d/theirs.exports")
-    try:
-        done = site.whisklab("apply", site.name, "--only", "nfs")
-        judge(done, 1, f"/etc/exports.d/theirs.exports exports {DATA} to * with other options")
-    finally:
-        site.root("storage", "rm /etc/exports.d/theirs.exports")
-    assert repaired(site, site.name) == {}
-
-
 def test_an_export_that_left_the_data_is_unexported_and_its_files_stay(trial: Site) -> None:
     site = trial
     append(site, "group_data/{env}.py", MORE)
@@ -217,14 +207,6 @@ def test_a_stopped_service_is_named_and_started(site: Site) -> None:
     assert repaired(site, site.name) == {"nfs | Service nfs-server": reasons}
     assert exported(site) == {(DATA, "*")}
     assert repaired(site, site.name) == {}
-
-
-def test_a_path_that_is_no_directory_is_told(trial: Site) -> None:
-    site = trial
-    append(site, "group_data/{env}.py", 'nfs_exports = [{"path": "/etc/hostname"}]\n')
-    done = site.whisklab("apply", TRIAL, "--only", "nfs")
-    judge(done, 1, "/etc/hostname is to be exported and is a regular file: move it away")
-    assert exported(site) == {(DATA, "*")}
 
 
 def test_without_a_server_a_soft_mount_fails_and_does_not_hang(site: Site) -> None:

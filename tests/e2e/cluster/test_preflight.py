@@ -144,7 +144,7 @@ class TestAFindingStopsTheRun:
     def test_an_answer_that_nobody_can_read(self, drifted: Site) -> None:
         with faults.covered(drifted, "worker1", "/usr/bin/nproc", "#!/bin/sh\necho many\n"):
             done = drifted.pyinfra(drifted.inventory, "-y")
-        judge(done, 1, "could not process fact", "stopped here, because of worker1")
+        judge(done, 1, "cannot tell MachineAnswer of ", "stopped here, because of worker1")
         assert said(done)["worker1", "answer"].startswith("it gave none that can be understood")
         assert drift_is_there(drifted)
 

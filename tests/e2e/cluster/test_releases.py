@@ -107,15 +107,6 @@ def leftovers(site: Site) -> str:
     return site.root("master", "ls -d /run/whisklab/*helm 2>/dev/null || true")
 
 
-def copy_chart(site: Site) -> None:
-    """Put the chart on the master, for somebody who works there by hand."""
-    source = site.directory / "tests/charts/hello"
-    for file in (path for path in source.rglob("*") if path.is_file()):
-        target = f"/run/chart/hello/{file.relative_to(source)}"
-        quoted = file.read_text().replace("'", "'\\''")
-        site.root("master", f"mkdir -p $(dirname {target}); printf %s '{quoted}' > {target}")
-
-
 def test_installed_once(site: Site, wish: Wish) -> None:
     before = site.snapshots()
     first = history(site)
@@ -155,38 +146,6 @@ def test_an_upgrade_is_told_and_shows_no_secret(site: Site, wish: Wish) -> None:
     assert PASSWORD not in journal
     assert leftovers(site) == ""
     assert plan(site, 0, *ONLY) == {}
-
-
-def test_values_edited_by_hand_are_put_back(site: Site, wish: Wish) -> None:
-    before = claim(site)
-    copy_chart(site)
-    site.root("master", f"{HELM} upgrade hello /run/chart/hello --reuse-values "
-              "--set replicas=0 --wait")  # fmt: skip
-    found = plan(site, 3)
-    assert set(found) == {RELEASE}
-    number = history(site)[-1]["revision"]
-    assert found[RELEASE]["reasons"] == [
-        f"revision {number} is not ours (Upgrade complete)",
-        "value replicas is 0, not unset",
-        "changes Deployment/hello",
-    ]
-    assert apply(site) == {RELEASE}
-    assert claim(site) == before
-
-
-def test_uninstalled_by_hand(site: Site, wish: Wish) -> None:
-    site.root("master", f"cat <<E | k3s kubectl -n {SPACE} apply -f -\n"
-              "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: theirs}\n"
-              "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}\n"
-              "E")  # fmt: skip
-    theirs = claim(site, "theirs")
-    site.root("master", f"{HELM} uninstall hello --wait")
-    found = plan(site, 3)
-    assert set(found) == {RELEASE}
-    assert found[RELEASE]["reasons"] == ["it is not installed"]
-    assert apply(site) == {RELEASE}
-    assert [each["status"] for each in history(site)] == ["deployed"]
-    assert claim(site, "theirs") == theirs
 
 
 def test_no_longer_wanted_it_leaves_its_claim_and_finds_it_again(site: Site, wish: Wish) -> None:

@@ -35,7 +35,7 @@ from tests.e2e.cluster.telling import (
 )
 from tests.e2e.cluster.trial import TRIAL, trial_environment
 from tests.e2e.together import together
-from whisklab.engine import authority
+from whisklab.engine.tls import authority
 
 pytestmark = pytest.mark.e2e
 
@@ -147,3 +147,6 @@ def test_the_laptop_keeps_secrets_to_itself(site: Site, told: Told) -> None:
         assert path.parent.parent == site.directory / ".secrets"
         assert mode == 0o600, path
     assert (site.directory / ".secrets" / site.name).stat().st_mode & 0o777 == 0o700
+    logs = [*(site.directory / ".lab/logs" / TRIAL).iterdir()]  # which hold no secret, see above
+    assert logs
+    assert {path.stat().st_mode & 0o777 for path in logs} == {0o600}

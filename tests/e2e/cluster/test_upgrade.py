@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
+from deploys.k3s.etcd import EtcdState
+from tests.e2e import bases, spent
+from tests.e2e.bare import bare
 from tests.e2e.cluster.faults import fault
-from tests.e2e.cluster.newer import NEW, both
+from tests.e2e.cluster.newer import PATH, offered, versions, wish
+from tests.e2e.cluster.serving import agents, containers, kubectl, serving
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.waiting import until
+from whisklab.lab.standins.k3s import NEWER
 
 pytestmark = pytest.mark.e2e
 
-OLD, TOO_NEW = "v1.34.4+k3s1", "v1.36.0+k3s1"
-NODE_PORT = 30080
-WEB, PICKY = (Path(__file__).with_name(name) for name in ("web.yaml", "picky.yaml"))
+FIRST, *BETWEEN, NEW = PATH
+OLD = PATH[-2]
+PICKY = Path(__file__).with_name("picky.yaml")
 IMAGE = "docker.io/rancher/mirrored-library-busybox:1.36.1"
 FEWER_PODS = {"kubelet-arg": ["max-pods=99"]}  # any change that restarts the agents
-# Read again and again from a machine that is no node, through a node's NodePort.
-PROBE = (
-    "while :; do for node in {nodes}; do echo $(date +%T) $node "
-    "$(curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{exitcode}}' $node:{port}); "
-    "done; sleep 0.1; done"
-)
 AGENT_FAULT = "/etc/rancher/k3s/config.yaml.d/99-fault.yaml"
 
 
 @pytest.fixture(scope="module")
-def upgradable(site: Site) -> Site:
-    """The lab with a catalogue that also has the newer k3s, and one that is too new."""
-    catalogue = yaml.safe_load(both(site).read_text())
-    versions = catalogue["k3s"]["versions"]
-    versions[TOO_NEW] = versions[NEW]  # it is refused before anybody looks into it
-    path = site.directory / "catalogue.yaml"
-    path.write_text(yaml.safe_dump(catalogue))
-    file = site.lab_file
-    file.write_text(json.dumps({**json.loads(file.read_text()), "catalogue": str(path)}))
-    site.converge()
+def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str) -> Iterator[Site]:
+    """The copy with its lab up, and nothing on it."""
+    directory = tmp_path_factory.mktemp("site")
+    with bare(directory, lab_name, test_file, data=bases.WITHOUT_OPENWHISK) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def upgradable(site: Site, test_file: str) -> Site:
+    """The lab one minor before the newest, with a catalogue that also has one that is too new."""
+    offered(site, PATH, alias={NEWER: NEW})
+    wish(site, k3s_version=FIRST)
+    with spent.on(test_file, spent.DEPLOYING):
+        site.converge()
+    for version in BETWEEN:
+        with serving(site):
+            running = containers(site)
+            wish(site, k3s_version=version)
+            apply(site)
+            assert set(versions(site).values()) == {version}
+            assert containers(site) == running
     return site
-
-
-def wish(site: Site, **settings: object) -> None:
-    """Have these settings in the data of the environment, in place of those of a wish before."""
-    data = site.directory / f"group_data/{site.name}.py"
-    kept, _, _ = data.read_text().partition("# wish\n")
-    lines = [f"{key} = {value!r}\n" for key, value in settings.items()]
-    data.write_text("".join([kept, "# wish\n", *lines]))
-
-
-def agents(site: Site) -> list[str]:
-    """Return the agents in inventory order."""
-    return [host for host in site.hosts if host.startswith("worker")]
 
 
 def apply(site: Site, code: int = 0) -> Run:
@@ -68,46 +62,6 @@ def apply(site: Site, code: int = 0) -> Run:
     return done
 
 
-def versions(site: Site) -> dict[str, str]:
-    """Return the kubelets' versions, by node."""
-    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"]
-            for node in site.objects("nodes")}  # fmt: skip
-
-
-def containers(site: Site) -> dict[str, tuple[str, int]]:
-    """Return the ready containers of the Deployment: pod to container id and restarts."""
-    found = {}
-    for pod in site.objects("pods", "-l", "app=web"):
-        for status in pod["status"].get("containerStatuses", []):
-            if status["ready"] and "deletionTimestamp" not in pod["metadata"]:
-                found[pod["metadata"]["name"]] = (status["containerID"], status["restartCount"])
-    return found
-
-
-@contextmanager
-def serving(site: Site) -> Iterator[None]:
-    """Deploy a web server, and require that each read of it meanwhile is answered."""
-    nodes = {host["name"]: host["address"] for host in site.lab["hosts"]}
-    readers = {name: address for name, address in nodes.items() if name.startswith("worker")}
-    kubectl(site, "apply", WEB.read_text())
-    until("three pods are ready", lambda: len(containers(site)) == 3)
-    script = PROBE.format(nodes=" ".join(readers.values()), port=NODE_PORT)
-    with subprocess.Popen(
-        [*site.ssh_command("storage", "-tt"), script], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    ) as probe:  # fmt: skip
-        try:
-            yield
-        finally:
-            probe.terminate()
-            lines = [line.strip() for line in probe.communicate()[0].splitlines()[:-1]]
-            answers = Counter(line.partition(" ")[2] for line in lines)
-            kubectl(site, "delete", WEB.read_text())
-    print(answers, [line for line in lines if not line.endswith(" 200 0")])
-    assert set(answers) == {f"{address} 200 0" for address in readers.values()}
-    assert min(answers.values()) > 10
-
-
 @contextmanager
 def manifest(site: Site, text: str) -> Iterator[None]:
     """Have the objects of a manifest for a while."""
@@ -116,12 +70,6 @@ def manifest(site: Site, text: str) -> Iterator[None]:
         yield
     finally:
         kubectl(site, "delete", text)
-
-
-def kubectl(site: Site, verb: str, text: str) -> None:
-    """Run `kubectl VERB -f -` on the master with the manifest on its stdin."""
-    command = [*site.ssh_command("master"), f"sudo k3s kubectl {verb} -f -"]
-    subprocess.run(command, input=text, text=True, check=True, timeout=60)
 
 
 def ready(site: Site, selector: str = "") -> bool:
@@ -137,6 +85,22 @@ def ready(site: Site, selector: str = "") -> bool:
     )
 
 
+def pinned(node: str) -> str:
+    """A Deployment whose pod may run on this node alone."""
+    labels = {"app": "pinned"}
+    container = {"name": "it", "image": IMAGE, "command": ["sleep", "3600"]}
+    pod = {
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "terminationGracePeriodSeconds": 0,
+        "containers": [container],
+    }
+    return json.dumps({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "pinned"},
+        "spec": {"selector": {"matchLabels": labels},
+                 "template": {"metadata": {"labels": labels}, "spec": pod}},
+    })  # fmt: skip
+
+
 def begun(site: Site, host: str) -> float:
     """Return when k3s of a host was started; the hosts of a lab have one clock."""
     path = f"/run/whisklab/{'k3s' if host == 'master' else 'k3s-agent'}.started"
@@ -144,17 +108,17 @@ def begun(site: Site, host: str) -> float:
 
 
 def test_a_skipped_minor_is_refused_before_anything_changes(upgradable: Site) -> None:
-    wish(upgradable, k3s_version=TOO_NEW)
+    wish(upgradable, k3s_version=NEWER)
     before = upgradable.snapshots()
     done = apply(upgradable, 1)
-    assert f"master has k3s {OLD}, which cannot skip a minor on its way to {TOO_NEW}" in done.output
-    assert f"set k3s_version to a v1.35, such as {NEW}" in done.output
+    assert f"master has k3s {OLD}, which cannot skip a minor on its way to {NEWER}" in done.output
+    assert f"set k3s_version to a v1.36, such as {NEW}" in done.output
     assert upgradable.snapshots() == before
     assert upgradable.whisklab("plan", upgradable.name).code == 1
 
 
 def test_control_groups_are_looked_at_on_each_machine_first(upgradable: Site) -> None:
-    """A kubelet of 1.35 starts on version 1 only when told so; the lab's data do."""
+    """A kubelet since 1.35 starts on version 1 only when told so; the lab's data do."""
     site = upgradable
     wish(site, k3s_version=NEW, k3s_cgroup_v1=False)
     old = {host for host in ("master", *agents(site))
@@ -178,6 +142,9 @@ def test_a_failed_turn_stops_the_change_and_the_next_run_continues(upgradable: S
             done = apply(site, 1)
             assert "no-such-key" in done.output  # the service's own words
             assert f"stopped here, because of {first}" in done.output
+            assert f"whisklab log {site.name} --failed" in done.output
+            shown = site.whisklab("log", site.name, "--failed", "--host", first).output
+            assert "FAILED" in shown, shown
             for host in others:
                 assert site.snapshot(host) == before[host]
         assert versions(site)["master"] == NEW
@@ -198,6 +165,15 @@ def test_an_etcd_snapshot_was_saved_before(upgradable: Site) -> None:
     _, when, size = listed[-1].split()
     assert float(when) < begun(upgradable, "master")
     assert int(size) > 0
+
+
+def test_a_real_etcd_answers_what_is_asked_of_it(upgradable: Site) -> None:
+    """Of one that is too old nothing can be had here; its answers are the same."""
+    command = EtcdState().command("/var/lib/rancher/k3s/server").get_raw_value()
+    found = EtcdState().process(upgradable.root("master", command).splitlines())
+    assert found.version is not None
+    assert found.version[:2] == (3, 6)
+    assert len(found.members) == 1
 
 
 def test_pods_run_again_before_the_next_turn(upgradable: Site) -> None:
@@ -224,7 +200,8 @@ def test_pods_run_again_before_the_next_turn(upgradable: Site) -> None:
 def test_a_drain_moves_the_pods_and_ends_with_nothing_cordoned(upgradable: Site) -> None:
     site = upgradable
     wish(site, k3s_version=NEW, k3s_drain=True)
-    with serving(site):
+    with serving(site), manifest(site, pinned(agents(site)[0])):
+        until("it runs", lambda: ready(site, "app=pinned"))
         before = containers(site)
         moved = {pod["metadata"]["name"] for pod in site.objects("pods", "-l", "app=web")
                  if pod["spec"]["nodeName"] in agents(site)}  # fmt: skip
@@ -233,6 +210,7 @@ def test_a_drain_moves_the_pods_and_ends_with_nothing_cordoned(upgradable: Site)
         assert len(containers(site)) == len(before)
         assert not set(containers(site)) & moved  # and nobody noticed
         assert not any(node["spec"].get("unschedulable") for node in site.objects("nodes"))
+        assert ready(site, "app=pinned")  # which had to wait for its node
         assert site.converge() == set()
 
 
@@ -246,8 +224,11 @@ def test_a_pod_that_nobody_would_start_again_is_not_evicted(upgradable: Site) ->
     with manifest(site, json.dumps(alone)):
         until("it runs", lambda: ready(site))
         started = begun(site, first)
-        done = apply(site, 1)
-        assert f"{first} cannot be drained, nobody would start default/alone again" in done.output
+        told = f"{first} cannot be drained, nobody would start default/alone again"
+        plan = site.whisklab("plan", site.name)
+        assert plan.code == 1, plan.output
+        assert told in plan.output
+        assert told in apply(site, 1).output
         assert ready(site)
         assert begun(site, first) == started
         assert not any(node["spec"].get("unschedulable") for node in site.objects("nodes"))

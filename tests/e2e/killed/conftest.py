@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.bare import bare
 from tests.e2e.killed.points import Command, draw, spread
 from tests.e2e.killed.rig import DATA, TOPOLOGY, Aftermath, Rig, Trials
-from whisklab.engine import authority
+from whisklab.engine.tls import authority
 
 LABS = 2
 SEED = "SEED"  # an environment variable: which points are drawn

@@ -9,7 +9,8 @@ What the host has begun goes on without us. "" lets the run alone, "-" also lets
 
 Commands are counted for each host by itself, because only there is their order always the same;
 one that was given before, word for word, is a poll and not counted. What changes the cluster
-through the Kubernetes API counts as a command of the host whose API it is.
+through the Kubernetes API counts as a command of the host whose API it is. All requests to that are
+in NOTES.requests, a line each: the method, and the path.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ import paramiko
 from pyinfra.api.host import Host
 
 from whisklab.cli import main
-from whisklab.engine import foresight, kube, locks, patience
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.shell import Shell
+from whisklab.engine.facts import memory
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.ssh import locks, patience
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.shell import Shell
 
 
 @dataclass
@@ -107,8 +110,8 @@ def sending(size: int, gets: int) -> Iterator[None]:
 
 
 def know_nothing() -> None:
-    """Ask no host ahead: then its commands have the same numbers as those of the first run."""
-    _put(foresight, ahead=lambda _host, _kind: None)
+    """Know of no earlier run: then commands have the same numbers as those of the first one."""
+    _put(memory, _rows=lambda _path: [])
 
 
 def tell_nothing() -> None:
@@ -203,7 +206,15 @@ def watch_api(driver: Driver) -> None:
             driver.end()
         return answer
 
-    _put(kube, request=request)
+    exchange: Callable[..., Any] = kube._exchange
+    requests = driver.notes.with_suffix(".requests")
+
+    def noted(server: Host, pool: object, method: str, url: str, **how: Any) -> Any:
+        with requests.open("a") as file:
+            file.write(f"{method} /{url.split('/', 3)[3]}\n")
+        return exchange(server, pool, method, url, **how)
+
+    _put(kube, request=request, _exchange=noted)
 
 
 if __name__ == "__main__":

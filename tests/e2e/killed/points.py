@@ -54,6 +54,12 @@ def noted(notes: Path) -> list[Command]:
     return [Command(**json.loads(line)) for line in notes.read_text().splitlines()]
 
 
+def requests(notes: Path) -> list[str]:
+    """Return the requests of a run to the Kubernetes API, each a method and a path."""
+    file = notes.with_suffix(".requests")
+    return file.read_text().splitlines() if file.exists() else []
+
+
 def draw(commands: Sequence[Command], seed: int) -> list[Command]:
     """Return DRAWN commands, the same for the same seed; over all seeds, each command.
 

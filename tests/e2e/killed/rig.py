@@ -13,9 +13,9 @@ import yaml
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.killed import look
 from tests.e2e.killed.points import Command, noted
-from whisklab.engine import issuer
-from whisklab.engine.authority import Pair
-from whisklab.engine.secrets import SecretStore
+from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.tls import issuer
+from whisklab.engine.tls.authority import Pair
 
 TOPOLOGY = """
 hosts:

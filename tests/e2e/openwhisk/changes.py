@@ -100,7 +100,7 @@ def changes(site: Site) -> list[Change]:
         Change("k3s_agent_config", '{"node-label": ["rack=a"]}', heavy=True),
         Change("k3s_further_keys", '["a-new-key"]'),
         Change("k3s_registries", _REGISTRIES, heavy=True),
-        Change("k3s_cgroup_v1", "False"),
+        Change("k3s_cgroup_v1", "False", refused=_cgroups(site)),
         Change("k3s_airgap_images", why_not="the hosts have no way out"),
         Change("k3s_drain", "True"),
         Change("k3s_foreign_files", '"refuse"'),
@@ -166,6 +166,9 @@ def changes(site: Site) -> list[Change]:
         Change("drift_ignored", '["Deployment/nothing spec.replicas"]'),
         Change("forwards", '{"files": "5003:10.77.0.14:8003"}'),
         Change("certs_days", "20"),
+        Change("bundle_images", '["docker.io/library/alpine:3.20"]'),
+        Change("bundle_ignored", '["team/app:rw"]'),
+        Change("bundle_mirrors", '{"docker.io": "https://mirror.example"}'),
     ]
 
 
@@ -173,6 +176,12 @@ def _copied(site: Site, catalogue: Path) -> Path:
     copy = site.directory / "files/copied.yaml"
     copy.write_text(catalogue.read_text())
     return copy
+
+
+def _cgroups(site: Site) -> str:
+    """What a plan refuses where this machine, and so its hosts, has version 1 of control groups."""
+    kind = site.root("master", "stat -f -c %T /sys/fs/cgroup").strip()
+    return "" if kind == "cgroup2fs" else "control groups: master has version 1 of them"
 
 
 def _further(site: Site) -> Path:

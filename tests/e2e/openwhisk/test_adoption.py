@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
-from whisklab.engine.issuer import NAMES as AUTHORITY
-from whisklab.engine.registry_secrets import NAMES as REGISTRY
+from whisklab.engine.registries.secrets import NAMES as REGISTRY
+from whisklab.engine.tls.issuer import NAMES as AUTHORITY
 
 pytestmark = pytest.mark.e2e
 
@@ -66,7 +66,7 @@ def test_each_lost_file_alone_is_taken_over(site: Site) -> None:
         "k3s_token", "kubeconfig", "openwhisk_db_password", "openwhisk_guest_auth",
         "openwhisk_system_auth", *CERTIFIED,
     }  # fmt: skip
-    # Each of the others by itself: tests/unit/engine/test_registry.py and test_issuer.py.
+    # Each of the others by itself: test_registry.py and test_issuer.py of tests/unit/engine.
     for name in sorted(set(before) - {*REGISTRY, "ca_certificate", "openwhisk_key"}):
         (directory(site) / name).unlink()
         assert planned(site, 3) <= KEPT

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from tests.e2e.cluster.background import background
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.test_registry import NODES, pulled, pushed, secret
 from tests.e2e.cluster.trial import saying
-from tests.e2e.openwhisk.asking import ECHO, READY, RELEASE, components, create, url, wsk
+from tests.e2e.openwhisk.asking import ECHO, READY, RELEASE, SPACE, components, create, url, wsk
 from tests.e2e.openwhisk.chain import Chain
-from whisklab.engine.artifacts import member
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.fetching import member
 from whisklab.lab.standins.cache import architecture, built
 from whisklab.lab.standins.wsk import wsk as wsk_standin
 
@@ -42,6 +43,13 @@ while test ! -e /tmp/enough && test "$(date +%s)" -lt $end; do
   curl -s -o /dev/null -w '%{http_code}\\n' --max-time 10 "$2"; sleep 1.1
 done
 """
+
+
+def rollouts(site: Site) -> int:
+    """How often nginx's Deployment has made other pods."""
+    (nginx,) = [each for each in site.objects("deployments", "-n", SPACE)
+                if each["metadata"]["name"] == "owdev-nginx"]  # fmt: skip
+    return int(nginx["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
 
 
 @contextmanager
@@ -121,10 +129,12 @@ def test_another_authority_and_certificate_come_under_calls(site: Site) -> None:
     """All that asks, asks by what its machine trusts; a name more is in the new certificate."""
     create(site, "often", ECHO, ".py", "--web", "true")
     before, there = components(site), url(site, "/api/v1/web/guest/default/often")
+    rolled = rollouts(site)
     image, old = pushed(site, "lab/authority"), secret(site, "ca_certificate").read_text().strip()
     with calling(site, there) as said, saying(site, f"openwhisk_certificate_names = [{NAME!r}]\n"):
         done = site.whisklab("certs", "renew", site.name, "--authority")
         assert done.code == 0, done.output
+    rolled = rollouts(site) - rolled
     steps = ("a second authority is trusted", "the new authority signs", "the old authority is no")
     assert [each in done.output for each in steps] == [True] * 3
     wsk(site, "action", "delete", "often")
@@ -134,8 +144,9 @@ def test_another_authority_and_certificate_come_under_calls(site: Site) -> None:
     assert {name.rpartition("-")[0].rpartition("-")[0] for name in changed} == {"owdev-nginx"}
     assert len(said) > 5
     assert (said[0], said[-1]) == ("200", "200")
-    bad = [status for status in said if status != "200"]
-    assert len(bad) <= 2, said  # while one nginx ends and the other begins
+    # Each nginx ends before the next one begins; how long that takes is the machine's business.
+    answered = [good for good, _ in groupby(said, lambda status: status == "200")]
+    assert answered.count(False) <= rolled <= len(steps), said
     resolved = f"{NAME}:{there.split(':')[2].split('/')[0]}:10.77.0.11"
     found = site.ssh("master", "curl", "-sS", "--resolve", resolved,
                      f"https://{resolved.rpartition(':')[0]}/api/v1")  # fmt: skip

@@ -47,16 +47,6 @@ def test_no_machine_for_invokers_in_the_data(faulty: Site) -> None:
     assert faulty.kubectl("get", "namespace", SPACE, "--ignore-not-found") == ""
 
 
-def test_no_node_for_invokers_in_the_cluster(faulty: Site) -> None:
-    workers = ("worker1", "worker2")
-    faulty.kubectl("label", "--overwrite", "node", *workers, "openwhisk-role=nothing")
-    try:
-        judge(deploy(faulty), 1, "0 of 3 nodes have the label openwhisk-role=invoker")
-    finally:
-        faulty.kubectl("label", "--overwrite", "node", *workers, "openwhisk-role=invoker")
-    assert faulty.kubectl("get", "namespace", SPACE, "--ignore-not-found") == ""
-
-
 def test_a_port_that_is_taken(faulty: Site) -> None:
     shop = ("service", "nodeport", "shop", "--tcp=80:80", f"--node-port={PORT}")
     faulty.kubectl("create", *shop)

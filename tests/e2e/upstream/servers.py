@@ -17,7 +17,7 @@ import yaml
 from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.pushing import opened, push
 from tests.e2e.upstream.network import ADDRESS
-from whisklab.engine.registry_secrets import PUSHER
+from whisklab.engine.registries.secrets import PUSHER
 from whisklab.lab.standins import build
 from whisklab.lab.standins.cache import architecture
 

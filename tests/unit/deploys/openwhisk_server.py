@@ -16,7 +16,7 @@ import urllib3
 from deploys.openwhisk.api import OpenWhisk
 from deploys.openwhisk.pace import Pace
 from tests.unit.engine.http_server import listening
-from whisklab.engine.http import Server
+from whisklab.engine.ssh.http import Server
 
 KEY = "someone:secret"
 Reply = tuple[int, Any]  # a status, and JSON or a text

@@ -7,12 +7,13 @@ from pyinfra.api import FactProcessError
 
 from deploys.base import render
 from deploys.base.facts import SysctlValues
-from whisklab.engine.packages import InstalledPackages
+from whisklab.engine.resources.packages import InstalledPackages
 
 
 def test_files() -> None:
     assert render.modules_file(["overlay"]).splitlines()[-1] == "overlay"
     assert "-net.ipv4.ip_forward = 1" in render.sysctl_file({"net.ipv4.ip_forward": 1})
+    assert "ManageForeignRoutes=no" in render.networkd_file().splitlines()
     assert render.hosts_lines({"b": "10.0.0.2", "a": "10.0.0.1"}) == ["10.0.0.1 a", "10.0.0.2 b"]
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
 
-from deploys.k3s import keys, kubeconfig, render, rolling
+from deploys.k3s import keys, kubeconfig, mirrors, render, rolling
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
-from deploys.k3s.workloads import is_from_before
-from whisklab.engine.access import Access
-from whisklab.engine.files import digest
-from whisklab.engine.machine import Machine
+from whisklab.engine.resources.paths import digest
 
 FIRST = render.Node("m1", "10.0.0.1", join=None, is_server=True, api_host="127.0.0.1")
 SECOND = render.Node("m2", "10.0.0.2", join="https://10.0.0.1:6443", is_server=True)
@@ -88,113 +84,13 @@ def test_the_unit() -> None:
 )
 def test_the_wish_is_what_the_unit_records(registries: dict[str, object] | None) -> None:
     settings = K3sSettings(registries=registries)
-    first = replace(FIRST, registries=render.registries(settings, None))
+    first = replace(FIRST, registries=mirrors.registries(settings, None))
     wish = render.wish(first, settings, "ab")
     unit = render.unit(first)
     assert wish[render.BINARY] == "ab"
     assert wish[FIRST.unit_path] == digest(unit)
     assert all(path in unit for path in wish)
     assert (render.REGISTRIES in unit) == (render.REGISTRIES in wish) == (registries is not None)
-
-
-def test_the_environment_s_registry_is_in_registries_yaml_below_what_the_data_say() -> None:
-    access = Access("10.0.0.4:5000", "nodes", "hunter2", "-----BEGIN\n")
-    ours = yaml.safe_load(str(render.registries(DEFAULTS, access)))
-    endpoint = {"endpoint": ["https://10.0.0.4:5000"]}
-    assert ours == {"configs": {"10.0.0.4:5000": {
-        "auth": {"username": "nodes", "password": "hunter2"},
-        "tls": {"ca_file": render.REGISTRY_CA},
-    }}, "mirrors": {"10.0.0.4:5000": endpoint}}  # fmt: skip
-    mirror = yaml.safe_load(str(render.registries(DEFAULTS, replace(access, mirrors=["*"]))))
-    assert mirror["mirrors"] == {"10.0.0.4:5000": endpoint, "*": endpoint}
-    given: dict[str, Any] = {"mirrors": {"docker.io": {"endpoint": ["http://x"]}},
-             "configs": {"10.0.0.4:5000": {"auth": {"password": "other"}}, "x": {}}}  # fmt: skip
-    both = yaml.safe_load(str(render.registries(K3sSettings(registries=given), access)))
-    assert both["mirrors"] == {**given["mirrors"], "10.0.0.4:5000": endpoint}
-    assert both["configs"]["x"] == {}
-    config = both["configs"]["10.0.0.4:5000"]
-    assert config["auth"] == {"username": "nodes", "password": "other"}
-    assert config["tls"] == {"ca_file": render.REGISTRY_CA}
-    assert render.registries(DEFAULTS, None) is None
-    assert render.registry_ca(access) == f"{render.HEADER}\n-----BEGIN\n"
-    assert "hunter2" not in repr(access)
-
-
-THEIRS = Access(
-    "harbor.example", "robot$lab+pull", "hunter2", None, ["docker.io", "*"], "lab.v1/team",
-    theirs=True,
-)  # fmt: skip
-
-
-def test_a_registry_that_is_there_gets_names_below_its_project() -> None:
-    found = yaml.safe_load(str(render.registries(DEFAULTS, THEIRS)))
-    login = {"username": "robot$lab+pull", "password": "hunter2"}
-    assert found["configs"] == {"harbor.example": {"auth": login}}
-    endpoint = ["https://harbor.example"]
-    below = {"endpoint": endpoint, "rewrite": {"^(.*)$": "lab.v1/team/$1"}}
-    assert found["mirrors"] == {
-        "harbor.example": {"endpoint": endpoint}, "docker.io": below, "*": below,
-    }  # fmt: skip
-    assert render.registry_ca(THEIRS) is None
-    nobody = yaml.safe_load(str(render.registries(DEFAULTS, replace(THEIRS, account=""))))
-    assert nobody["configs"] == {"harbor.example": {}}
-    trusting = replace(THEIRS, authority="-----BEGIN\n", project="")
-    found = yaml.safe_load(str(render.registries(DEFAULTS, trusting)))
-    assert found["configs"]["harbor.example"]["tls"] == {"ca_file": render.REGISTRY_CA}
-    assert found["mirrors"]["*"] == {"endpoint": endpoint}
-
-
-@pytest.mark.parametrize("name", ["one", "lab/one", "a/b/c/d", "library/busy_box-1.2"])
-def test_the_rewrite_takes_whole_names_once(name: str) -> None:
-    """As k3s does, which is Go: a pattern, and $1 for its first group."""
-    found = yaml.safe_load(str(render.registries(DEFAULTS, THEIRS)))
-    ((pattern, target),) = found["mirrors"]["docker.io"]["rewrite"].items()
-    assert re.sub(pattern, target.replace("$1", r"\1"), name, count=0) == f"lab.v1/team/{name}"
-
-
-PROXIED = Machine(
-    node_address="10.0.0.3",
-    http_proxy="http://me:hunter2@proxy:3128",
-    https_proxy="http://me:hunter2@proxy:3128",
-    no_proxy=[".example.org"],
-)
-
-
-def test_the_environment_of_a_machine_behind_a_proxy() -> None:
-    text = render.environment(PROXIED, DEFAULTS, ["10.0.0.3", "10.0.0.1"])
-    assert text is not None
-    direct = ".example.org,10.42.0.0/16,10.43.0.0/16,.svc,.cluster.local,localhost,127.0.0.0/8"
-    assert text.splitlines() == [
-        render.HEADER,
-        "HTTP_PROXY=http://me:hunter2@proxy:3128",
-        "HTTPS_PROXY=http://me:hunter2@proxy:3128",
-        f"NO_PROXY={direct},10.0.0.1,10.0.0.3",
-    ]
-    assert render.environment(Machine(node_address="10.0.0.3"), DEFAULTS, ["10.0.0.1"]) is None
-
-
-def test_a_network_in_no_proxy_covers_its_machines() -> None:
-    machine = PROXIED.model_copy(update={"no_proxy": ["10.0.0.0/24"], "http_proxy": None})
-    texts = {
-        render.environment(machine, DEFAULTS, addresses)
-        for addresses in (["10.0.0.1"], ["10.0.0.1", "10.0.0.2"])
-    }
-    assert len(texts) == 1
-    text = texts.pop()
-    assert text is not None
-    assert "HTTP_PROXY" not in text
-    assert text.rstrip().endswith("127.0.0.0/8")
-
-
-def test_the_environment_is_recorded_and_never_shown() -> None:
-    text = render.environment(PROXIED, DEFAULTS, ["10.0.0.3"])
-    node = replace(AGENT, environment=text)
-    assert text is not None
-    assert render.wish(node, DEFAULTS, "ab")["/etc/default/k3s-agent"] == digest(text)
-    assert "/etc/default/k3s-agent " in render.unit(node)
-    assert "/etc/default/k3s-agent" not in render.wish(AGENT, DEFAULTS, "ab")
-    assert "/etc/default/k3s-agent" not in render.unit(AGENT)
-    assert "hunter2" not in render.unit(node) + repr(node) + repr(PROXIED)
 
 
 def test_ipv6_urls() -> None:
@@ -325,36 +221,6 @@ def test_a_line_with_a_secret_is_known(key: str) -> None:
     assert not re.search(pattern, render.config(AGENT, DEFAULTS), re.MULTILINE)
     for given in (key, f"{key}+"):
         assert render.holds_secrets(K3sSettings(server_config={given: "x"}, further_keys=[key]))
-
-
-def test_pods_of_before_a_start_are_known_by_their_containers() -> None:
-    def pod(node: str, *since: str | None) -> dict[str, Any]:
-        states: list[Any] = [
-            {"running": {"startedAt": at}} if at else {"waiting": {}} for at in since
-        ]
-        return {
-            "spec": {"nodeName": node},
-            "status": {"containerStatuses": [{"state": state} for state in states]},
-        }
-
-    started = {"a": datetime(2026, 11, 28, 10, 0, 0, tzinfo=UTC).timestamp()}
-    before, after = "2026-11-28T09:59:50Z", "2026-11-28T10:00:10Z"
-    assert is_from_before(pod("a", before), started)
-    assert is_from_before(pod("a", after, before), started)
-    assert not is_from_before(pod("a", after, None), started)
-    assert not is_from_before(pod("a", None), started)
-    assert not is_from_before(pod("b", before), started)
-    assert not is_from_before({"spec": {}}, started)
-
-
-def test_what_a_node_keeps_is_refused_by_name() -> None:
-    before = yaml.safe_load(render.config(FIRST, DEFAULTS))
-    assert rolling.fixed("m1", before, before) == []
-    assert rolling.fixed("m1", {}, before) == []  # a new machine
-    for key in rolling.FIXED:
-        (sentence,) = rolling.fixed("m1", before, {**before, key: "other"})
-        assert sentence.startswith(f"{key}: m1 runs with {before.get(key, 'the default')}, and k3s")
-        assert "to other on a node that is there: set it back, or " in sentence
 
 
 def test_what_k3s_reads_beside_our_files() -> None:

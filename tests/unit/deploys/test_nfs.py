@@ -150,7 +150,7 @@ def test_packages() -> None:
 def test_one_answer_tells_everything() -> None:
     assert ServerState().process(
         [
-            "ours # x", "ours /a *(rw)", "foreign /etc/exports /b c(ro)", "foreign /etc/exports ",
+            "ours # x", "ours /a *(rw)", "foreign /etc/exports", "line /b c(ro)", "line ",
             "now /a\t*(rw,sync)", "at /a|directory|nobody:nogroup|755", "disk /a|yes|5|4096|9|7",
             "unit ActiveState=active", "unit UnitFileState=enabled",
         ]

@@ -11,7 +11,7 @@ import pytest
 from deploys.openwhisk.answers import ActionFailed, NotReady, Refused, Throttled, Unauthorized
 from deploys.openwhisk.pace import Pace
 from tests.unit.deploys.openwhisk_server import Plain, Platform, serving
-from whisklab.engine.http import Unreachable
+from whisklab.engine.ssh.http import Unreachable
 from whisklab.errors import WhisklabError
 
 HELLO = "/namespaces/_/actions/hello"

@@ -8,8 +8,9 @@ import pytest
 
 from deploys.openwhisk import causes
 from deploys.openwhisk.hints import DISK, IMAGES, PLACES
-from whisklab.engine import kube
-from whisklab.engine.helm.records import Cluster
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.stuck import WIDEST
 
 ACTION = "whisklab-verify-1a2b3c4d"
 REAL = "wskowdevinvoker0-12-guest-whisklabverify1a2b3c4d"  # as upstream's invoker names them
@@ -36,7 +37,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
 
 def why() -> str | None:
-    return causes.of_pods(Cluster(HOST, kube.Endpoint("", 0)), "openwhisk", ACTION)
+    return causes.of_pods(Client(HOST, kube.Endpoint("", 0)), "openwhisk", ACTION)
 
 
 def test_the_last_cause_of_its_own_pods_is_told(answers: dict[str, list[Any]]) -> None:
@@ -53,7 +54,7 @@ def test_the_last_cause_of_its_own_pods_is_told(answers: dict[str, list[Any]]) -
 def test_who_waits_for_the_first_action_is_told_of_any(answers: dict[str, list[Any]]) -> None:
     """There may be no pod of one then; the components' own troubles are told elsewhere."""
     warm = "wskowdevinvoker0-1-prewarm-nodejs14"
-    cluster = Cluster(HOST, kube.Endpoint("", 0))
+    cluster = Client(HOST, kube.Endpoint("", 0))
     answers["events"] = [event("owdev-invoker-0", "Unhealthy", "a probe", 9)]
     assert causes.of_actions(cluster, "openwhisk") == []
     answers["events"] += [event(warm, "Failed", PULL, 3), event(warm, "BackOff", "Back-off", 7)]
@@ -63,7 +64,7 @@ def test_who_waits_for_the_first_action_is_told_of_any(answers: dict[str, list[A
 
 
 def test_an_image_that_finds_no_room_is_a_matter_of_the_disk(answers: dict[str, list[Any]]) -> None:
-    said = f"{PULL} {'x' * causes.WIDEST}: write /a: no space left on device"
+    said = f"{PULL} {'x' * WIDEST}: write /a: no space left on device"
     answers["events"] = [event(REAL, "Failed", said, 1)]
     assert str(why()).endswith(DISK)
 

@@ -10,8 +10,8 @@ import pytest
 from deploys.openwhisk import invokers, stages
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import STATEFUL, Progress, Seen
-from whisklab.engine import kube
-from whisklab.engine.helm.records import Cluster
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
 
 ALL = [Progress(each, reached=True) for each in stages.stages(OpenWhiskSettings())]
 REACHED = ""
@@ -24,7 +24,7 @@ class Answering:
     answers: list[object]
     asked: list[str] = field(default_factory=list)
 
-    def call(self, method: str, path: str) -> Any:
+    def ask(self, method: str, path: str) -> Any:
         """Answer."""
         self.asked.append(f"{method} {path}")
         answer = self.answers[len(self.asked) - 1]
@@ -49,7 +49,7 @@ def _seen(controllers: int = 1, wanted: int = 1) -> Seen:
 
 
 def _why(cluster: Answering, seen: Seen) -> str:
-    found = invokers.tested(cast("Cluster", cluster), "openwhisk", "owdev", seen, ALL)
+    found = invokers.tested(cast("Client", cluster), "openwhisk", "owdev", seen, ALL)
     at = next((each for each in found if not each.reached), None)
     assert [each.stage for each in found] == [each.stage for each in ALL]
     if at is None:

@@ -11,9 +11,8 @@ from deploys.openwhisk import keys
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.settings import PASSWORD, OpenWhiskSettings
 from deploys.wsk.settings import WskSettings
-from whisklab.engine import environment
-from whisklab.engine.environment import Environment
-from whisklab.engine.secrets import SecretStore
+from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.run.environment import Environment
 
 GIVEN = f"{'1' * 8}-{'2' * 4}-{'3' * 4}-{'4' * 4}-{'5' * 12}:{'k' * 64}"
 RUNNING = Keys(guest="guest of it", system="system of it", db_password="its own")  # noqa: S106
@@ -80,7 +79,7 @@ def test_given_ones_are_taken(tmp_path: Path) -> None:
 def test_other_ones_than_the_running_are_refused_by_name(
     other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_current", [Environment("lab", tmp_path)])
+    monkeypatch.setattr(keys, "current", lambda: Environment("lab", tmp_path))
     settings, store = OpenWhiskSettings(), SecretStore(tmp_path)
     wanted = replace(RUNNING, **{other: "secret of mine"})
     (sentence,) = keys.refusals(settings, store, wanted, RUNNING)

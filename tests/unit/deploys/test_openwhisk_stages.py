@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from deploys.openwhisk import fits, stages, waiting
-from deploys.openwhisk.hopeless import GIVE_UP_AFTER, Patience, hopeless
+from deploys.openwhisk.patience import GIVE_UP_AFTER, Patience
+from deploys.openwhisk.pods import blocking_pods, concerned, first_failed, first_of
 from deploys.openwhisk.render import Place
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.openwhisk.stages import CLAIM, CLAIMS, DEPLOYMENT, JOB, STATEFUL, Seen
@@ -173,31 +174,6 @@ def _pod(name: str, reason: str = "", *, restarts: int = 0, label: str = "of") -
     }
 
 
-@pytest.mark.parametrize(
-    ("pod", "expected"),
-    [
-        (_pod("p", "ImagePullBackOff"), "container c: ImagePullBackOff: m"),
-        (_pod("p", "CrashLoopBackOff", restarts=4), "container c has ended 4 times"),
-        (_pod("p", "CrashLoopBackOff", restarts=1), None),
-        (_pod("p", "ContainerCreating"), None),
-        (_pod("p"), None),
-        (
-            {
-                "status": {
-                    "conditions": [
-                        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                         "message": "0/3 nodes"}
-                    ]
-                }
-            },
-            "no node will take it: 0/3 nodes",
-        ),
-    ],
-)  # fmt: skip
-def test_hopeless(pod: dict[str, Any], expected: str | None) -> None:
-    assert hopeless(pod) == expected
-
-
 def test_patience_ends_only_for_a_pod_that_was_hopeless_all_the_time() -> None:
     owned = {"ownerReferences": [{"kind": "ReplicaSet"}]}
     bad, good = _pod("p", "ErrImagePull"), _pod("p")
@@ -266,7 +242,7 @@ def test_a_job_that_failed_is_told_as_itself() -> None:
     objects[JOB]["owdev-init-couchdb"] = _job("owdev-init-couchdb", "Failed")
     found = stages.progress(stages.stages(SETTINGS), "owdev", Seen(objects))
     assert stages.frontier(found)[0].stage.name == "zookeeper"
-    first = waiting.first_failed(found)
+    first = first_failed(found)
     assert first is not None
     assert first.stage.name == "init-couchdb"
 
@@ -276,9 +252,9 @@ def test_the_pod_of_an_action_that_cannot_start_tells_why_packages_wait() -> Non
     action = _pod("wsk0", "ErrImagePull", label="user-action-pod")
     other = _pod("owdev-kafka", "ErrImagePull")
     pods = [own, action, other]
-    found = waiting.blocking_pods(pods, "owdev-install-packages", "install-packages")
+    found = blocking_pods(pods, "owdev-install-packages", "install-packages")
     assert found == [action, own]
-    assert waiting.blocking_pods(pods, "owdev-kafka", "kafka") == [other]
+    assert blocking_pods(pods, "owdev-kafka", "kafka") == [other]
 
 
 def test_only_pods_of_stages_that_are_missing_end_the_waiting() -> None:
@@ -289,11 +265,11 @@ def test_only_pods_of_stages_that_are_missing_end_the_waiting() -> None:
     admin, redis = _pod("owdev-wskadmin", "ErrImagePull"), _pod("owdev-redis", "ErrImagePull")
     action = _pod("wsk0", "ErrImagePull", label="user-action-pod")
     pods = [admin, redis, action]
-    assert waiting.concerned(pods, "owdev", found) == [redis]
-    at = waiting.first_of({"owdev-redis"}, pods, "owdev", found)
+    assert concerned(pods, "owdev", found) == [redis]
+    at = first_of({"owdev-redis"}, pods, "owdev", found)
     assert at is not None
     assert at.stage.name == "redis"  # though CouchDB is the first that is not there
-    assert waiting.first_of(set(), pods, "owdev", found) is None
+    assert first_of(set(), pods, "owdev", found) is None
 
 
 def test_actions_matter_while_the_packages_wait_for_the_first() -> None:
@@ -301,7 +277,7 @@ def test_actions_matter_while_the_packages_wait_for_the_first() -> None:
     objects[JOB]["owdev-install-packages"] = _job("owdev-install-packages")
     found = stages.progress(stages.stages(SETTINGS), "owdev", Seen(objects))
     action = _pod("wsk0", "ErrImagePull", label="user-action-pod")
-    assert waiting.concerned([action], "owdev", found) == [action]
+    assert concerned([action], "owdev", found) == [action]
 
 
 def _node(name: str, memory: str = "4Gi", arch: str = "amd64", **labels: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from deploys.openwhisk.deploy import check_npm_cache
 from deploys.openwhisk.keys import Keys
 from deploys.openwhisk.render import Place
 from deploys.openwhisk.settings import OpenWhiskSettings
-from whisklab.engine.authority import Pair
-from whisklab.engine.catalogue import Catalogue
+from whisklab.engine.artifacts.catalogue import Catalogue
 from whisklab.engine.helm.values import merged
+from whisklab.engine.tls.authority import Pair
 from whisklab.errors import BadInput
 from whisklab.lab.standins.cache import SOURCES
 

@@ -28,8 +28,8 @@ from deploys.openwhisk.verify import (
     what_answers,
 )
 from tests.unit.deploys.openwhisk_server import Platform, serving
-from whisklab.engine import kube
-from whisklab.engine.http import Answer
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.ssh.http import Answer
 from whisklab.errors import WhisklabError
 
 BARE = OpenWhiskSettings(alarms=False, kafka_provider=False)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploys.k3s import packed
-from deploys.k3s.turns import wait
-from whisklab.engine import kube
-from whisklab.engine.helm.records import Cluster
-from whisklab.errors import WhisklabError
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
 
-HOST: Any = SimpleNamespace(name="master")
-CLUSTER = Cluster(HOST, kube.Endpoint("/kubeconfig", 6443))
+HOST: Any = SimpleNamespace(name="master", state=SimpleNamespace())
+CLUSTER = Client(HOST, kube.Endpoint("/kubeconfig", 6443))
 NO_IMAGE = "failed to pull image docker.io/rancher/mirrored-pause:3.6: no such host"
 
 
@@ -57,15 +54,3 @@ def test_an_api_that_is_away_gives_no_cause(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(kube, "request", away)
     assert packed.causes(CLUSTER) == []
-
-
-def test_who_waits_is_told_the_causes_then_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    turns = importlib.import_module(wait.__module__)  # deploys.k3s has a function of its name
-    monkeypatch.setattr(turns, "tell", told.append)
-    monkeypatch.setattr(turns, "TOLD_EVERY", 0.0)
-    monkeypatch.setattr(turns, "POLL", 0.01)
-    with pytest.raises(WhisklabError) as caught:
-        wait(HOST, lambda: "0 of 1 are ready", 0.05, "see there", causes=lambda: [NO_IMAGE])
-    assert str(caught.value) == f"after 0 s still 0 of 1 are ready; {NO_IMAGE}: see there"
-    assert set(told) == {f"master: waiting, 0 of 1 are ready; {NO_IMAGE}"}

@@ -29,10 +29,11 @@ memory_kb 2014000
 disk_kb 63588920
 name worker1
 machine_id 163c08714f7c4ef1a2de799bda143539
-route 4
-address 127.0.0.1/8
-address 10.0.0.2/24
-address fd00::2/64
+route 4 eth1
+address lo 127.0.0.1/8
+address eth0 10.0.0.2/24
+address eth1 10.0.2.15/24
+address eth1 fd00::2/64
 socket 0  128  0.0.0.0:22  0.0.0.0:* users:(("sshd",pid=119,fd=3),("systemd",pid=1,fd=7))
 socket 0  128     [::]:22     [::]:* users:(("sshd",pid=119,fd=4))
 socket 0  4096       *:10250     *:* users:(("my server",pid=715,fd=15))
@@ -64,7 +65,10 @@ def test_parsing() -> None:
     assert answer.clock == 1795206588.770595494
     assert (answer.os, answer.machine, answer.init) == ("debian 12", "x86_64", "systemd")
     assert (answer.cpus, answer.memory_kb, answer.disk_kb) == (2, 2014000, 63588920)
-    assert answer.addresses == ("127.0.0.1", "10.0.0.2", "fd00::2")
+    assert answer.addresses == {
+        "127.0.0.1": "lo", "10.0.0.2": "eth0", "10.0.2.15": "eth1", "fd00::2": "eth1",
+    }  # fmt: skip
+    assert answer.routes == {4: "eth1"}
     assert answer.listeners == (
         Listener(22, 119, "sshd", "ssh.service"),
         Listener(22, 1, "systemd", ""),
@@ -131,7 +135,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("disk", {"disk_kb": 1024 * 1024}, "1024 MB are free for /var/lib, 2048 are needed"),
     ("moved", {"remembered": "10.0.0.9"}, "was 10.0.0.9 and is now 10.0.0.2"),
     ("address", {"addresses": ("127.0.0.1", "10.9.9.9", "fe80::1")}, "there are 10.9.9.9: correct"),
-    ("route", {"routes": frozenset({6})}, "no default route for IPv4"),
+    ("route", {"routes": {6: "eth0"}}, "no default route for IPv4"),
     ("reach", {"peers": {"10.0.0.1": False}}, "cannot reach master at 10.0.0.1"),
     ("reach", {"peers": {}}, "cannot reach master at 10.0.0.1"),
     ("port", {"listeners": (Listener(10250, 7, "socat", "x.service"),)},
@@ -187,8 +191,8 @@ def test_a_firewall_of_the_other_ip_version_is_none() -> None:
 
 
 def test_addresses_are_compared_as_addresses() -> None:
-    answer = dataclasses.replace(FIT, listeners=OURS, remembered=None, routes=frozenset({4, 6}),
-                                 addresses=("fd00:0:0::2",))  # fmt: skip
+    answer = dataclasses.replace(FIT, listeners=OURS, remembered=None, routes={6: "eth0"},
+                                 addresses={"fd00:0:0::2": "eth0"})  # fmt: skip
     assert judge(answer, dataclasses.replace(WISH, address="fd00::2")) == []
 
 
@@ -264,6 +268,20 @@ def test_copied_machines() -> None:
     assert "is also that of b, one is a copy" in compare(machines, machines)["a"][0].sentence
     none = compare({"a": seen("a", machine_id="uninitialized")}, ["a"])["a"][0]
     assert none.sentence.startswith("it has no machine-id: make a new one")
+
+
+def test_a_card_of_the_default_route_that_is_the_same_everywhere() -> None:
+    """As VirtualBox's first one is: eth1 of these."""
+    machines = {name: seen(name) for name in "abc"}
+    assert compare(machines, machines) == {}  # all of them say node_interface
+    assert compare(machines, machines, "a") == {}  # whoever has it beside it
+    found = compare(machines, machines, "ac")
+    assert [[each.kind for each in found[name]] for name in "ac"] == [["card"], ["card"]]
+    assert "goes over eth1, where it has 10.0.2.15 as c has" in found["a"][0].sentence
+    assert set(found) == {"a", "c"}
+    other = dataclasses.replace(machines["c"].answer, addresses={"10.0.2.15": "eth0"})
+    machines["c"] = dataclasses.replace(machines["c"], answer=other)
+    assert compare(machines, machines, "ac") == {}
 
 
 def test_names() -> None:

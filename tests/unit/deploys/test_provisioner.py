@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from deploys.provisioner.render import DEFAULT, TAKEN, default_patches, values
 from deploys.provisioner.settings import ProvisionerSettings
-from deploys.provisioner.verify import leaving_nothing, stale
+from deploys.provisioner.verify import bound_to, leaving_nothing, stale
+from whisklab.engine.kubernetes import kube, waiting
+from whisklab.engine.kubernetes.client import Client
+from whisklab.errors import WhisklabError
 
 
 def test_values_of_the_chart() -> None:
@@ -55,3 +62,37 @@ def test_there_is_one_default_class() -> None:
     assert default_patches(after, "nfs-client", wanted=True) == {}
     given_back = default_patches(after, "nfs-client", wanted=False)
     assert given_back == {"local-path": {DEFAULT: "true", TAKEN: None}}
+
+
+@pytest.mark.parametrize("never", [False, True])
+def test_a_claim_is_waited_for_and_its_last_event_told(
+    monkeypatch: pytest.MonkeyPatch, *, never: bool
+) -> None:
+    left = 3
+
+    def request(_: Any, __: Any, method: str, path: str, *___: Any, **____: Any) -> Any:
+        nonlocal left
+        assert method == "GET"
+        if "/events?" in path:
+            return {"items": [
+                {"reason": "Provisioning", "message": text, "lastTimestamp": f"2026-01-01T0{at}"}
+                for text, at in (("Waiting for a volume", 2), ("the first", 1))
+            ]}  # fmt: skip
+        left -= 1
+        bound = left < 0 and not never
+        return {"spec": {"volumeName": "pv" if bound else None},
+                "status": {"phase": "Bound" if bound else "Pending"}}  # fmt: skip
+
+    monkeypatch.setattr(kube, "request", request)
+    monkeypatch.setattr(waiting, "POLL", 0.0)
+    # deploys.provisioner has a function of the module's name.
+    verify = importlib.import_module(bound_to.__module__)
+    monkeypatch.setattr(verify, "WITHIN", 0.0 if never else 30.0)
+    server: Any = SimpleNamespace(name="m1", state=SimpleNamespace())
+    client = Client(server, kube.Endpoint("", 0))
+    if not never:
+        assert bound_to(client, "c", "see the log") == "pv"
+        return
+    why = "after 0 s still the claim c is not bound; event of c: Provisioning: Waiting for a volume"
+    with pytest.raises(WhisklabError, match=f"^{why}: see the log$"):
+        bound_to(client, "c", "see the log")

@@ -10,10 +10,10 @@ import yaml
 
 from deploys.registry import render
 from deploys.registry.verify import refused
-from whisklab.engine.authority import Pair
-from whisklab.engine.files import digest
-from whisklab.engine.registry import RegistrySettings
-from whisklab.engine.registry_secrets import Credentials
+from whisklab.engine.registries.registry import RegistrySettings
+from whisklab.engine.registries.secrets import Credentials
+from whisklab.engine.resources.paths import digest
+from whisklab.engine.tls.authority import Pair
 
 KNOWN = Credentials(
     Pair("CA", "CA KEY"), Pair("LEAF", "LEAF KEY"), {"nodes": "p1", "push": "p2"}, "s" * 48

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploys.k3s import render, renewal
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
-from whisklab.engine.certificates import ALL_DAYS, Certificate
+from whisklab.engine.tls.certificates import ALL_DAYS, Certificate
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MONTH, EVER = timedelta(days=30), timedelta(days=ALL_DAYS)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploys.k3s.rolling import Member, ended, newer, refusal, turns, wants_cgroup_v2
+from deploys.k3s.rolling import (
+    Member,
+    ended,
+    newer,
+    refusal,
+    turns,
+    wants_cgroup_v2,
+    with_removed_flags,
+    with_templates,
+)
 
 AVAILABLE = ["v1.34.4+k3s1", "v1.35.1+k3s1", "v1.35.10+k3s1", "v1.36.3+k3s1"]
 
@@ -115,3 +124,54 @@ def test_back_is_never_allowed(
         why = refusal(member("w1", version=one[1]), other[1], [])
         assert why is not None
         assert "cannot go back" in why
+
+
+IMAGE = "pod-infra-container-image"
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "places", "told"),
+    [
+        ("v1.34.4+k3s1", {"kubelet-arg": [f"{IMAGE}=x"]}, {}, []),
+        ("v1.35.0+k3s1", {"kubelet-arg": [f"{IMAGE}=x"]}, {}, ["k3s_server_config or"]),
+        ("v1.36.3+k3s1", {"kubelet-arg": f"--{IMAGE}=x"}, {}, ["k3s_server_config or"]),
+        ("v1.36.3+k3s1", {"kubelet-arg+": ["max-pods=9", f"{IMAGE}"]}, {}, ["k3s_server_config"]),
+        ("v1.36.3+k3s1", {"kubelet-arg": [f"max-pods={IMAGE}"]}, {}, []),
+        ("v1.36.3+k3s1", {}, {"/etc/x.yaml, line 3": IMAGE}, ["/etc/x.yaml, line 3"]),
+        ("v1.36.3+k3s1", {"kubelet-arg": [IMAGE]}, {"/x, line 1": IMAGE}, ["k3s_", "/x, line 1"]),
+    ],
+)
+def test_what_a_kubelet_has_no_more_is_named_with_its_place(
+    version: str, config: dict[str, object], places: dict[str, str], told: list[str]
+) -> None:
+    found = with_removed_flags("w1", version, config, places)
+    assert len(found) == len(told)
+    for sentence, place in zip(found, told, strict=True):
+        assert sentence.startswith(f"kubelet: w1 is told --{IMAGE} by {place}")
+        assert f"the kubelet of k3s {version} does not start any more: take it out" in sentence
+
+
+CONTAINERD = "/var/lib/rancher/k3s/agent/etc/containerd"
+V2, V3 = f"{CONTAINERD}/config.toml.tmpl", f"{CONTAINERD}/config-v3.toml.tmpl"
+DROP_IN = "/etc/rancher/k3s/config.yaml.d/50.yaml"
+
+
+@pytest.mark.parametrize(
+    ("found", "foreign", "refused"),
+    [
+        ("v1.34.4+k3s1", (V2,), True),
+        ("v1.34.4+k3s1", (DROP_IN, V3), True),
+        ("v1.34.4+k3s1", (DROP_IN,), False),
+        ("v1.35.1+k3s1", (V2, V3), False),  # another patch release
+        (None, (V2,), False),  # the wanted one, or none
+        ("k3s of my own", (V2,), False),
+    ],
+)
+def test_a_template_for_containerd_is_for_one_minor(
+    found: str | None, foreign: tuple[str, ...], refused: bool
+) -> None:
+    sentences = with_templates(member("w1", version=found, foreign=foreign), "v1.35.4+k3s1")
+    assert bool(sentences) is refused
+    for sentence in sentences:
+        assert sentence.startswith(f"containerd: w1 has {foreign[-1]}, which is for the container")
+        assert "with that of v1.35.4+k3s1: take it away, or see" in sentence

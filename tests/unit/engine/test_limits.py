@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.unit.engine.http_server import listening
-from whisklab.engine import kube, limits, packages, services
-from whisklab.engine.downloads import download
+from whisklab.engine import limits
+from whisklab.engine.artifacts.downloads import download
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
-from whisklab.engine.objects import Id
+from whisklab.engine.kubernetes import kube, waiting
+from whisklab.engine.kubernetes.objects import Id
+from whisklab.engine.resources import services
 from whisklab.errors import WhisklabError
 
 ENGINE = Path(limits.__file__).parent
@@ -90,18 +93,20 @@ def test_an_object_is_waited_for_until_it_is_gone(
     monkeypatch: pytest.MonkeyPatch, looks: int, gone: bool
 ) -> None:
     monkeypatch.setattr(limits, "OBJECT_GONE_WITHIN", 3600.0 if gone else 0.0)
-    monkeypatch.setattr("whisklab.engine.helm.records.POLL", 0.0)
+    monkeypatch.setattr(waiting, "POLL", 0.0)
     api = Api(looks)
     monkeypatch.setattr(kube, "request", api.request)
-    server: Any = None
+    server: Any = SimpleNamespace(name="m1", state=SimpleNamespace())
     cluster = Cluster(server, kube.Endpoint("", 0))
     release, names = Release("r", None, "space"), [Id("Job", "", "work")]
     if gone:
-        cluster.delete(release, names)
+        cluster.remove(release, names)
         assert api.looks == -1
     else:
-        with pytest.raises(WhisklabError, match="Job/work of release r does not go away"):
-            cluster.delete(release, names)
+        with pytest.raises(
+            WhisklabError, match="still there: Job/work of release r: see what keeps"
+        ):
+            cluster.remove(release, names)
 
 
 def test_each_limit_is_somebodys() -> None:
@@ -126,21 +131,6 @@ def programs(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )  # fmt: skip
 
     return run
-
-
-BUSY = """
-echo x >> tries
-test "$(wc -l < tries)" -gt 2 || { echo "locked by another process"; exit 2; }"""
-
-
-@pytest.mark.parametrize(("within", "code"), [("3600", 0), ("0", 1)])
-def test_another_dpkg_is_waited_for(
-    programs: Callable[..., subprocess.CompletedProcess[str]], within: str, code: int
-) -> None:
-    """It has the lock for two looks, a second apart."""
-    done = programs(packages._FINISH, within, dpkg=BUSY)
-    assert (done.returncode, done.stderr) == (code, "locked by another process\n" if code else "")
-    assert f"DPkg::Lock::Timeout={limits.APT_WITHIN}" in packages.APT
 
 
 @pytest.mark.parametrize(("within", "takes", "code"), [("3600", "1", 0), ("1", "30", 1)])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisklab.engine.access import Access
+from whisklab.engine.registries.access import Access
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import answers, collecting, keeping, local
 from whisklab.images.collecting import Going, Program

@@ -79,9 +79,9 @@ def test_failing_and_being_interrupted(
 class Somewhere(Nspawn):
     """A provider with machines that this state directory does not know."""
 
-    def machines(self, lab: str) -> dict[str, bool]:
+    def machines(self, lab: str) -> dict[str, str]:
         """One that is stopped: it could be lost as well."""
-        return {"a": False} if lab == "x" else {}
+        return {"a": "stopped"} if lab == "x" else {}
 
     def down(self, lab: str, report: Report) -> tuple[str, ...]:
         report("removing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def test_a_line_of_the_list() -> None:
     assert shown == ("base", "3 days", "2.6 GB", "2", "90 days left", "k3s v1.34.4+k3s1, owdev")
     assert snapshots.row(taken(), NOW)[-2:] == ("", "unknown")
     assert snapshots.row(taken(certificates_until=NOW - DAY), NOW)[-2] == "ended 1 days ago"
+    assert snapshots.row(replace(taken(), size=0), NOW)[2] == ""  # Vagrant tells none
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from whisklab.engine.drift.compare import Drift
-from whisklab.engine.drift.kinds import Api
-from whisklab.engine.objects import POD, Id, Object
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import POD, Id, Object
+from whisklab.engine.kubernetes.workloads import controller
 
 ACCOUNT = "ServiceAccount"
 _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
@@ -18,7 +19,7 @@ _PODS = "/api/v1/namespaces/{}/pods"
 
 
 def void_tokens(
-    api: Api, wanted: Mapping[Id, Object], live: Mapping[Id, Object], namespace: str
+    api: Client, wanted: Mapping[Id, Object], live: Mapping[Id, Object], namespace: str
 ) -> Iterator[Drift]:
     """Return the pods that must be made anew, because their token is of an account that is gone.
 
@@ -40,7 +41,7 @@ def void_tokens(
         if not any(began < made for began in users.get(name.name, ())):
             continue
         space = name.namespace or namespace
-        for pod in (api.get(_PODS.format(space)) or {}).get("items") or []:
+        for pod in api.items(_PODS.format(space)):
             if _holds_one_of_before(pod, name.name, made):
                 # The items of a list do not say what they are.
                 found = {**pod, "apiVersion": "v1", "kind": POD}
@@ -75,7 +76,7 @@ def _holds_one_of_before(pod: Object, account: str, made: str) -> bool:
         spec.get("serviceAccountName") == account
         and metadata.get("creationTimestamp", "") < made
         and "deletionTimestamp" not in metadata
-        and any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
+        and controller(pod) is not None
         and any(
             "serviceAccountToken" in source
             for volume in spec.get("volumes") or []

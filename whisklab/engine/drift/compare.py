@@ -11,7 +11,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-from whisklab.engine.objects import CLAIM, SECRET, SOUNDS_SECRET, Id, Object
+from whisklab.engine.kubernetes.objects import CLAIM, SECRET, SOUNDS_SECRET, Id, Object
 
 SHOWN = 60  # characters of a value
 # Lists of the built-in kinds whose entries are known by a key (their patchMergeKey); others are
@@ -34,6 +34,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 # twice, or have the port that the other one needs.
 _ALONE = ("containers", "initContainers", "ports")
 WORKLOADS = ("Deployment", "StatefulSet", "ReplicaSet")
+# Numbers that the API leaves out where they are 0, and means 0 by that (`int32` with `omitempty` in
+# k8s.io/api, core/v1 and apps/v1). Others it keeps, or 0 and nothing are two things (`runAsUser`).
+_NO_ZERO = ("initialDelaySeconds", "minReadySeconds")
 # Written by controllers into fields that charts leave empty or set to something of no meaning.
 _THEIRS = ("caBundle",)
 _OUTSIDE = ("apiVersion", "kind", "status")
@@ -228,7 +231,8 @@ def same(wanted: Any, live: Any, path: Path = ()) -> bool:  # noqa: ANN401
     if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
         return True
     if live is None:
-        return not wanted and not isinstance(wanted, bool | int | float)
+        dropped = bool(path) and path[-1] in _NO_ZERO
+        return not wanted and (dropped or not isinstance(wanted, bool | int | float))
     if isinstance(wanted, Mapping | list | bool) or isinstance(live, Mapping | list | bool):
         return False
     amounts = {"requests", "limits", "sizeLimit", "divisor", "hard", "capacity"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from whisklab.engine.drift.compare import custom
-from whisklab.engine.objects import Id, Object
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import Id, Object
 from whisklab.errors import WhisklabError
 
 # Built-in kinds whose objects are in no namespace, and those whose plural is irregular.
@@ -21,20 +20,10 @@ _PLURALS = {"Endpoints": "endpoints", "Ingress": "ingresses", "NetworkPolicy": "
             "ValidatingAdmissionPolicy": "validatingadmissionpolicies"}  # fmt: skip
 
 
-class Api(Protocol):
-    """The API of a cluster."""
-
-    def call(self, method: str, path: str, body: object = None, **how: Any) -> Any:  # noqa: ANN401
-        """Return the answer to one request; see `kube.request`."""
-
-    def get(self, path: str) -> Any:  # noqa: ANN401
-        """Return an object or a list; None when there is none."""
-
-
 class Kinds:
     """The paths of kinds; those of others than Kubernetes' own are asked for, once each."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Client) -> None:
         self._api = api
         self._asked: dict[tuple[str, str], tuple[str, bool]] = {}
 

@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from whisklab.engine import kube
 from whisklab.engine.drift.accounts import void_tokens
 from whisklab.engine.drift.compare import Drift, Field, differences, enlarged, ignored
-from whisklab.engine.drift.kinds import Api, Kinds
+from whisklab.engine.drift.kinds import Kinds
 from whisklab.engine.drift.patches import patch, patch_kind, widened
-from whisklab.engine.objects import JOB, POD, SECRET, Id, Object
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import JOB, NO_RECORDS, POD, SECRET, Id, Object
+from whisklab.engine.kubernetes.workloads import WORKLOADS, unready
 
-# Helm's own records are large, and none of the objects of a release.
-_NO_RECORDS = "?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1"
 _SCALERS = "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"
-_NOT_FOUND, _FORBIDDEN, _CONFLICT, _INVALID = 404, 403, 409, 422
+_FORBIDDEN = 403
 _VOLATILE = ("managedFields", "resourceVersion", "generation")
 
 
@@ -43,7 +43,7 @@ class Found:
     unready: tuple[str, ...]
 
 
-def look(api: Api, wanted: Wanted) -> Found:
+def look(api: Client, wanted: Wanted) -> Found:
     """Compare objects with the cluster; nothing is changed there.
 
     One list for each kind; what differs at first sight is tried as a dry run, so that the API's own
@@ -73,7 +73,7 @@ def look(api: Api, wanted: Wanted) -> Found:
 
 
 def _live(
-    api: Api, wanted: Wanted, paths: Mapping[Id, str]
+    api: Client, wanted: Wanted, paths: Mapping[Id, str]
 ) -> tuple[dict[Id, Object], frozenset[Id]]:
     """Return the objects that are there, and the names of those of which nobody can tell.
 
@@ -88,7 +88,7 @@ def _live(
         if len(names) == 1 or names[0].kind == POD:
             there = {each.name: api.get(f"{path}/{each.name}") for each in names}
         else:
-            query = _NO_RECORDS if names[0].kind == SECRET else ""
+            query = NO_RECORDS if names[0].kind == SECRET else ""
             items = (api.get(path + query) or {}).get("items") or []
             there = {each["metadata"]["name"]: each for each in items}
         for name in names:
@@ -106,7 +106,7 @@ def _may_be_gone(wanted: Object) -> bool:
     return wanted["kind"] == JOB and "ttlSecondsAfterFinished" in (wanted.get("spec") or {})
 
 
-def _scaled(api: Api, wanted: Wanted, name: Id, each: Field) -> bool:
+def _scaled(api: Client, wanted: Wanted, name: Id, each: Field) -> bool:
     """Tell whether an autoscaler has set the number of replicas."""
     if each.path != ("spec", "replicas"):
         return False
@@ -117,13 +117,13 @@ def _scaled(api: Api, wanted: Wanted, name: Id, each: Field) -> bool:
 
 
 def _effective(
-    api: Api, path: str, wanted: Object, live: Object, fields: Sequence[Field]
+    api: Client, path: str, wanted: Object, live: Object, fields: Sequence[Field]
 ) -> Sequence[Field]:
     """Return the fields that the API would change, by a dry run; all where it refuses that."""
     try:
         after = _tried(api, path, wanted, fields)
     except kube.Refused as error:
-        if error.status not in {_NOT_FOUND, _FORBIDDEN, _CONFLICT, _INVALID}:
+        if error.status not in {kube.NOT_FOUND, _FORBIDDEN, kube.CONFLICT, kube.INVALID}:
             raise
         return fields  # it differs, and must be made anew, or cannot be put back
     except kube.Faulted:
@@ -135,9 +135,8 @@ def _effective(
     return [each for each in fields if each.path not in stay] or fields
 
 
-def _tried(api: Api, path: str, wanted: Object, fields: Iterable[Field]) -> Object:
-    query, how = "?dryRun=All&fieldManager=whisklab", {"content_type": patch_kind(wanted)}
-    found: Object = api.call("PATCH", path + query, patch(wanted, fields), **how)
+def _tried(api: Client, path: str, wanted: Object, fields: Iterable[Field]) -> Object:
+    found: Object = api.tried(path, patch(wanted, fields), patch_kind(wanted))
     return found
 
 
@@ -149,18 +148,8 @@ def _bare(found: Object) -> Object:
 
 def not_ready(live: Iterable[Object]) -> list[str]:
     """Return half a sentence for each workload that is not ready. Pure."""
-    lines = []
-    for each in live:
-        status, name = each.get("status") or {}, f"{each['kind']}/{each['metadata']['name']}"
-        if each["kind"] in {"Deployment", "StatefulSet"}:
-            wished, ready = each["spec"].get("replicas", 1), status.get("readyReplicas") or 0
-        elif each["kind"] == "DaemonSet":
-            wished = status.get("desiredNumberScheduled") or 0
-            ready = status.get("numberReady") or 0
-        else:
-            continue
-        seen = status.get("observedGeneration", 0) >= each["metadata"].get("generation", 0)
-        if ready < wished or not seen:
-            why = f"{ready} of {wished} are ready" if seen else "it has just been changed"
-            lines.append(f"{name}: {why}")
-    return lines
+    return [
+        f"{each['kind']}/{each['metadata']['name']}: {why}"
+        for each in live
+        if each["kind"] in WORKLOADS and (why := unready(each))
+    ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from whisklab.engine import kube
 from whisklab.engine.drift.compare import Drift
-from whisklab.engine.drift.kinds import Api, Kinds
+from whisklab.engine.drift.kinds import Kinds
 from whisklab.engine.drift.look import Wanted, look
 from whisklab.engine.drift.patches import patch, patch_kind, widened
-from whisklab.engine.objects import Id, Object
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.kubernetes.objects import Id, Object
 from whisklab.errors import WhisklabError
 
 # As Helm installs them; what is not named comes last.
@@ -21,11 +22,10 @@ ORDER = (
     "ClusterRoleBinding", "Role", "RoleBinding", "Service", "DaemonSet", "Pod", "ReplicaSet",
     "Deployment", "StatefulSet", "Job", "CronJob", "IngressClass", "Ingress", "APIService",
 )  # fmt: skip
-_INVALID, _EXISTS = 422, 409
 
 
 def mend(
-    api: Api,
+    api: Client,
     drift: Iterable[Drift],
     namespace: str,
     *,
@@ -51,7 +51,7 @@ def mend(
         path = kinds.path(each.wanted, namespace)
         try:
             if each.void:
-                _delete(api, f"{path}/{each.name.name}")
+                api.delete(f"{path}/{each.name.name}")
             elif each.missing:
                 _create(api, path, each.wanted, marked)
             else:
@@ -61,7 +61,7 @@ def mend(
 
 
 def put_back(
-    api: Api,
+    api: Client,
     wanted: Wanted,
     *,
     marked: Mapping[str, Mapping[str, str]],
@@ -85,20 +85,12 @@ def put_back(
         mend(api, found, wanted.namespace, marked=marked, fixed=fixed, remove=remove)
 
 
-def _delete(api: Api, path: str) -> None:
-    try:
-        api.call("DELETE", path)
-    except kube.Refused as error:
-        if error.status != kube.NOT_FOUND:  # it is gone meanwhile
-            raise
-
-
 def _rank(kind: str) -> int:
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
 def _put_back(
-    api: Api,
+    api: Client,
     path: str,
     each: Drift,
     marked: Mapping[str, Mapping[str, str]],
@@ -108,11 +100,11 @@ def _put_back(
     for fields in (each.fields, widened(each.wanted, each.fields)):
         body = patch(each.wanted, fields)
         try:
-            api.call("PATCH", at, body, content_type=patch_kind(each.wanted))
+            api.patch(at, body, patch_kind(each.wanted))
         except kube.Faulted as error:
             refused: WhisklabError = error
         except kube.Refused as error:
-            if error.status != _INVALID:
+            if error.status != kube.INVALID:
                 raise
             refused = error
         else:
@@ -123,13 +115,15 @@ def _put_back(
     _create(api, path, each.wanted, marked)
 
 
-def _create(api: Api, path: str, wanted: Object, marked: Mapping[str, Mapping[str, str]]) -> None:
+def _create(
+    api: Client, path: str, wanted: Object, marked: Mapping[str, Mapping[str, str]]
+) -> None:
     metadata: dict[str, Any] = dict(wanted.get("metadata") or {})
     for part, ours in marked.items():
         metadata[part] = {**(metadata.get(part) or {}), **ours}
     body = {**wanted, "metadata": metadata}
     try:
-        api.call("POST", f"{path}?fieldManager=whisklab", body)
+        api.create(f"{path}?fieldManager=whisklab", body)
     except kube.Refused as error:
-        if error.status != _EXISTS:  # somebody was faster; the next look compares it
+        if error.status != kube.CONFLICT:  # somebody was faster; the next look compares it
             raise

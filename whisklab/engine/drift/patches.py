@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whisklab.engine import kube
 from whisklab.engine.drift.compare import KEYS, Entry, Field, Path, custom, differences, normal
-from whisklab.engine.objects import Object
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.objects import Object
 
 
 def patch_kind(wanted: Object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from whisklab.engine.settings import Settings
+from whisklab.engine.data.settings import Settings
 
 _PATTERN = re.compile(r"[^\s/]+/[^\s/]+( \S+)?")
 

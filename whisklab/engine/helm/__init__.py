@@ -2,6 +2,6 @@
 
 from whisklab.engine.helm.charts import Chart, chart
 from whisklab.engine.helm.operations import chart_fetched, released
-from whisklab.engine.helm.release import Release
+from whisklab.engine.helm.release import OF_RELEASE, Release
 
-__all__ = ["Chart", "Release", "chart", "chart_fetched", "released"]
+__all__ = ["OF_RELEASE", "Chart", "Release", "chart", "chart_fetched", "released"]

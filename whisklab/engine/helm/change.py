@@ -15,13 +15,13 @@ from whisklab.engine.helm import manifests, program
 from whisklab.engine.helm.blocked import blocking
 from whisklab.engine.helm.preview import Preview, preview
 from whisklab.engine.helm.records import FIXED, Cluster
-from whisklab.engine.helm.release import FAILED, INTERRUPTED, Release, Revision, why
-from whisklab.engine.objects import objects
+from whisklab.engine.helm.release import FAILED, INTERRUPTED, OF_RELEASE, Release, Revision, why
+from whisklab.engine.kubernetes import waiting
+from whisklab.engine.kubernetes.objects import objects
 from whisklab.engine.progress import tell
 from whisklab.errors import WhisklabError
 
 TOLD_EVERY = 10.0  # seconds
-POLL = 1.0
 
 
 def seen(cluster: Cluster, latest: Revision, ignored: Sequence[str]) -> drift.Found:
@@ -59,15 +59,24 @@ def mend(cluster: Cluster, release: Release, ignored: Sequence[str]) -> None:
         raise WhisklabError(f"release {release.name}: it is gone: run again")
     drift.put_back(
         cluster, _wanted(latest, ignored), marked=_marks(latest), fixed=FIXED,
-        remove=lambda name: cluster.delete(release, [name]),
+        remove=lambda name: cluster.remove(release, [name]),
     )  # fmt: skip
-    began = time.monotonic()
-    with _progress(cluster, release):
-        while release.wait and seen(cluster, latest, ignored).unready:
-            if time.monotonic() - began > release.timeout:
-                said = f"release {release.name}: not ready after {release.timeout} s"
-                raise WhisklabError("\n".join([said, *_blocking(cluster, release)]))
-            time.sleep(POLL)
+    if release.wait:
+        _wait(cluster, release, latest, ignored)
+
+
+def _wait(cluster: Cluster, release: Release, latest: Revision, ignored: Sequence[str]) -> None:
+    def problem() -> str | None:
+        unready = seen(cluster, latest, ignored).unready
+        return f"release {release.name}: {'; '.join(unready)}" if unready else None
+
+    try:
+        waiting.wait(
+            cluster.server, problem, release.timeout, causes=lambda: _pods(cluster, release)
+        )
+    except waiting.Overdue as error:
+        said = f"release {release.name}: not ready after {release.timeout} s"
+        raise WhisklabError("\n".join([said, *_blocking(cluster, release)])) from error
 
 
 def _marks(latest: Revision) -> dict[str, dict[str, str]]:
@@ -75,7 +84,7 @@ def _marks(latest: Revision) -> dict[str, dict[str, str]]:
     return {
         "labels": {"app.kubernetes.io/managed-by": "Helm"},
         "annotations": {
-            "meta.helm.sh/release-name": latest.name,
+            OF_RELEASE: latest.name,
             "meta.helm.sh/release-namespace": latest.namespace,
         },
     }
@@ -121,7 +130,7 @@ def _upgrade(cluster: Cluster, release: Release, latest: Revision | None, found:
         note = f"interrupted ({latest.status}), cleared by whisklab"
         cluster.write(release, latest.changed(status=FAILED, description=note))
     cluster.keep_claims(release, found.comparison.kept if found.comparison else [])
-    cluster.delete(release, found.recreated)
+    cluster.remove(release, found.recreated)
     with _progress(cluster, release):
         answer = _helm(cluster, release, program.upgrade_arguments(release))
     if answer.code:
@@ -136,6 +145,12 @@ def _blocking(cluster: Cluster, release: Release) -> list[str]:
         return [str(error)]
 
 
+def _pods(cluster: Cluster, release: Release) -> list[str]:
+    """Return what to tell of pods and claims, without events and logs."""
+    lines = _blocking(cluster, release)
+    return [line for line in lines if line.startswith(("pod ", "claim "))]
+
+
 def _uninstall(cluster: Cluster, release: Release, latest: Revision | None) -> None:
     if latest is not None and release.keep_claims:
         # Helm goes by its own record, whatever the claims themselves say.
@@ -148,7 +163,7 @@ def _uninstall(cluster: Cluster, release: Release, latest: Revision | None) -> N
 
 def _helm(cluster: Cluster, release: Release, arguments: list[str]) -> program.Answer:
     data = program.bundle(release)
-    return program.helm(cluster.server, cluster.api.kubeconfig, arguments, data, changing=True)
+    return program.helm(cluster.server, cluster.endpoint.kubeconfig, arguments, data, changing=True)
 
 
 @contextmanager
@@ -159,10 +174,9 @@ def _progress(cluster: Cluster, release: Release) -> Iterator[None]:
         start = time.monotonic()
         while True:
             gevent.sleep(TOLD_EVERY)
-            waiting = _blocking(cluster, release)
-            pods = [line for line in waiting if line.startswith(("pod ", "claim "))]
+            pods = "; ".join(_pods(cluster, release))
             after = f"{cluster.server.name}: release {release.name}, {time.monotonic() - start:.0f}"
-            tell(f"{after} s: {'; '.join(pods) or 'helm is at work'}")
+            tell(f"{after} s: {pods or 'helm is at work'}")
 
     watcher = gevent.spawn(watch)
     try:

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from whisklab.engine.artifacts import fetch, fetched_already
+from whisklab.engine import documents
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.artifacts.entries import ANY, Artifact
+from whisklab.engine.artifacts.fetching import fetch, fetched_already
 from whisklab.engine.cache import sha256_of
-from whisklab.engine.catalogue import Catalogue
-from whisklab.engine.entries import ANY, Artifact
 from whisklab.engine.helm.overlay import Overlay
 from whisklab.errors import BadInput, WhisklabError
 
@@ -145,7 +146,7 @@ def _files(directory: Path) -> list[Path]:
 
 def _metadata_of_directory(path: Path) -> Any:  # noqa: ANN401  whatever the YAML says
     try:
-        return yaml.safe_load((path / "Chart.yaml").read_text(encoding="utf-8"))
+        return documents.read((path / "Chart.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: is no chart, its Chart.yaml cannot be read: {error}") from error
 
@@ -157,7 +158,7 @@ def _metadata_of_archive(path: Path) -> Any:  # noqa: ANN401
                 parts = PurePosixPath(member.name).parts
                 file = archive.extractfile(member) if parts[1:] == ("Chart.yaml",) else None
                 if file is not None:
-                    return yaml.safe_load(file.read())
+                    return documents.read(file.read())
     except (OSError, EOFError, tarfile.TarError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: is no chart archive: {error}") from error
     raise BadInput(f"{path}: is no chart archive: it has no Chart.yaml")

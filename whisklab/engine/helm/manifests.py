@@ -9,9 +9,10 @@ from typing import Any, TypeGuard
 
 import yaml
 
-from whisklab.engine.helm.values import HIDDEN, masked
-from whisklab.engine.objects import (
+from whisklab.engine.helm.values import masked
+from whisklab.engine.kubernetes.objects import (
     CLAIM,
+    HIDDEN,
     NAMESPACE,
     POD,
     SECRET,

@@ -11,15 +11,15 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
-from whisklab.engine import kube
-from whisklab.engine.artifacts import fetch
+from whisklab.engine.artifacts.fetching import fetch
 from whisklab.engine.drift.settings import DriftSettings
 from whisklab.engine.helm import change
 from whisklab.engine.helm.preview import preview
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release, Revision, why
+from whisklab.engine.kubernetes import kube
 from whisklab.engine.reasons import because, diff_wanted, differs, unknown_until
-from whisklab.engine.remote import call, fail
+from whisklab.engine.ssh.remote import call, fail
 from whisklab.errors import WhisklabError
 
 
@@ -43,6 +43,7 @@ def chart_fetched(release: Release, api: kube.Endpoint) -> Generator[FunctionCom
     except kube.Unreachable as error:
         unknown_until(error.until)
     except WhisklabError as error:
+        because(str(error))
         yield fail(str(error))
         return
 
@@ -75,6 +76,7 @@ def released(release: Release, api: kube.Endpoint) -> Generator[FunctionCommand]
         unknown_until(error.until)
         latest, reasons, differs_in = None, [], []
     except WhisklabError as error:
+        because(str(error))
         yield fail(str(error))
         return
     else:

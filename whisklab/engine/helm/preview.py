@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from whisklab.engine import kube
 from whisklab.engine.drift.kinds import Kinds
 from whisklab.engine.drift.patches import between, patch, patch_kind
 from whisklab.engine.helm import manifests
@@ -15,9 +14,10 @@ from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.manifests import Comparison
 from whisklab.engine.helm.ownership import plainly
 from whisklab.engine.helm.program import NOT_THERE, bundle, helm, render_arguments
-from whisklab.engine.helm.records import FIXED, INVALID, Cluster
+from whisklab.engine.helm.records import FIXED, Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
-from whisklab.engine.objects import CLAIM, Id, Object, objects
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.objects import CLAIM, Id, Object, objects
 from whisklab.errors import WhisklabError
 
 NO_KIND = "ensure CRDs are installed first"  # Helm's words
@@ -51,7 +51,7 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
         return Preview()
     installed = latest is not None
     arguments = render_arguments(release, upgrade=installed)
-    answer = helm(cluster.server, cluster.api.kubeconfig, arguments, bundle(release),
+    answer = helm(cluster.server, cluster.endpoint.kubeconfig, arguments, bundle(release),
                   changing=False)  # fmt: skip
     if answer.code == NOT_THERE:
         return Preview()
@@ -91,12 +91,12 @@ def _refused(
     kinds = Kinds(cluster)
     found = []
     for name in changed:
-        path = f"{kinds.path(after[name], release.namespace)}/{name.name}?dryRun=All"
+        path = f"{kinds.path(after[name], release.namespace)}/{name.name}"
         body = patch(after[name], between(before[name], after[name]))
         try:
-            cluster.call("PATCH", path, body, content_type=patch_kind(after[name]))
+            cluster.tried(path, body, patch_kind(after[name]))
         except kube.Refused as error:
-            if error.status == INVALID:
+            if error.status == kube.INVALID:
                 said = str(error).partition("\n")[0]  # a diff of the whole object follows
                 found.append(f"{name}: {said}: {_WAYS_OUT.get(name.kind, _ANEW)}")
     return found

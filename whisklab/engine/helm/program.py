@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import locks
-from whisklab.engine.connector import WhiskSSH
-from whisklab.engine.files import script
 from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.release import Release
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh import locks
+from whisklab.engine.ssh.connector import WhiskSSH
 from whisklab.errors import WhisklabError
 
 VALUES = "values.json"

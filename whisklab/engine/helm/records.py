@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from pyinfra.api.host import Host
-
-from whisklab.engine import kube, limits
+from whisklab.engine import limits
 from whisklab.engine.helm.manifests import KEPT, fixed_patch
-from whisklab.engine.helm.release import Release, Revision, decode, encode
-from whisklab.engine.objects import CLAIM, JOB, POD, STORAGE_CLASS, Id, Object
-from whisklab.errors import WhisklabError
+from whisklab.engine.helm.release import Release, Revision, decode, encode, number
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.client import FOREGROUND, Client
+from whisklab.engine.kubernetes.objects import CLAIM, JOB, POD, STORAGE_CLASS, Id, Object
+from whisklab.engine.kubernetes.waiting import gone
 
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 KEEP = {"helm.sh/resource-policy": "keep"}
@@ -25,40 +22,35 @@ FIXED = {
     POD: "/api/v1/namespaces/{space}/pods/{name}",
     STORAGE_CLASS: "/apis/storage.k8s.io/v1/storageclasses/{name}",  # volumes do not need theirs
 }
-INVALID = 422  # HTTP
-POLL = 0.5
+REMEDY = "see what keeps it, such as its pods or finalizers, and run again"
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """The cluster of one server, as far as a release goes."""
+class Cluster(Client):
+    """The cluster of one server, with what it has of releases."""
 
-    server: Host
-    api: kube.Endpoint
-
-    def call(self, method: str, path: str, body: object = None, **how: Any) -> Any:  # noqa: ANN401
-        """Ask its API; see `kube.request`."""
-        return kube.request(self.server, self.api, method, path, body, **how)
-
-    def get(self, path: str) -> Any:  # noqa: ANN401
-        """Return an object or a list; None when there is none."""
-        return kube.get(self.server, self.api, path)
-
-    def latest(self, release: Release, status: str | None = None) -> Revision | None:
+    def latest(
+        self, release: Release, status: str | None = None, *, anew: bool = False
+    ) -> Revision | None:
         """Return the newest revision of a release (of this status), None when it has none.
 
         Two small requests: a revision may have hundreds of kilobytes, and there are ten.
+
+        Args:
+            release: which.
+            status: such as deployed; None for any.
+            anew: not as the run knows it, but as it is.
         """
         secrets = f"/api/v1/namespaces/{release.namespace}/secrets"
         selector = f"?labelSelector=owner%3Dhelm%2Cname%3D{release.name}"
         if status:
             selector += f"%2Cstatus%3D{status}"
-        found = self.call("GET", secrets + selector, accept=NAMES_ONLY)["items"]
+        found = self.items(secrets + selector, accept=NAMES_ONLY, anew=anew)
         if not found:
             return None
-        newest = max(found, key=lambda each: int(each["metadata"]["labels"]["version"]))
+        newest = max(found, key=number)
         secret = self.get(f"{secrets}/{newest['metadata']['name']}")
-        return self.latest(release, status) if secret is None else decode(secret)
+        # One that is gone meanwhile was removed for a newer one.
+        return self.latest(release, status, anew=True) if secret is None else decode(secret)
 
     def releases(self) -> dict[tuple[str, str], Revision]:
         """Return the newest revision of each release of the cluster, by namespace and name.
@@ -66,11 +58,10 @@ class Cluster:
         One small request, and one for each release.
         """
         newest: dict[tuple[str, str], tuple[int, str]] = {}
-        for each in self.call("GET", ALL_RECORDS, accept=NAMES_ONLY)["items"]:
+        for each in self.items(ALL_RECORDS, accept=NAMES_ONLY):
             meta = each["metadata"]
             key = (meta["namespace"], meta["labels"]["name"])
-            number = int(meta["labels"]["version"])
-            newest[key] = max(newest.get(key, (0, "")), (number, meta["name"]))
+            newest[key] = max(newest.get(key, (0, "")), (number(each), meta["name"]))
         found = {
             key: self.get(f"/api/v1/namespaces/{key[0]}/secrets/{secret}")
             for key, (_, secret) in newest.items()
@@ -80,7 +71,7 @@ class Cluster:
     def write(self, release: Release, revision: Revision) -> None:
         """Put a changed revision in the place of the one it was."""
         path = f"/api/v1/namespaces/{release.namespace}/secrets/{revision.secret}"
-        self.call("PATCH", path, encode(revision), content_type=kube.MERGE)
+        self.merge(path, encode(revision))
 
     def refuses(self, release: Release, name: Id, before: Object, wanted: Object) -> bool:
         """Tell whether the API refuses to change what is there, because a field is immutable.
@@ -97,28 +88,24 @@ class Cluster:
         kind = kube.STRATEGIC if name.kind == POD else kube.MERGE
         patch = fixed_patch(name.kind, before, wanted)
         try:
-            self.call("PATCH", f"{_path(release, name)}?dryRun=All", patch, content_type=kind)
+            self.tried(_path(release, name), patch, kind)
         except kube.Refused as error:
-            if error.status not in {kube.NOT_FOUND, INVALID}:
+            if error.status not in {kube.NOT_FOUND, kube.INVALID}:
                 raise
-            return error.status == INVALID and any(words in str(error) for words in IMMUTABLE)
+            return error.status == kube.INVALID and any(words in str(error) for words in IMMUTABLE)
         return False
 
-    def delete(self, release: Release, names: Iterable[Id]) -> None:
+    def remove(self, release: Release, names: Iterable[Id]) -> None:
         """Delete Jobs with their pods, and what else is FIXED, and wait until they are gone.
 
         Raises:
             WhisklabError: one does not go.
         """
-        deadline = time.monotonic() + limits.OBJECT_GONE_WITHIN
-        for name in names:
-            path = _path(release, name)
-            if self.get(path) is not None:
-                self.call("DELETE", path, {"propagationPolicy": "Foreground"})
-            while self.get(path) is not None:
-                if time.monotonic() > deadline:
-                    raise WhisklabError(f"{name} of release {release.name} does not go away")
-                time.sleep(POLL)
+        there = {_path(release, name): f"{name} of release {release.name}" for name in names}
+        for path in there:
+            self.delete(path, FOREGROUND)
+        if there:
+            gone(self, there, limits.OBJECT_GONE_WITHIN, REMEDY)
 
     def keep_claims(self, release: Release, names: Iterable[Id]) -> None:
         """Mark claims, and namespaces with what is in them, so that Helm leaves them."""
@@ -126,8 +113,7 @@ class Cluster:
             if name.kind in KEPT:
                 path = _kept(release, name)
                 if self.get(path) is not None:
-                    body = {"metadata": {"annotations": KEEP}}
-                    self.call("PATCH", path, body, content_type=kube.MERGE)
+                    self.merge(path, {"metadata": {"annotations": KEEP}})
 
 
 def _kept(release: Release, name: Id) -> str:

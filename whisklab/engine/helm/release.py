@@ -21,6 +21,7 @@ from whisklab.engine.helm import values as helm_values
 from whisklab.engine.helm.charts import Chart
 from whisklab.errors import WhisklabError
 
+OF_RELEASE = "meta.helm.sh/release-name"  # annotation of each object of a release
 DEPLOYED, FAILED, UNINSTALLED = "deployed", "failed", "uninstalled"
 # A status that nobody ends any more when the helm that set it was killed.
 INTERRUPTED = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling", "unknown")
@@ -189,6 +190,21 @@ def _state(latest: Revision) -> str | None:
     return None
 
 
+def number(secret: Mapping[str, Any]) -> int:
+    """Return the number of the revision that a Secret holds, as its label says.
+
+    Raises:
+        WhisklabError: it has no such label.
+    """
+    found = (secret["metadata"].get("labels") or {}).get("version", "")
+    if not str(found).isdecimal():
+        raise WhisklabError(
+            f"Secret {secret['metadata']['name']} is no record of a Helm release: its label "
+            f"version is {found or 'empty'!r}: delete it, or put back its labels"
+        )
+    return int(found)
+
+
 def decode(secret: Mapping[str, Any]) -> Revision:
     """Return the revision that a Secret of the Kubernetes API holds.
 
@@ -200,7 +216,8 @@ def decode(secret: Mapping[str, Any]) -> Revision:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         document = json.loads(gzip.decompress(packed))
         revision = Revision(name, document)
-        _ = revision.number, revision.status, revision.chart, revision.hooks
+        _ = revision.name, revision.namespace, revision.number, revision.status
+        _ = revision.chart, revision.hooks
     except (KeyError, TypeError, ValueError, EOFError, OSError, zlib.error) as error:
         # The text is a secret: say what is missing, not what is there.
         raise WhisklabError(

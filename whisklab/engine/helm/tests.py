@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from pyinfra.api.host import Host
 
-from whisklab.engine import kube, limits
+from whisklab.engine import limits
 from whisklab.engine.helm import program
 from whisklab.engine.helm.records import Cluster
 from whisklab.engine.helm.release import Release
-from whisklab.engine.helm.values import unspoken
+from whisklab.engine.kubernetes import kube
+from whisklab.engine.kubernetes.objects import unspoken
+from whisklab.engine.kubernetes.workloads import phase
 from whisklab.errors import WhisklabError
 
 HELM_TEST = "helm-test"  # as a check on request
@@ -54,16 +56,15 @@ def tested(server: Host, api: kube.Endpoint, name: str, namespace: str) -> list[
 def _said(cluster: Cluster, release: Release, pods: list[str]) -> Iterator[str]:
     for pod in pods:
         found = cluster.get(_path(release, pod))
-        if found and found["status"].get("phase") == "Failed":
+        if found and phase(found) == "Failed":
             path = f"{_path(release, pod)}/log?tailLines={LOG_LINES}"
-            said = " ".join(cluster.call("GET", path, accept="*/*").split())
+            said = " ".join(cluster.text(path).split())
             yield f"{pod} says {unspoken(said)}"
 
 
 def _remove(cluster: Cluster, release: Release, pods: list[str]) -> None:
     for pod in pods:
-        if cluster.get(_path(release, pod)) is not None:
-            cluster.call("DELETE", _path(release, pod))
+        cluster.delete(_path(release, pod))
 
 
 def _path(release: Release, pod: str) -> str:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from whisklab.engine.objects import SOUNDS_SECRET, Loader
+from whisklab.engine.kubernetes.objects import HIDDEN, SOUNDS_SECRET, Loader
 from whisklab.errors import BadInput
 
-# What scripts that trace themselves (`set -x`) say: a key of OpenWhisk, credentials in a URL.
-# Rather too much is taken than the end of a password left.
-SPOKEN = re.compile(r"[0-9a-f-]{36}:\w{64}|(?<=://)(?:[^\s:/@]*:\S*|[^\s/@]+)(?=@)", re.IGNORECASE)
 SHORTEST = 4  # characters; hiding "1" wherever it occurs would hide everything
 SHOWN = 60  # characters of a value
-HIDDEN = "***"
 LARGEST = 2**53  # Helm reads numbers as 64-bit floating point
 
 Values = Mapping[str, Any]
@@ -115,11 +110,6 @@ def masked(text: str, secrets: Collection[str]) -> str:
         for form in (secret, hashlib.sha256(secret.encode()).hexdigest()):
             text = text.replace(form, HIDDEN)
     return text
-
-
-def unspoken(line: str) -> str:
-    """Return what a program said without OpenWhisk's keys and credentials in URLs. Pure."""
-    return SPOKEN.sub(HIDDEN, line)
 
 
 def _json(leaves: Mapping[str, Any], path: str) -> str:

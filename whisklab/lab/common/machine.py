@@ -10,6 +10,7 @@ from typing import Any
 SSH = 22
 AUTO, SHARED, UML = "auto", "shared", "uml"
 KERNELS = (SHARED, UML)
+RUNNING, STOPPED = "running", "stopped"  # all that some providers say of a machine's state
 STORAGE = "storage"  # the group whose machines start first and stop last: the others mount theirs
 
 

@@ -23,6 +23,7 @@ from whisklab.lab.standins.gobuild import go_version
 from whisklab.paths import cache_dir
 
 SOURCES = Path(__file__).resolve().parents[3] / "standins"
+WORKSPACE = SOURCES / "go.work"
 CATALOGUE = "catalogue.yaml"
 
 
@@ -49,7 +50,8 @@ class Standin:
         product: its name in the catalogue, and of its directory in the cache.
         version: what the catalogue calls it.
         sources: the directory of its sources, None when it has none.
-        go: the oldest Go that compiles it; None for what is not compiled.
+        go: the go.mod or go.work with its modules, which says the oldest Go that compiles it; None
+            for what is not compiled.
         ingredients: what else decides the result, such as compiler flags.
         code: the Python files that build it.
         make: builds into a directory, given one for work and what hears of the progress; returns
@@ -59,7 +61,7 @@ class Standin:
     product: str
     version: str
     sources: Path | None
-    go: tuple[int, int] | None
+    go: Path | None
     ingredients: Sequence[str]
     code: Sequence[str]
     make: Callable[[Path, Path, Report], Mapping[str, File]]
@@ -110,7 +112,7 @@ def place_of(standin: Standin, report: Report) -> Path:
     Raises:
         WhisklabError: no usable Go.
     """
-    go = go_version(standin.go, SOURCES, report) if standin.go else ""
+    go = go_version(standin.go, report) if standin.go else ""
     return cache_dir() / "standins" / standin.product / _digest(standin, go)
 
 

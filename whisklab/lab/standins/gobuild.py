@@ -22,8 +22,8 @@ _ENOUGH = 10 << 30  # bytes of memory with which compilers need not collect garb
 _KEPT = 5  # last lines of a failed build that are worth telling
 
 
-def go_version(least: tuple[int, int], module: Path, report: Report) -> str:
-    """The version of Go that compiles ``module``, such as ``go1.26.8``.
+def go_version(listing: Path, report: Report) -> str:
+    """The version of Go that compiles a go.mod or go.work, such as ``go1.26.8``.
 
     Without a ``go`` on PATH the distribution's is installed, when we are root and it is new enough.
     A Go from 1.21 on fetches the newer one that go.mod asks for, unless it is told not to.
@@ -31,11 +31,12 @@ def go_version(least: tuple[int, int], module: Path, report: Report) -> str:
     Raises:
         WhisklabError: there is no Go that could be used.
     """
+    least = _least(listing)
     wish = f"Go {least[0]}.{least[1]} or newer is needed to build the lab's stand-ins"
     if shutil.which("go") is None:
         _install_go(wish, report)
     answer = subprocess.run(
-        ["go", "env", "GOVERSION"], cwd=module, capture_output=True, text=True, check=False
+        ["go", "env", "GOVERSION"], cwd=listing.parent, capture_output=True, text=True, check=False
     )
     found = answer.stdout.strip()
     parts = re.match(r"go(\d+)\.(\d+)", found)
@@ -44,6 +45,13 @@ def go_version(least: tuple[int, int], module: Path, report: Report) -> str:
     if (int(parts[1]), int(parts[2])) < least:
         raise WhisklabError(f"{wish}, but the one on PATH is {found}: install a newer one")
     return found
+
+
+def _least(listing: Path) -> tuple[int, int]:
+    said = re.search(r"^go (\d+)\.(\d+)", listing.read_text(encoding="utf-8"), re.MULTILINE)
+    if said is None:
+        raise WhisklabError(f"{listing} does not say which Go it needs")
+    return int(said[1]), int(said[2])
 
 
 def _install_go(wish: str, report: Report) -> None:

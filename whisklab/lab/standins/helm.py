@@ -32,7 +32,7 @@ def helm() -> Standin:
         pack({member: program.read_bytes()}, target / archive)
         return {"helm": File(archive, arch, member)}
 
-    return Standin("helm", version, sources, (1, 24), flags, (__file__,), make)
+    return Standin("helm", version, sources, cache.WORKSPACE, flags, (__file__,), make)
 
 
 def pack(files: Mapping[str, bytes], out: Path) -> None:

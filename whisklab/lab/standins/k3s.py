@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import WhisklabError
@@ -15,24 +14,21 @@ from whisklab.lab.standins.gobuild import build_flags, go_build
 from whisklab.lab.standins.helm import required
 from whisklab.lab.standins.images import Image, busybox_image, write_bundle
 
-DEFAULT_VERSION = "v1.34.4+k3s1"
-RELABELLED = "v1.35.0+k3s1"
+DEFAULT_VERSION = "v1.36.3+k3s1"
+OLDER, NEWER = "v1.35.0+k3s1", "v1.37.0+k3s1"
 
 _COMPONENT = "k8s.io/component-base/version"
 
 
-@dataclass(frozen=True)
-class _Version:
-    modfile: str  # the go.mod that names this Kubernetes; "" for that of the workspace
-    go: tuple[int, int]  # the oldest Go that compiles it
-
-
+# The go.mod that names the Kubernetes of each; None for that of the workspace.
 _VERSIONS = {
-    DEFAULT_VERSION: _Version("", (1, 24)),
-    # For tests of upgrades. The first is the default one with another number on it: linked in
+    DEFAULT_VERSION: None,
+    # For tests of upgrades. These two are the default one with another number on it: linked in
     # seconds, where another Kubernetes is compiled for minutes.
-    RELABELLED: _Version("", (1, 24)),
-    "v1.35.4+k3s1": _Version("go-1.35.mod", (1, 25)),
+    OLDER: None,
+    NEWER: None,
+    "v1.34.4+k3s1": "go-1.34.mod",
+    "v1.35.4+k3s1": "go-1.35.mod",
 }
 
 
@@ -47,12 +43,12 @@ def k3s(version: str) -> Standin:
     Raises:
         WhisklabError: there is none of that version.
     """
-    spec = _VERSIONS.get(version)
-    if spec is None:
+    if version not in _VERSIONS:
         known = ", ".join(_VERSIONS)
         raise WhisklabError(f"the lab has no k3s stand-in {version}; it can build {known}")
     sources = cache.SOURCES / "k3s"
-    flags = _flags(sources, version, spec)
+    modfile = _VERSIONS[version]
+    flags = _flags(sources, version, modfile)
 
     def make(work: Path, target: Path, report: Report) -> Mapping[str, File]:
         go_build(sources, ".", target / "k3s", flags=flags, label="Kubernetes", report=report)
@@ -61,8 +57,9 @@ def k3s(version: str) -> Standin:
         write_bundle(_images(sources, work, report), target / bundle, arch=arch)
         return {"k3s": File("k3s", arch), "airgap-images": File(bundle, arch)}
 
+    go = sources / modfile if modfile else cache.WORKSPACE
     code = (__file__, debian.__file__, layers.__file__, images.__file__)
-    return Standin("k3s", version, sources, spec.go, flags, code, make)
+    return Standin("k3s", version, sources, go, flags, code, make)
 
 
 def _images(sources: Path, work: Path, report: Report) -> list[Image]:
@@ -79,13 +76,13 @@ def _images(sources: Path, work: Path, report: Report) -> list[Image]:
     ]  # fmt: skip
 
 
-def _flags(sources: Path, version: str, spec: _Version) -> list[str]:
+def _flags(sources: Path, version: str, modfile: str | None) -> list[str]:
     major, minor = version.removeprefix("v").split(".")[:2]
     return [
-        *([f"-modfile={spec.modfile}"] if spec.modfile else []),
+        *([f"-modfile={modfile}"] if modfile else []),
         *build_flags({
             "main.version": version,
-            "main.kubernetes": required(sources / (spec.modfile or "go.mod"), "k8s.io/kubernetes"),
+            "main.kubernetes": required(sources / (modfile or "go.mod"), "k8s.io/kubernetes"),
             "whisklab/standins/k3s/server.CoreDNS": _coredns_version(sources),
             f"{_COMPONENT}.gitVersion": version,
             f"{_COMPONENT}.gitMajor": major,

@@ -31,4 +31,4 @@ def mount_nfs() -> Standin:
         go_build(sources, ".", target / _NAME, flags=flags, label=_NAME, report=report)
         return {_NAME: File(_NAME, cache.architecture())}
 
-    return Standin("mount-nfs", "1", sources, (1, 24), flags, (__file__,), make)
+    return Standin("mount-nfs", "1", sources, cache.WORKSPACE, flags, (__file__,), make)

@@ -42,7 +42,7 @@ def provisioner() -> Standin:
         return {"chart": File(archive, "all"), "images": File(bundle, arch)}
 
     code = (__file__, layers.__file__, images.__file__)
-    return Standin(_NAME, version, sources, (1, 24), flags, code, make)
+    return Standin(_NAME, version, sources, cache.WORKSPACE, flags, code, make)
 
 
 def _yaml(path: Path) -> Any:  # noqa: ANN401

@@ -32,4 +32,4 @@ def registry() -> Standin:
         pack({"registry": program.read_bytes()}, target / archive)
         return {"registry": File(archive, arch, "registry")}
 
-    return Standin("registry", version, sources, (1, 24), flags, (__file__,), make)
+    return Standin("registry", version, sources, sources / "go.mod", flags, (__file__,), make)

@@ -27,4 +27,4 @@ def wsk() -> Standin:
         pack({"wsk": program.read_bytes()}, target / archive)
         return {"wsk": File(archive, arch, "wsk")}
 
-    return Standin("wsk", _VERSION, sources, (1, 24), flags, (__file__,), make)
+    return Standin("wsk", _VERSION, sources, cache.WORKSPACE, flags, (__file__,), make)

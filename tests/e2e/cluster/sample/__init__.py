@@ -8,14 +8,15 @@ from pyinfra import host
 from pyinfra.api.host import Host
 from pyinfra.facts.files import File
 
-from whisklab.engine import checks, files
-from whisklab.engine.capability import capability
-from whisklab.engine.declared import Capability, Platform, Step, on_leader
-from whisklab.engine.forwards import Forward
-from whisklab.engine.names import Port
-from whisklab.engine.overview import Line, tell
+from whisklab.engine.data.names import Port
+from whisklab.engine.data.settings import Settings
 from whisklab.engine.progress import tell as say
-from whisklab.engine.settings import Settings
+from whisklab.engine.resources import files
+from whisklab.engine.run import checks
+from whisklab.engine.run.capability import capability
+from whisklab.engine.run.declared import Capability, Platform, Step, on_leader
+from whisklab.engine.run.overview import Line, tell
+from whisklab.engine.ssh.forwards import Forward
 from whisklab.errors import WhisklabError
 
 PATH = "/etc/whisklab-sample"

@@ -15,11 +15,12 @@ import yaml
 from tests.unit.lab.guests import wished
 from tests.unit.lab.multipass import double
 from whisklab.lab.common.ended import Ended
+from whisklab.lab.common.guest.capacity import Computer
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger, public_of
 from whisklab.lab.common.guest.told import LOOK, MARKER
 from whisklab.lab.provider import Wish
-from whisklab.lab.providers.multipass.capacity import Computer
+from whisklab.lab.providers.multipass import grown
 from whisklab.lab.providers.multipass.client import Client
 from whisklab.lab.providers.multipass.provider import Multipass
 
@@ -42,7 +43,7 @@ class Program:
             return  # another process's
         self.write({
             "instances": {}, "faults": [], "calls": [], "now": 0, "most": 0, "slow": 0,
-            "preparing": [], "settings": {"client.primary-name": "primary"},
+            "preparing": [], "settings": {"client.primary-name": "primary", "local.driver": "qemu"},
         })  # fmt: skip
 
     def __call__(
@@ -106,12 +107,15 @@ class Machines(Reach):
         self.status: dict[str, list[str]] = {}  # by instance: what cloud-init says, one a look
         self.silent: set[str] = set()
         self.bare: set[str] = set()  # to which our data were not applied
+        self.disks = ""  # what a machine says of its own
         self.asked: list[str] = []
 
     def ask(self, place: Place, login: Login, command: str) -> str:
-        assert command == LOOK
         for name, each in self.program.read()["instances"].items():
             if place.address in each["ipv4"] and each["state"] in {"Running", "Unknown"}:
+                if command == grown.LOOK:
+                    return self.disks
+                assert command == LOOK
                 return self._answer(name, yaml.safe_load(each["user_data"]), login)
         raise NotYet("nobody answers")
 
@@ -155,6 +159,7 @@ class Lab:
     time: Time
     provider: Multipass
     said: list[str] = field(default_factory=list)
+    firewall: str = ""  # what is to be said of the computer's
 
     def report(self, line: str) -> None:
         self.said.append(line)
@@ -169,4 +174,6 @@ def lab(directory: Path) -> Lab:
     program, time = Program(directory), Time()
     machines = Machines(program)
     client = Client(program, time)
-    return Lab(program, machines, time, Multipass(client, machines, time, lambda: BIG))
+    provider = Multipass(client, machines, time, lambda: BIG, lambda: made.firewall)
+    made = Lab(program, machines, time, provider)
+    return made

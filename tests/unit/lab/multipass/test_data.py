@@ -1,4 +1,4 @@
-"""What cloud-init is given, which addresses are tried, what a computer can have. Pure functions."""
+"""What cloud-init is given, and which addresses are tried. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.lab.multipass.rig import BIG, GIB, Lab
+from tests.unit.lab.multipass.rig import GIB, Lab
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab.common.machine import Machine, Size
+from whisklab.lab.common.machine import Size
 from whisklab.lab.common.names import is_host_name, is_lab_name
-from whisklab.lab.providers.multipass import capacity, firewall
 from whisklab.lab.providers.multipass.addresses import candidates
-from whisklab.lab.providers.multipass.capacity import Computer
 from whisklab.lab.providers.multipass.instances import State, parse_list, parse_snapshots
 from whisklab.lab.providers.multipass.user_data import user_data
 from whisklab.lab.topology import parse
@@ -61,6 +59,7 @@ def test_data_are_the_same_by_both_versions_of_yaml(fern: Lab) -> None:
         assert one["ssh_keys"] == {"ed25519_private": wish.host_keys[machine.name]}
         assert one["users"][1]["ssh_authorized_keys"] == [wish.authorized_key]
         assert one["hostname"] == machine.name
+        assert one["manage_etc_hosts"] is False  # Multipass's true loses names at each boot
 
 
 @given(st.lists(st.ip_addresses(v=4), max_size=8), st.none() | st.ip_addresses(v=4))
@@ -106,60 +105,6 @@ def test_what_is_no_list_is_told(text: str) -> None:
     for read in (parse_list, parse_snapshots):
         with pytest.raises(WhisklabError, match=r"printed what is no list"):
             read(text)
-
-
-def machine(name: str, cpus: int = 2, memory: int = 6, disk: int = 50) -> Machine:
-    size = Size(cpus, memory * GIB, disk * GIB)
-    return Machine(name, (), IPv4Address("10.77.0.11"), size=size)
-
-
-@pytest.mark.parametrize(
-    ("machines", "others", "sentence"),
-    [
-        ([machine("a", cpus=17)], 0, "a: 17 processors are more than this computer has .16."),
-        ([machine("a", disk=901)], 0, "a: its disk of 901G is bigger than that of this computer"),
-        ([machine("a", memory=65)], 0, "need 66560 MB of memory, and this computer has 65536 MB"),
-        ([machine("a"), machine("b", memory=40)], 20, "memory, beside 20480 MB of the instances"),
-        ([machine("a"), machine("b", memory=38)], 20, ""),
-        ([], 99, ""),
-    ],
-)
-def test_what_a_computer_cannot_have(machines: list[Machine], others: int, sentence: str) -> None:
-    if sentence:
-        with pytest.raises(BadInput, match=sentence):
-            capacity.refuse(machines, others * GIB, BIG)
-    else:
-        capacity.refuse(machines, others * GIB, BIG)
-
-
-def test_disks_that_may_outgrow_the_computers_are_said() -> None:
-    assert capacity.remark([machine("a")], BIG) == ""
-    little = Computer(16, 64 * GIB, 900 * GIB, 60 * GIB)
-    said = capacity.remark([machine("a"), machine("b")], little)
-    assert said.startswith("disks may grow to 102400 MB in all, and 61440 MB are free here")
-
-
-def test_this_computer_is_looked_at() -> None:
-    found = capacity.here()
-    assert found.cpus > 0
-    assert found.memory > 2**28
-    assert found.disk > found.free > 0
-
-
-@pytest.mark.parametrize(
-    ("rules", "docker", "begins"),
-    [
-        ("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n", True, "this computer's firewall drops"),
-        ("-P FORWARD DROP\n", False, "this computer's firewall drops"),
-        ("-P FORWARD ACCEPT\n", True, ""),
-        ("", True, "if this computer's firewall drops"),
-        ("", False, ""),
-    ],
-)
-def test_dockers_rule_is_named(rules: str, docker: bool, begins: str) -> None:
-    found = firewall.judged(rules, docker=docker)
-    assert found.startswith(begins)
-    assert bool(found) == bool(begins)
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9_.-]{1,40}", fullmatch=True)

@@ -12,6 +12,7 @@ from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
 from whisklab.lab.common.machine import Size
 from whisklab.lab.provider import Wish
+from whisklab.lab.providers.multipass.grown import judged
 
 FILES, NOTES = {"catalogue": "upstream"}, {"deployed": ["k3s"]}
 
@@ -78,6 +79,34 @@ def test_what_is_refused_before_anything_is_stopped(
     with pytest.raises(WhisklabError, match=sentence):
         there.provider.snapshot(there.wish(), name, FILES, NOTES, there.report)
     assert there.program.changed() == []
+
+
+@pytest.mark.parametrize("verb", ["snapshot", "restore"])
+def test_a_version_without_snapshots_stops_nothing(there: Lab, verb: str) -> None:
+    there.program.fault("list --snapshots", "Unknown option 'snapshots'.", times=9, exit=1)
+    verbs: dict[str, Callable[[], object]] = {
+        "snapshot": lambda: there.provider.snapshot(there.wish(), "b", {}, {}, there.report),
+        "restore": lambda: there.provider.restore(there.wish(), "a", there.report),
+    }
+    with pytest.raises(WhisklabError, match="this Multipass has no snapshots: from 1.13 on"):
+        verbs[verb]()
+    assert there.program.changed() == []
+
+
+@pytest.mark.parametrize("driver", ["applevz", "lxd", "libvirt"])
+def test_a_driver_without_snapshots_stops_nothing(there: Lab, driver: str) -> None:
+    there.program.change(lambda data: data["settings"].update({"local.driver": driver}))
+    with pytest.raises(WhisklabError, match="^fern: Multipass's driver takes no snapshots"):
+        there.provider.snapshot(there.wish(), "b", {}, {}, there.report)
+    assert there.program.changed() == []
+
+
+def test_a_driver_of_which_we_do_not_know_it_says_it_itself(there: Lab) -> None:
+    says = "snapshot failed: The snapshots feature is not implemented on this backend."
+    there.program.fault("snapshot fern-master", says)
+    with pytest.raises(WhisklabError, match="^fern-master: Multipass's driver takes no snapshots"):
+        there.provider.snapshot(there.wish(), "b", {}, {}, there.report)
+    assert set(there.program.states().values()) == {"Running"}
 
 
 def test_a_restore_has_all_as_they_were(there: Lab) -> None:
@@ -156,6 +185,34 @@ def test_what_cannot_be_put_back_keeps_its_way_back(there: Lab) -> None:
     with pytest.raises(WhisklabError, match="no room"):
         there.provider.restore(there.wish(), "a", there.report)
     assert all(len(names) == 2 for names in kept(there).values())
+
+
+def test_one_that_cannot_be_put_back_keeps_nobody_else(there: Lab) -> None:
+    """The last one's restore fails, then the way back of the first."""
+    there.program.change(
+        lambda data: [each.update(release="new") for each in data["instances"].values()]
+    )
+    first, *_, last = GROUPS
+    there.program.fault(f"restore --destructive fern-{last}.whisklab-a", "no room", times=9)
+
+    def note(line: str) -> None:
+        if line.startswith(f"{last}: restoring"):
+            (before,) = kept(there)[f"fern-{first}"] - {"whisklab-a"}
+            there.program.fault(f"restore fern-{first}.{before}", "damaged", times=9)
+
+    told = "no room; and what was before is not all back: .*damaged"
+    with pytest.raises(WhisklabError, match=told):
+        there.provider.restore(there.wish(), "a", note)
+    releases = {name: each["release"] for name, each in there.program.read()["instances"].items()}
+    assert {name for name, each in releases.items() if each != "new"} == {f"fern-{first}"}
+
+
+def test_a_snapshot_that_cannot_be_deleted_somewhere_is_deleted_elsewhere(there: Lab) -> None:
+    first, *others = GROUPS
+    there.program.fault(f"delete --purge fern-{first}.whisklab-a", "busy", times=9)
+    with pytest.raises(WhisklabError, match="busy"):
+        there.provider.delete("fern", "a", there.report)
+    assert kept(there) == {f"fern-{first}": {"whisklab-a"}, **{f"fern-{n}": set() for n in others}}
 
 
 @pytest.mark.parametrize("lost", list(GROUPS))
@@ -237,6 +294,46 @@ def test_a_stopped_machine_gets_the_size_that_it_should_have(
     there.program.asked()
     there.provider.up(sized(there, **change), there.report)
     assert there.program.changed() == []
+
+
+def test_a_disk_that_has_not_grown_inside_is_told(there: Lab) -> None:
+    """Once, by the run that has made it bigger."""
+    there.machines.disks = disks(60, 48, 47)
+    there.provider.stop("fern", there.report)
+    for _ in range(2):
+        there.provider.up(sized(there, disk=60 * GIB), there.report)
+    (said,) = [line for line in there.said if "has grown, and" in line]
+    assert said == (
+        "master: its disk has grown, and its root's partition has not (48G of 60G): `sudo growpart "
+        "/dev/sda 1`, then `sudo resize2fs /dev/sda1` there makes it grow"
+    )
+
+
+def disks(disk: int, part: int, system: int, name: str = "sda", root: str = "sda1") -> str:
+    """What a machine says: gigabytes of its disk, of the root's partition, and of what is in it."""
+    return (
+        f"disk {name} {disk * GIB} \npart {root} {part * GIB} /\npart {root[:-1]}15 111149056 "
+        f"/boot/efi\npart {root[:-1]}16 957349888 /boot\nloop loop0 67108864 /snap/core22/1\n"
+        f"rom sr0 54272 \n1B-blocks\n{system * GIB}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (disks(60, 59, 58), ""),
+        (disks(60, 59, 47), "file system has not (47G of 59G): `sudo resize2fs /dev/sda1` there"),
+        (disks(60, 48, 47, "nvme0n1", "nvme0n1p1"), "`sudo growpart /dev/nvme0n1 1`, then"),
+        (disks(60, 48, 47, "vda", "vda1"), "`sudo growpart /dev/vda 1`, then `sudo resize2fs"),
+        (disks(6, 5, 5), ""),
+        ("", ""),
+        ("lsblk: not found\n", ""),
+    ],
+)
+def test_what_has_not_grown(text: str, sentence: str) -> None:
+    found = judged(text)
+    assert sentence in found
+    assert bool(found) == bool(sentence)
 
 
 def test_a_smaller_disk_is_only_said(there: Lab) -> None:

@@ -54,6 +54,15 @@ def test_a_lab_is_launched_with_its_sizes_and_found(fern: Lab) -> None:
     }
 
 
+def test_what_the_disks_of_other_instances_may_have_counts(fern: Lab) -> None:
+    """The computer has 500 GiB free."""
+    other = {"state": "Deleted", "ipv4": [], "release": "", "snapshots": {}, "disk": 390 * GIB}
+    fern.program.change(lambda data: data["instances"].update(x=other))
+    fern.provider.up(fern.wish(), fern.report)
+    (said,) = [line for line in fern.said if line.startswith("disks may grow")]
+    assert said.startswith("disks may grow to 122880 MB in all, beside at most 399360 MB of others")
+
+
 def test_a_second_up_only_asks(fern: Lab) -> None:
     up(fern)
     assert up(fern) == []
@@ -88,7 +97,7 @@ def test_stop_goes_by_dependence_and_is_done_once(fern: Lab) -> None:
     assert calls[2:] == ["stop fern-storage"]
     assert fern.provider.stop("fern", fern.report).machines == ()
     assert fern.program.changed() == []
-    assert fern.provider.machines("fern") == dict.fromkeys(GROUPS, False)
+    assert fern.provider.machines("fern") == dict.fromkeys(GROUPS, "stopped")
 
 
 def test_start_goes_by_dependence(fern: Lab) -> None:
@@ -112,6 +121,18 @@ def test_down_removes_what_is_ours_and_nothing_else(fern: Lab) -> None:
     assert not records.file_of("multipass", "fern").exists()
     assert fern.provider.down("fern", fern.report) == ()
     assert fern.provider.machines("fern") == {}
+
+
+def test_one_that_cannot_be_removed_ends_nobody_elses_removal(fern: Lab) -> None:
+    up(fern)
+    for name in ("fern-master", "fern-worker1"):
+        fern.program.fault(f"delete {name}", f"delete failed: {name} is stuck", times=1)
+    with pytest.raises(WhisklabError, match=r"fern-master is stuck; .*fern-worker1 is stuck"):
+        fern.provider.down("fern", fern.report)
+    assert list(fern.program.states()) == ["fern-master", "fern-worker1"]
+    assert fern.provider.knows("fern")
+    assert fern.provider.down("fern", fern.report) == ("master", "worker1")
+    assert fern.program.states() == {}
 
 
 def test_rebuild_makes_a_machine_anew_with_its_key(fern: Lab) -> None:

@@ -74,6 +74,19 @@ def test_a_launch_that_did_not_wait_is_no_failure(fern: Lab, says: str) -> None:
     assert any("did not wait for it to the end; it is waited for here" in e for e in fern.said)
 
 
+def test_a_firewall_is_named_before_machines_are_made_and_when_one_is_late(fern: Lab) -> None:
+    fern.firewall = "the firewall drops"
+    fern.program.fault(
+        "launch", "launch failed: timed out waiting for initialization to complete", does=True
+    )
+    up(fern)
+    assert fern.said[:2] == ["the firewall drops", "launching the instance fern-master"]
+    assert fern.said[2].endswith("it is waited for here; the firewall drops")
+    fern.said.clear()
+    up(fern)
+    assert fern.said == []  # nothing is made
+
+
 def test_a_machine_to_which_our_data_were_not_applied(fern: Lab) -> None:
     fern.machines.bare.add("fern-master")
     fern.machines.status["fern-master"] = [RUNS, DEGRADED]

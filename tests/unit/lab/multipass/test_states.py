@@ -125,7 +125,7 @@ def test_down_removes_it_in_any_state(one: Lab, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", [str(each) for each in State])
-def test_only_what_runs_runs(one: Lab, state: str) -> None:
+def test_its_state_is_told_as_multipass_calls_it(one: Lab, state: str) -> None:
     one.program.state("fern-master", state)
-    assert one.provider.machines("fern") == {"master": state == "Running"}
+    assert one.provider.machines("fern") == {"master": state.lower()}
     assert one.program.changed() == []

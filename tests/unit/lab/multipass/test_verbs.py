@@ -80,13 +80,14 @@ def test_a_stopped_lab_has_no_inventory_and_is_started_again(fresh: Lab) -> None
     assert len(inventory.groups("fern")["workers"]) == 1
 
 
-def test_status_tells_states(fresh: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("state", ["Suspended", "Unknown", "Deleted", "Stopped", "Unavailable"])
+def test_status_tells_states(fresh: Lab, capsys: pytest.CaptureFixture[str], state: str) -> None:
     assert run(["up", "fern"]) == 0
-    fresh.program.state("fern-worker1", "Suspended")
+    fresh.program.state("fern-worker1", state)
     capsys.readouterr()
     assert run(["status", "fern", "--json"]) in (0, 1)
     hosts = {each["name"]: each for each in json.loads(capsys.readouterr().out)["hosts"]}
-    assert hosts["worker1"]["state"] == "stopped"
+    assert hosts["worker1"]["state"] == state.lower()
 
 
 @pytest.mark.parametrize(("answer", "gone"), [("n\n", False), ("y\n", True), (None, True)])

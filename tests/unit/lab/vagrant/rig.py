@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from tests.unit.lab.guests import wished
-from tests.unit.lab.multipass.rig import DONE, Time
+from tests.unit.lab.multipass.rig import BIG, DONE, Time
 from whisklab.lab.common.ended import Ended
+from whisklab.lab.common.guest.capacity import Computer
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach, Stranger
 from whisklab.lab.common.guest.told import LOOK
 from whisklab.lab.provider import Wish
+from whisklab.lab.providers.vagrant.computer import Looks
 from whisklab.lab.providers.vagrant.provider import Vagrant
 
 BOX = "bento/ubuntu-24.04"
 FIRST_PORT = 2200
+BOX_LINES = ("box-name", "box-provider", "box-version", "box-architecture")  # of Vagrant 2.4
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Double:
     def __init__(self) -> None:
         self.made: dict[str, Made] = {}
         self.boxes: set[tuple[str, str, str]] = {(BOX, "virtualbox", "1.2.3")}
+        self.architecture = "n/a"  # of all boxes
         self.calls: list[list[str]] = []
         self.faults: list[tuple[str, str]] = []  # words of a call, and what it then says
         self.lost: set[str] = set()  # machines whose provisioning is cut short
@@ -79,6 +84,8 @@ class Double:
         ]  # fmt: skip
 
     def do_status(self, _: list[str]) -> Ended:
+        if not (Path(self.environment["VAGRANT_DOTFILE_PATH"]) / "whisklab.json").exists():
+            return Ended(1, "", "There is no whisklab.json")  # the Vagrantfile ends so
         lines = []
         for name in self.described()["by_name"]:
             state = self.made[name].state if name in self.made else "not_created"
@@ -94,7 +101,7 @@ class Double:
             lines = [
                 f"1,,{kind},{text}"
                 for box in sorted(self.boxes)
-                for kind, text in zip(("box-name", "box-provider", "box-version"), box, strict=True)
+                for kind, text in zip(BOX_LINES, (*box, self.architecture), strict=True)
             ]
             return Ended(0, "\n".join(lines), "")
         version = arguments[-1] if "--box-version" in arguments else "1.2.3"
@@ -186,10 +193,31 @@ class Machines(Reach):
 
 
 @dataclass
+class Here:
+    """What is found on the computer."""
+
+    hypervisor: str = "virtualbox"
+    architecture: str = "amd64"
+    firewall: str = ""
+    kvm: str = ""
+    networks: tuple[IPv4Network, ...] = (IPv4Network("192.168.56.0/21"),)
+    domains: frozenset[str] = frozenset()
+    size: Computer = BIG
+
+    def looks(self) -> Looks:
+        """As the provider looks, each time anew."""
+        return Looks(
+            lambda: self.hypervisor, lambda: self.architecture, lambda _hypervisor: self.size,
+            lambda: self.firewall, lambda: self.kvm, lambda: self.networks, lambda: self.domains,
+        )  # fmt: skip
+
+
+@dataclass
 class Lab:
     """A lab `fern`, and all that it is tried with."""
 
     home: Path
+    here: Here
     double: Double
     time: Time
     provider: Vagrant
@@ -206,7 +234,17 @@ class Lab:
 
 def lab(home: Path) -> Lab:
     """A lab whose Vagrantfile is in a directory; the state directory has to be a test's own."""
-    double, time = Double(), Time()
+    double, time, here = Double(), Time(), Here()
     (home / "Vagrantfile").write_text("")
-    provider = Vagrant(double, Machines(double), time, lambda: "virtualbox")
-    return Lab(home, double, time, provider)
+    provider = Vagrant(double, Machines(double), time, here.looks())
+    return Lab(home, here, double, time, provider)
+
+
+UP = [f"up {name} --provider virtualbox" for name in ("storage", "master", "worker1")]
+
+
+def up(fern: Lab, **how: bool) -> list[str]:
+    """Bring the lab up; returns the calls that are no questions."""
+    fern.double.changed()
+    fern.provider.up(fern.wish(), fern.report, **how)
+    return fern.double.changed()

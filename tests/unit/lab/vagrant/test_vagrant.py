@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,21 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.lab.guests import GROUPS
-from tests.unit.lab.vagrant.rig import BOX, FIRST_PORT, Lab
+from tests.unit.lab.vagrant.rig import BOX, FIRST_PORT, UP, Lab, up
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
-from whisklab.lab.providers.vagrant.failures import failure
 from whisklab.lab.providers.vagrant.fleet import card_of
 from whisklab.lab.topology import parse
-
-UP = [f"up {name} --provider virtualbox" for name in ("storage", "master", "worker1")]
-
-
-def up(fern: Lab, **how: bool) -> list[str]:
-    """Bring the lab up; returns the calls that are no questions."""
-    fern.double.changed()
-    fern.provider.up(fern.wish(), fern.report, **how)
-    return fern.double.changed()
 
 
 def test_a_lab_is_made_and_found_by_its_forwarded_ports(fern: Lab) -> None:
@@ -92,7 +81,7 @@ def test_stop_goes_by_dependence_and_is_done_once(fern: Lab) -> None:
     assert fern.provider.stop("fern", fern.report).machines == ("master", "worker1", "storage")
     assert fern.double.changed() == ["halt master", "halt worker1", "halt storage"]
     assert fern.provider.stop("fern", fern.report).machines == ()
-    assert fern.provider.machines("fern") == dict.fromkeys(GROUPS, False)
+    assert fern.provider.machines("fern") == dict.fromkeys(GROUPS, "stopped")
     assert up(fern) == UP
 
 
@@ -106,6 +95,19 @@ def test_down_removes_all_of_the_record_and_only_that(fern: Lab) -> None:
     assert (fern.home / ".vagrant/machines").exists()
     assert fern.provider.down("fern", fern.report) == ()
     assert fern.provider.machines("fern") == {}
+
+
+def test_one_that_cannot_be_removed_ends_nobody_elses_removal(fern: Lab) -> None:
+    up(fern)
+    fern.double.faults = [("destroy master", "it is stuck"), ("destroy worker1", "no disk")]
+    with pytest.raises(
+        WhisklabError,
+        match="destroy master: Vagrant says: it is stuck; .*destroy worker1: .* no disk",
+    ):
+        fern.provider.down("fern", fern.report)
+    assert list(fern.double.made) == ["master", "worker1"]
+    fern.double.faults = []
+    assert fern.provider.down("fern", fern.report) == ("master", "worker1")
 
 
 def test_rebuild_keeps_name_address_and_key(fern: Lab) -> None:
@@ -181,6 +183,18 @@ def test_what_does_not_run_is_started(fern: Lab, state: str) -> None:
     assert up(fern) == [UP[2]]
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("running", "running"), ("poweroff", "stopped"), ("shutoff", "stopped"), ("saved", "saved"),
+     ("aborted", "aborted"), ("paused", "paused"), ("inaccessible", "inaccessible")],
+)  # fmt: skip
+def test_its_state_is_told_as_the_hypervisor_calls_it(fern: Lab, state: str, told: str) -> None:
+    up(fern)
+    fern.double.made["worker1"].state = state
+    fern.double.made.pop("storage")
+    assert fern.provider.machines("fern") == {"master": "running", "worker1": told}
+
+
 @pytest.mark.parametrize("state", ["gurumeditation", "stuck", "whatever"])
 def test_what_leads_nowhere_is_told(fern: Lab, state: str) -> None:
     up(fern)
@@ -251,82 +265,10 @@ def test_without_a_box_no_machine_is_made(fern: Lab) -> None:
     assert fern.double.made == {}
 
 
-@pytest.mark.parametrize(
-    ("said", "sentence"),
-    [
-        ("VT-x is not available (VERR_VMX_IN_VMX_ROOT_MODE)", "KVM holds the processor's"),
-        ("The IP address configured for the host-only network is not within the\nallowed ranges.",
-         "VirtualBox takes no such `network:`"),
-        ("Name `fern-master` of domain about to create is already taken. Please try to run",
-         "libvirt has a machine or a disk of this name that Vagrant knows no more"),
-        ("An active machine was found with a different provider. Vagrant", "made by the other"),
-        ("Vagrant can't use the requested machine because it is locked! This", "another vagrant"),
-        ("The box 'x' isn't installed for the provider 'libvirt'.", "there is no such box"),
-        ("The box 'x' could not be found or\ncould not be accessed in the remote catalog.",
-         "there is no such box"),
-        ("The provider 'libvirt' could not be found, but was requested to\nback the machine",
-         "Vagrant has no such hypervisor here"),
-        ("The provider 'virtualbox' reports that it isn't usable on this system.",
-         "Vagrant has no such hypervisor here"),
-        ("Failed to connect socket to '/var/run/libvirt/libvirt-sock'", "libvirt does not answer"),
-        ("This provider doesn't support snapshots.", "plugin has no snapshots"),
-        ("Timed out while waiting for the machine to boot.\n", "Vagrant says: Timed out while"),
-        ("", "Vagrant says: nothing"),
-    ],
-)  # fmt: skip
-def test_a_failure_is_a_sentence(said: str, sentence: str) -> None:
-    told = str(failure(["up", "master", "--provider", "libvirt"], said))
-    assert told.startswith("vagrant up master")
-    assert sentence in told
-    assert "\n" not in told
-
-
-@pytest.mark.parametrize(
-    ("network", "hypervisor", "fits"),
-    [
-        ("192.168.56.0/24", "virtualbox", True),
-        ("192.168.60.0/24", "virtualbox", True),
-        ("192.168.64.0/24", "virtualbox", False),
-        ("10.92.0.0/24", "virtualbox", False),
-        ("10.92.0.0/24", "libvirt", True),
-    ],
-)
-def test_a_network_that_virtualbox_refuses(
-    fern: Lab, network: str, hypervisor: str, fits: bool
-) -> None:
-    wish = fern.wish(network=network, hypervisor=hypervisor)
-    if fits:
-        fern.provider.check(wish)
-    else:
-        with pytest.raises(BadInput, match="network: expected one in 192.168.56.0/21"):
-            fern.provider.check(wish)
-
-
-def test_a_directory_without_a_vagrantfile(fern: Lab) -> None:
-    (fern.home / "Vagrantfile").unlink()
-    with pytest.raises(BadInput, match="there is no Vagrantfile in .*go to the repository"):
-        fern.provider.check(fern.wish())
-
-
-def test_a_checkout_that_has_moved_is_adopted(fern: Lab, tmp_path: Path) -> None:
-    up(fern)
-    fern.provider.stop("fern", fern.report)
-    moved = tmp_path / "moved"
-    moved.mkdir()
-    for name in ("Vagrantfile", ".vagrant"):
-        (fern.home / name).rename(moved / name)
-    for verb in (fern.provider.machines, lambda lab: fern.provider.down(lab, fern.report)):
-        with pytest.raises(BadInput, match="no Vagrantfile in .*, where fern was made: go to the"):
-            verb("fern")
-    os.chdir(moved)
-    assert up(fern) == UP
-    assert fern.double.environment["VAGRANT_CWD"] == str(moved)
-
-
-def test_the_hypervisor_of_the_machines_stays(fern: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hypervisor_of_the_machines_stays(fern: Lab) -> None:
     """Though another one is installed later."""
     up(fern)
-    monkeypatch.setattr(fern.provider, "_hypervisor", lambda: "libvirt")
+    fern.here.hypervisor = "libvirt"
     fern.provider.rebuild(fern.wish(), ("worker1",), fern.report)
     assert fern.double.changed() == ["destroy --force worker1", UP[2]]
 
@@ -340,56 +282,6 @@ def test_a_first_up_that_made_nothing_begins_anew_with_other_keys(fern: Lab) -> 
     for path in (fern.home / "state").rglob("host_keys/*"):
         path.unlink()
     assert up(fern) == UP
-
-
-def test_a_snapshot_of_a_lab_with_one_machine_off(fern: Lab) -> None:
-    before = fern.provider.up(fern.wish(), fern.report)
-    fern.double.made["worker1"].state = "poweroff"
-    _, again = fern.provider.snapshot(fern.wish(), "a", {}, {}, fern.report)
-    assert again is not None
-    assert again.machines["worker1"] == before.machines["worker1"]
-    assert fern.double.made["worker1"].state == "poweroff"
-
-
-def test_other_verbs_go_to_the_directory_of_the_lab(fern: Lab, tmp_path: Path) -> None:
-    """The current one may be another checkout."""
-    up(fern)
-    (tmp_path / "elsewhere").mkdir()
-    os.chdir(tmp_path / "elsewhere")
-    fern.provider.stop("fern", fern.report)
-    assert fern.double.environment["VAGRANT_CWD"] == str(fern.home)
-
-
-def test_snapshots_are_of_all_or_none(fern: Lab) -> None:
-    up(fern)
-    taken, again = fern.provider.snapshot(fern.wish(), "a", {"catalogue": "x"}, {}, fern.report)
-    assert again is not None
-    assert taken.machines == tuple(GROUPS)
-    assert [each.name for each in fern.provider.snapshots("fern", fern.report)] == ["a"]
-    fern.double.faults = [("snapshot save worker1", "no room")]
-    with pytest.raises(WhisklabError, match="vagrant snapshot save worker1: Vagrant says: no room"):
-        fern.provider.snapshot(fern.wish(), "b", {}, {}, fern.report)
-    fern.double.faults = []
-    assert {frozenset(each.snapshots) for each in fern.double.made.values()} == {
-        frozenset({"whisklab-a"})
-    }
-    assert {each.state for each in fern.double.made.values()} == {"running"}
-    fern.double.changed()
-    fern.provider.restore(fern.wish(), "a", fern.report)
-    restored = [call for call in fern.double.changed() if call.startswith("snapshot restore")]
-    assert restored == [
-        f"snapshot restore --no-provision --no-start {name} whisklab-a" for name in GROUPS
-    ]
-    del fern.double.made["worker1"].snapshots["whisklab-a"]
-    with pytest.raises(WhisklabError, match="fern-worker1 has no snapshot whisklab-a any more"):
-        fern.provider.restore(fern.wish(), "a", fern.report)
-    fern.provider.delete("fern", "a", fern.report)
-    assert not any(each.snapshots for each in fern.double.made.values())
-
-
-def test_a_clone_is_refused(fern: Lab) -> None:
-    with pytest.raises(BadInput, match="fern: Vagrant copies no machines"):
-        fern.provider.clone(fern.wish(), "moss", None, "t", fern.report)
 
 
 def test_a_private_network_that_was_not_made_is_told(fern: Lab) -> None:

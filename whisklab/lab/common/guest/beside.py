@@ -1,11 +1,13 @@
-"""The same work for several machines, some at a time."""
+"""The same work for several machines: some at a time, or one after another whatever fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from whisklab.errors import BadInput, WhisklabError
+from whisklab.lab.common.ended import Unwanted
 from whisklab.lab.common.guest.clock import Clock
 
 _T = TypeVar("_T")
@@ -38,3 +40,25 @@ def each(work: Callable[[_T], _R], over: Sequence[_T], at_once: int, clock: Cloc
         if error := done.exception():
             raise error
     return [done.result() for done in begun]
+
+
+def one_by_one(work: Callable[[str], object], over: Iterable[str]) -> None:
+    """Do something for each; one that fails does not end the others' turn.
+
+    What could never be (a program that is not there), and what is not wanted any more, does.
+
+    Raises:
+        WhisklabError: some have failed; it says what each of them did.
+    """
+    failed: list[WhisklabError] = []
+    for one in over:
+        try:
+            work(one)
+        except (BadInput, Unwanted):
+            raise
+        except WhisklabError as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise WhisklabError("; ".join(map(str, failed)))

@@ -23,8 +23,8 @@ class Fleet(Protocol):
     def report(self) -> Report:
         """Who hears of each step."""
 
-    def running(self) -> Mapping[str, bool]:
-        """The machines of the record that there are, and whether each runs."""
+    def told(self) -> Mapping[str, str]:
+        """The machines of the record that there are, and the state of each: see `machines`."""
 
     def refuse_taken(self, names: Iterable[str]) -> None:
         """Refuse machines that have our names and were not begun by us."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
 from whisklab.lab.common.guest import snapshots
 from whisklab.lab.common.guest.fleet import Fleet, Shelf
@@ -89,10 +90,10 @@ class GuestProvider(ABC, Generic[_F]):
         """Whether there is a record."""
         return records.file_of(self.name, lab).exists()
 
-    def machines(self, lab: str) -> Mapping[str, bool]:
-        """The machines of the record that there are, and whether each runs."""
+    def machines(self, lab: str) -> Mapping[str, str]:
+        """The machines of the record that there are, and the state of each."""
         fleet = self._known(lab, lambda _line: None)
-        return fleet.running() if fleet else {}
+        return fleet.told() if fleet else {}
 
     def snapshot(
         self,
@@ -110,10 +111,8 @@ class GuestProvider(ABC, Generic[_F]):
         shelf.refuse_states()
         fleet.refuse_others(fleet.record.members)
         ran = fleet.stop()
-        try:
+        with _again(fleet, ran):
             taken = snapshots.take(shelf, name, files, notes)
-        finally:
-            fleet.start(ran)
         laps.lap("snapshot")
         return taken, self._settled(wish, fleet, laps, ran, ran) if ran else None
 
@@ -231,6 +230,23 @@ class GuestProvider(ABC, Generic[_F]):
     def _forget(self, record: Record) -> None:
         """Remove what was kept of a lab whose machines are gone, but its record."""
         snapshots.forget(record)
+
+
+@contextmanager
+def _again(fleet: Fleet, ran: Sequence[str]) -> Iterator[None]:
+    """Have machines running afterwards, whatever became of it; both failures are told."""
+    try:
+        yield
+    except WhisklabError as first:
+        try:
+            fleet.start(ran)
+        except WhisklabError as second:
+            raise WhisklabError(f"{first}; and afterwards: {second}") from second
+        raise
+    except BaseException:
+        fleet.start(ran)
+        raise
+    fleet.start(ran)
 
 
 def _names(wish: Wish) -> list[str]:

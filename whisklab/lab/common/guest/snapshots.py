@@ -13,6 +13,7 @@ from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import record as records
+from whisklab.lab.common.guest.beside import one_by_one
 from whisklab.lab.common.guest.fleet import Shelf
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.provider import Snapshot
@@ -76,8 +77,7 @@ def _of_all(shelf: Shelf, machines: Iterable[str], own: str, comment: str) -> No
 
 
 def _drop(shelf: Shelf, machines: Iterable[str], own: str) -> None:
-    for each in machines:
-        shelf.drop(each, own)
+    one_by_one(lambda each: shelf.drop(each, own), machines)
 
 
 def listed(provider: str, lab: str) -> tuple[Snapshot, ...]:
@@ -149,9 +149,11 @@ def restore(shelf: Shelf, snapshot: Snapshot) -> None:
             shelf.report(f"{each}: restoring {own}")
             begun.append(each)
             shelf.put_back(each, own)
-    except BaseException:
-        for each in begun:
-            shelf.put_back(each, before)
+    except BaseException as why:
+        try:
+            one_by_one(lambda each: shelf.put_back(each, before), begun)
+        except WhisklabError as error:
+            raise WhisklabError(f"{why}; and what was before is not all back: {error}") from why
         _remember(shelf, "")
         _drop(shelf, machines, before)
         raise

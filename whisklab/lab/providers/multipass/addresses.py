@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
+from whisklab.networks import PODS, SERVICES
+
 # Pods, services and Docker have these by default; an address there is no machine's own.
-_INSIDE = tuple(
-    IPv4Network(text)
-    for text in ("10.42.0.0/16", "10.43.0.0/16", "172.17.0.0/16", "169.254.0.0/16", "127.0.0.0/8")
+_INSIDE = (
+    PODS,
+    SERVICES,
+    *map(IPv4Network, ("172.17.0.0/16", "169.254.0.0/16", "127.0.0.0/8")),
 )
 
 

@@ -15,6 +15,11 @@ from whisklab.errors import WhisklabError
 UNREACHED = "cannot connect to the multipass socket"
 LOST = "Socket closed"  # the daemon ended meanwhile: nobody knows whether it did what it was asked
 NO_SERVER = "is unknown or unreachable"
+SNAPSHOTS_SINCE = "1.13"
+NO_SNAPSHOTS_OF_DRIVER = (
+    "Multipass's driver takes no snapshots (`multipass get local.driver`): those that do are qemu, "
+    "hyperv and virtualbox (`multipass set local.driver=qemu`, and the lab anew)"
+)
 _TOO_FULL = re.compile(r"Available disk \((\d+) bytes\) below minimum for this image \((\d+)")
 _TOO_SMALL = re.compile(r"Requested disk \(\d+ bytes\) below minimum for this image \((\d+)")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -116,6 +121,11 @@ _AWAY = _always(
     "Multipass's daemon does not answer: look at it (`snap services multipass`, `multipass "
     "version`) and run this again, it continues"
 )
+# Versions before say so of the option with which snapshots are listed, before anything is stopped.
+_NO_SNAPSHOTS = _always(
+    f"this Multipass has no snapshots: from {SNAPSHOTS_SINCE} on it has them (`multipass version` "
+    "tells which it is; `snap refresh multipass`)"
+)
 # What is in the words, of which verbs (all, where none is named), what it is, how it is told.
 _KNOWN: tuple[tuple[str, frozenset[str], type[Failed], Callable[[Command], str]], ...] = (
     ("timed out", frozenset({"launch", "start"}), SlowStart,
@@ -127,6 +137,9 @@ _KNOWN: tuple[tuple[str, frozenset[str], type[Failed], Callable[[Command], str]]
     ("multipass socket access denied", frozenset(), Failed, _always(
         "Multipass refuses this user its socket: join the group that may use it (the socket's, "
         "mostly sudo or admin), or run `multipass authenticate`")),
+    ("Unknown option 'snapshots'", frozenset(), Failed, _NO_SNAPSHOTS),
+    ("napshots feature is not implemented", frozenset(), Failed,  # S in 1.13
+     _always(NO_SNAPSHOTS_OF_DRIVER)),
     (UNREACHED, frozenset(), Failed, _AWAY),
     (LOST, frozenset(), Failed, _AWAY),
     (NO_SERVER, frozenset(), Failed, _unreached),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TypeVar
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.ended import Late
 from whisklab.lab.common.guest import ready
-from whisklab.lab.common.guest.beside import each
+from whisklab.lab.common.guest.beside import each, one_by_one
 from whisklab.lab.common.guest.clock import Clock
+from whisklab.lab.common.guest.firewall import hint
 from whisklab.lab.common.guest.reach import Login, Place, Reach
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.multipass.addresses import candidates
 from whisklab.lab.providers.multipass.client import Client, Launch
 from whisklab.lab.providers.multipass.failures import Failed, SlowStart, Taken
-from whisklab.lab.providers.multipass.firewall import hint
 from whisklab.lab.providers.multipass.instances import Instance, State
 from whisklab.lab.providers.multipass.rules import STOP, UP, Step
 
@@ -31,13 +31,18 @@ _R = TypeVar("_R")
 
 @dataclass
 class Fleet:
-    """The instances of one lab, and what they are handled with."""
+    """The instances of one lab, and what they are handled with.
+
+    `grown` are the machines whose disks have become bigger in this run.
+    """
 
     client: Client
     reach: Reach
     clock: Clock
     record: Record
     report: Report
+    firewall: Callable[[], str] = hint
+    grown: list[str] = field(default_factory=list)
 
     def listed(self) -> dict[str, Instance]:
         """Return those of the record that there are, by the names of their machines."""
@@ -45,9 +50,9 @@ class Fleet:
         names = ((name, self.record.instance(name)) for name in self.record.members)
         return {name: there[instance] for name, instance in names if instance in there}
 
-    def running(self) -> dict[str, bool]:
-        """Return those that there are, and whether Multipass says that each runs."""
-        return {name: each.state is State.RUNNING for name, each in self.listed().items()}
+    def told(self) -> dict[str, str]:
+        """Return those that there are, and what Multipass calls the state of each."""
+        return {name: each.state.lower() for name, each in self.listed().items()}
 
     def expected(self, name: str) -> ready.Expected:
         """Return which machine is to be found."""
@@ -126,7 +131,7 @@ class Fleet:
             self.client.launch(wish)
         except SlowStart as error:
             said = f"{error}; it is waited for here"
-            self.report(f"{said}; {found}" if (found := hint()) else said)
+            self.report(f"{said}; {found}" if (found := self.firewall()) else said)
         except Taken as error:  # by an earlier run of ours: others were refused before
             self.report(f"{error}; it is waited for here")
         over = self.clock.now() + wish.within
@@ -234,18 +239,23 @@ class Fleet:
             ) from None
 
     def remove(self, names: Iterable[str]) -> list[str]:
-        """Remove instances for good, one after another; returns the machines that there were."""
-        there, gone = self.listed(), []
-        for name in list(names):
-            instance = self.record.instance(name)
-            if name in there:
-                self.report(f"{name}: removing the instance {instance}")
-                gone.append(name)
-            if name in there or self.record.members[name].address is None:
-                self.client.delete(instance)  # it may be in the making, and is not listed then
-            del self.record.members[name]
-            self.record.save()
-        return gone
+        """Remove instances for good, one after another; returns the machines that there were.
+
+        Raises:
+            WhisklabError: some could not be, and are in the record still; the others are gone.
+        """
+        there, wanted = self.listed(), list(names)
+        one_by_one(lambda name: self._remove(name, listed=name in there), wanted)
+        return [name for name in wanted if name in there]
+
+    def _remove(self, name: str, *, listed: bool) -> None:
+        instance = self.record.instance(name)
+        if listed:
+            self.report(f"{name}: removing the instance {instance}")
+        if listed or self.record.members[name].address is None:
+            self.client.delete(instance)  # it may be in the making, and is not listed then
+        del self.record.members[name]
+        self.record.save()
 
     def settle(self, names: Sequence[str]) -> None:
         """Wait until machines answer and are set up; remembers where they are."""

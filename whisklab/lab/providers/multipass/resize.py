@@ -18,6 +18,8 @@ _NEAR = 0.02
 def resize(fleet: Fleet, machines: Sequence[Machine]) -> None:
     """Give stopped instances the sizes that they should have; says what is left.
 
+    Whose disk has grown is remembered by the fleet.
+
     (Compared with what an instance was given, not with what it tells of itself: a kernel and a
     file system keep some for themselves.)
     """
@@ -34,6 +36,8 @@ def resize(fleet: Fleet, machines: Sequence[Machine]) -> None:
                 )
             elif instance.state is State.STOPPED:
                 _set(fleet.client, instance.name, key, wanted, fleet.report)
+                if key == "disk":
+                    fleet.grown.append(each.name)
             else:
                 fleet.report(
                     f"{each.name}: its {key} is {_told(key, has)}, and the topology says "
@@ -43,8 +47,13 @@ def resize(fleet: Fleet, machines: Sequence[Machine]) -> None:
 
 def sizes(client: Client, instance: str) -> Size:
     """Return what an instance was given."""
-    return Size(*(read(client.setting(f"local.{instance}.{key}")) for key in
-                  ("cpus", "memory", "disk")))  # fmt: skip
+    cpus, memory = (read(client.setting(f"local.{instance}.{key}")) for key in ("cpus", "memory"))
+    return Size(cpus, memory, disk(client, instance))
+
+
+def disk(client: Client, instance: str) -> int:
+    """Return what the disk of an instance may grow to; there is an answer of deleted ones, too."""
+    return read(client.setting(f"local.{instance}.disk"))
 
 
 def differences(has: Size, wanted: Size) -> Iterator[tuple[str, int, int]]:

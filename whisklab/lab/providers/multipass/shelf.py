@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.providers.multipass.failures import NO_SNAPSHOTS_OF_DRIVER
 from whisklab.lab.providers.multipass.fleet import Fleet
 from whisklab.lab.providers.multipass.instances import State
 from whisklab.lab.providers.multipass.resize import sizes
 
+_DRIVERS_WITHOUT = frozenset({"applevz", "lxd", "libvirt"})  # upstream: docs/explanation/driver.md
 # It takes them of what is stopped, and these cannot be stopped.
 _NOT_OF = frozenset({State.SUSPENDED, State.SUSPENDING, State.DELETED, State.UNAVAILABLE})
 
@@ -21,11 +23,14 @@ class Shelf:
         self.record, self.report = fleet.record, fleet.report
 
     def refuse_states(self) -> None:
-        """Refuse instances of which no snapshot can be taken, before anything is stopped.
+        """Refuse what no snapshot can be taken of, before anything is stopped.
 
         Raises:
-            WhisklabError: names one.
+            WhisklabError: names an instance, or says that this Multipass has no snapshots at all.
         """
+        self._fleet.client.snapshots()  # a version that has none fails here
+        if self._fleet.client.setting("local.driver") in _DRIVERS_WITHOUT:
+            raise WhisklabError(f"{self.record.lab}: {NO_SNAPSHOTS_OF_DRIVER}")
         for machine, instance in self._fleet.listed().items():
             if instance.state in _NOT_OF:
                 raise WhisklabError(

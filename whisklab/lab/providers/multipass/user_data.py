@@ -33,6 +33,9 @@ def user_data(wish: Wish, machine: Machine, token: str) -> str:
     }
     data = {
         "hostname": machine.name,
+        # Multipass's own (vendor) data say true, which ours override: /etc/hosts would be written
+        # anew at each boot, without the names of the cluster's machines.
+        "manage_etc_hosts": False,
         "users": ["default", user],
         "ssh_keys": {"ed25519_private": wish.host_keys[machine.name]},
         "write_files": [{"path": MARKER, "content": marker(token, machine.name)}],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 from whisklab.lab.common.machine import Machine
@@ -26,7 +28,7 @@ _DEVICES = ("/dev/fuse", "/dev/kmsg")  # mount.nfs of the lab's stand-in; kubele
 # miss that there is something to read, and then systemd waits for ever to write the next line.
 _QUIET = "systemd.show_status=error"
 
-PROGRAMS: dict[str, str] = {}
+PROGRAMS: Mapping[str, str] = MappingProxyType({})
 
 
 def image(base: str, _report: Report) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from whisklab.errors import BadInput
-from whisklab.lab.common.machine import SSH
+from whisklab.lab.common.machine import RUNNING, SSH, STOPPED
 from whisklab.lab.common.process import alive, boot_id
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Reached, Snapshot, Stopped, Unused, Up, Wish
@@ -22,7 +23,7 @@ class Nspawn:
     """Hosts that are containers of systemd-nspawn, or processes of User-mode Linux."""
 
     keys: ClassVar = frozenset({"internet", "network", "address", "forward", "kernel"})
-    defaults: ClassVar[Mapping[str, str]] = {}
+    defaults: ClassVar[Mapping[str, str]] = MappingProxyType({})
     asks: ClassVar = False
 
     def check(self, wish: Wish) -> None:
@@ -64,13 +65,14 @@ class Nspawn:
         """Whether there is a record."""
         return record_of(lab).exists()
 
-    def machines(self, lab: str) -> Mapping[str, bool]:
+    def machines(self, lab: str) -> Mapping[str, str]:
         """The hosts of the record; one runs when its keeper is alive."""
         record = records.read(record_of(lab))
         if record is None:
             return {}
         record.after_reboot(boot_id())
-        return {name: alive(host.keeper) for name, host in record.hosts.items()}
+        hosts = record.hosts.items()
+        return {name: RUNNING if alive(host.keeper) else STOPPED for name, host in hosts}
 
     def snapshot(
         self,
@@ -123,7 +125,7 @@ class Nspawn:
         return tuple(Unused(f"image {name}", size) for name, size in removed)
 
 
-PROVIDER = Nspawn()
+PROVIDER = Nspawn
 
 
 def _request(wish: Wish, report: Report | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.lab.common.ended import Ended, run
@@ -19,6 +20,27 @@ _MISSING = "install Vagrant (Debian: vagrant, with vagrant-libvirt or VirtualBox
 _QUICK, _SLOW, _BOX = 120.0, 1800.0, 3600.0  # seconds; a box is a download of half a gigabyte
 _FIELDS = 4  # of a machine-readable line: time, machine, kind, data
 _PAIR = 2
+
+_ANY = "n/a"  # what Vagrant says of a box that does not say for which processors it is
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box: its name, hypervisor, version, and processors (which Vagrant tells from 2.4 on)."""
+
+    name: str
+    hypervisor: str
+    version: str
+    architecture: str = _ANY
+
+    def fits(self, name: str, version: str, hypervisor: str, architecture: str) -> bool:
+        """Whether it is what is wanted; any version does for ""."""
+        return (
+            (self.name, self.hypervisor) == (name, hypervisor)
+            and version in ("", self.version)
+            and self.architecture in (_ANY, architecture)
+        )
+
 
 # Runs a command with its environment, and ends it after so many seconds. (Vagrant is asked by the
 # main thread alone, which an interrupt reaches.)
@@ -56,16 +78,21 @@ class Client:
         parts = [line.split(",", _FIELDS - 1) for line in lines]
         return {part[1]: part[3] for part in parts if len(part) == _FIELDS and part[2] == "state"}
 
-    def boxes(self) -> set[tuple[str, str, str]]:
-        """Return name, hypervisor and version of all boxes that there are."""
-        found: list[list[str]] = []
+    def boxes(self) -> list[Box]:
+        """Return all boxes that there are."""
+        found: list[dict[str, str]] = []
         for line in self._run("box", "list", "--machine-readable", within=_QUICK).splitlines():
             part = line.split(",", _FIELDS - 1)
-            if len(part) == _FIELDS and part[2] == "box-name":
-                found.append([part[3]])
-            elif len(part) == _FIELDS and part[2] in {"box-provider", "box-version"}:
-                found[-1].append(part[3])
-        return {(name, provider, version) for name, provider, version in found}
+            if len(part) != _FIELDS or not part[2].startswith("box-"):
+                continue
+            if part[2] == "box-name":
+                found.append({})
+            found[-1][part[2]] = part[3]
+        return [
+            Box(each["box-name"], each["box-provider"], each["box-version"],
+                each.get("box-architecture", _ANY))
+            for each in found
+        ]  # fmt: skip
 
     def add_box(self, name: str, version: str, hypervisor: str) -> None:
         """Fetch a box."""
@@ -96,7 +123,7 @@ class Client:
         try:
             return Place(found["HostName"], int(found["Port"]))
         except (KeyError, ValueError):
-            raise Failed(f"{name}: `vagrant ssh-config` tells no address", text) from None
+            raise Failed(f"{name}: `vagrant ssh-config` tells no address") from None
 
     def snapshots(self, name: str) -> frozenset[str]:
         """Return the names of a machine's snapshots."""
@@ -120,4 +147,4 @@ class Client:
         ended = self._program(arguments, self._environment, within)
         if ended.code == 0:
             return ended.out
-        raise failure(arguments, f"{ended.said}\n{ended.out}")
+        raise failure(arguments, ended.said, ended.out)

@@ -10,19 +10,22 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from whisklab.errors import WhisklabError
+from whisklab.lab.providers.vagrant import domains, kvm, network
 
+_SCRIPT, _END = "non-zero exit status", 3  # a script in a machine has failed; lines of its end
 _VALUED, _WORDS = ("--provider", "--box-version"), 3
-_KVM = (
-    "KVM holds the processor's virtualization, which VirtualBox needs: end the machines of libvirt "
-    "or Multipass, unload kvm_intel or kvm_amd, or take `hypervisor: libvirt`"
-)
+_KVM = f"KVM holds the processor's virtualization, which VirtualBox needs: {kvm.REMEDY}"
 _NETWORK = (
-    "VirtualBox takes no such `network:`: it is to be one in 192.168.56.0/21, or what "
-    "/etc/vbox/networks.conf allows"
+    f"VirtualBox takes no such `network:`: it is to be one in {network.DEFAULT}, or what "
+    f"{network.FILE} allows"
 )
 _LEFT = (
     "libvirt has a machine or a disk of this name that Vagrant knows no more (`virsh list --all`, "
-    "`virsh vol-list default`): `virsh undefine NAME --remove-all-storage` removes it"
+    f"`virsh vol-list default`): {domains.remedy('NAME')}"
+)
+_PROCESSORS = (
+    "this box is not made for this computer's processors and this hypervisor: `image:` of the "
+    "topology names one that is, NAME or NAME@VERSION, or `hypervisor:` another hypervisor"
 )
 _OTHER = (
     "this machine was made by the other hypervisor: `hypervisor:` of the topology is to name that "
@@ -44,6 +47,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"domain about to create is already taken|Volume for domain is already created", _LEFT),
     (r"active machine was found with a different provider", _OTHER),
     (r"because it is locked", "another vagrant is at work with it: wait for its end"),
+    (r"support the requested\s+architecture|isn't installed\s+for the architecture", _PROCESSORS),
+    (r"support for the\s+required provider and architecture", _PROCESSORS),
     (r"isn't installed for the provider|could not be accessed in the remote|returned error: 404",
      _BOX),
     (r"could not be found, but was requested|isn't usable on this system", _HYPERVISOR),
@@ -53,20 +58,28 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 
 
 class Failed(WhisklabError):
-    """A command of Vagrant's has failed; `said` is what it printed."""
-
-    def __init__(self, sentence: str, said: str = "") -> None:
-        super().__init__(sentence)
-        self.said = said
+    """A command of Vagrant's has failed."""
 
 
-def failure(arguments: Sequence[str], said: str) -> Failed:
-    """Return what a failed command is told as. Pure."""
+def failure(arguments: Sequence[str], said: str, told: str = "") -> Failed:
+    """Return what a failed command is told as. Pure.
+
+    Args:
+        arguments: of Vagrant.
+        said: its standard error, where what went wrong stands.
+        told: its standard output, where it tells how far it is, and a machine what its script says.
+    """
     values = {each for before, each in pairwise(arguments) if before in _VALUED}
     words = [each for each in arguments if not each.startswith("-") and each not in values]
     what = " ".join(["vagrant", *words[:_WORDS]])
     for pattern, sentence in _KNOWN:
-        if re.search(pattern, said):
-            return Failed(f"{what}: {sentence}", said)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return Failed(f"{what}: Vagrant says: {' '.join(lines) or 'nothing'}", said)
+        if re.search(pattern, f"{said}\n{told}"):
+            return Failed(f"{what}: {sentence}")
+    words = _lines(said) or _lines(told)[-_END:]
+    if _SCRIPT in " ".join(words):
+        words += ["The machine's last words:", *_lines(told)[-_END:]]
+    return Failed(f"{what}: Vagrant says: {' '.join(words) or 'nothing'}")
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

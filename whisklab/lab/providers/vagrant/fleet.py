@@ -9,16 +9,20 @@ from ipaddress import IPv4Address
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab.common.guest import ready
+from whisklab.lab.common.guest.beside import one_by_one
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.reach import Login, NotYet, Place, Reach
 from whisklab.lab.common.guest.record import Record
+from whisklab.lab.common.machine import RUNNING, STOPPED
 from whisklab.lab.common.run import Report
 from whisklab.lab.providers.vagrant.client import Client
+from whisklab.lab.providers.vagrant.description import DESCRIPTION
 from whisklab.lab.providers.vagrant.failures import Failed
 
-RUNNING, NOT_CREATED = "running", "not_created"
+NOT_CREATED = "not_created"
+_PLAINLY_OFF = frozenset({"poweroff", "shutoff"})
 # The states of VirtualBox and libvirt in which a machine is off, and `vagrant up` starts it.
-_OFF = frozenset({NOT_CREATED, "poweroff", "shutoff", "saved", "aborted", "crashed", "pmsuspended"})
+_OFF = _PLAINLY_OFF | {NOT_CREATED, "saved", "aborted", "crashed", "pmsuspended"}
 _PAUSED = "paused"  # `vagrant up` has it go on, and `vagrant halt` ends it
 # Those that pass; libvirt's machines are inaccessible until they have an address.
 _ON_ITS_WAY = frozenset({"starting", "stopping", "saving", "restoring", "preparing",
@@ -48,10 +52,13 @@ class Fleet:
         )
         return ready.Expected(name, self.record.instance(name), self.record.token, login, remedy)
 
-    def running(self) -> dict[str, bool]:
-        """Return the machines that there are, and whether Vagrant says that each runs."""
-        states = self.states()
-        return {name: states[name] == RUNNING for name in self.there()}
+    def told(self) -> dict[str, str]:
+        """Return the machines that there are, and what their hypervisor calls the state of each."""
+        states = self.states().items()
+        return {
+            name: STOPPED if state in _PLAINLY_OFF else state
+            for name, state in states if state != NOT_CREATED
+        }  # fmt: skip
 
     def states(self) -> Mapping[str, str]:
         """Return the state of each machine of the record."""
@@ -60,8 +67,17 @@ class Fleet:
         there = self.client.states()
         return {name: there.get(name, NOT_CREATED) for name in self.record.members}
 
-    def refuse_taken(self, names: Iterable[str]) -> None:
-        """Nothing: in its directory of the lab Vagrant knows only what was made by it."""
+    def refuse_taken(self, names: Iterable[str]) -> None:  # noqa: ARG002
+        """Nothing: in its directory of the lab Vagrant knows only what was made by it.
+
+        (What the hypervisor has beside that is refused by the provider's `check`.)
+        """
+        self.forget_lost()
+
+    def forget_lost(self) -> None:
+        """Forget all machines where Vagrant's own directory of the lab was removed: so has it."""
+        if not (self.client.data / DESCRIPTION).exists():
+            self.record.members.clear()
 
     def refuse_deleted(self, but: Iterable[str] = ()) -> None:
         """Nothing: what is deleted here is gone."""
@@ -127,16 +143,22 @@ class Fleet:
         return ran
 
     def remove(self, names: Iterable[str]) -> list[str]:
-        """Remove machines for good, one after another; returns those that there were."""
-        states, gone = self.states(), []
-        for name in list(names):
-            if states[name] != NOT_CREATED:
-                self.report(f"{name}: vagrant destroy")
-                self.client.destroy(name)
-                gone.append(name)
-            del self.record.members[name]
-            self.record.save()
-        return gone
+        """Remove machines for good, one after another; returns those that there were.
+
+        Raises:
+            WhisklabError: some could not be, and are in the record still; the others are gone.
+        """
+        wanted = list(names)
+        there = [name for name, state in self.states().items() if state != NOT_CREATED]
+        one_by_one(lambda name: self._remove(name, made=name in there), wanted)
+        return [name for name in wanted if name in there]
+
+    def _remove(self, name: str, *, made: bool) -> None:
+        if made:
+            self.report(f"{name}: vagrant destroy")
+            self.client.destroy(name)
+        del self.record.members[name]
+        self.record.save()
 
     def settle(self, wanted: Mapping[str, IPv4Address]) -> None:
         """Wait until machines answer and are set up; remembers where each is reached.

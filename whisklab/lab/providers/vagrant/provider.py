@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import ClassVar
 
 from whisklab.errors import BadInput
+from whisklab.lab.common.guest import capacity
 from whisklab.lab.common.guest.clock import Clock
 from whisklab.lab.common.guest.provider import GuestProvider
 from whisklab.lab.common.guest.reach import Reach, public_of
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.common.laps import Laps
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Wish
+from whisklab.lab.providers.vagrant import domains, network
 from whisklab.lab.providers.vagrant.client import Client, Program, vagrant
+from whisklab.lab.providers.vagrant.computer import LIBVIRT, VIRTUALBOX, Looks
 from whisklab.lab.providers.vagrant.description import DESCRIPTION, box, describe, forget
 from whisklab.lab.providers.vagrant.fleet import Fleet
 from whisklab.lab.providers.vagrant.home import at_home, data_of, home_of, require_home
-
-LIBVIRT, VIRTUALBOX = "libvirt", "virtualbox"
-# Where VirtualBox has host-only networks unless this file allows others (Vagrant's network.rb).
-_ALLOWED, _RANGES = IPv4Network("192.168.56.0/21"), Path("/etc/vbox/networks.conf")
-
-
-def found_hypervisor() -> str:
-    """Return the hypervisor that this computer has; VirtualBox where it has both, or neither."""
-    return LIBVIRT if shutil.which("virsh") and not shutil.which("VBoxManage") else VIRTUALBOX
 
 
 class Vagrant(GuestProvider[Fleet]):
@@ -39,7 +32,7 @@ class Vagrant(GuestProvider[Fleet]):
         program: runs Vagrant.
         reach: asks machines by SSH.
         clock: by which it is waited.
-        hypervisor: returns the one of this computer.
+        looks: at this computer.
     """
 
     name: ClassVar = "vagrant"
@@ -58,21 +51,29 @@ class Vagrant(GuestProvider[Fleet]):
         program: Program = vagrant,
         reach: Reach | None = None,
         clock: Clock | None = None,
-        hypervisor: Callable[[], str] = found_hypervisor,
+        looks: Looks | None = None,
     ) -> None:
         self._program, self._reach = program, reach or Reach()
-        self._clock, self._hypervisor = clock or Clock(), hypervisor
+        self._clock, self._looks = clock or Clock(), looks or Looks()
 
     def check(self, wish: Wish) -> None:
-        """Refuse a directory without a Vagrantfile, and a network that VirtualBox would refuse."""
-        record = self._fleet(wish, lambda _line: None).record
-        require_home(record)
-        hypervisor = self._by(record, wish)
-        if hypervisor == VIRTUALBOX and not (_RANGES.exists() or _inside(wish.network)):
-            raise BadInput(
-                f"network: expected one in {_ALLOWED}, VirtualBox's own, or what {_RANGES} allows, "
-                f"got {wish.network}"
-            )
+        """Refuse what Vagrant, its hypervisor or this computer would refuse later."""
+        fleet = self._fleet(wish, lambda _line: None)
+        hypervisor = self._by(fleet.record, wish)
+        network.refuse_cluster(wish.network)
+        if hypervisor == VIRTUALBOX:
+            network.refuse_outside(wish.network, self._looks.networks())
+        else:
+            self._refuse_left(fleet, wish)
+        capacity.refuse(_new(wish, fleet.record), 0, self._looks.size(hypervisor))
+
+    def _refuse_left(self, fleet: Fleet, wish: Wish) -> None:
+        """Refuse what libvirt has of our names and Vagrant, asked if need be, does not know."""
+        names, there = [f"{wish.name}-{each.name}" for each in wish.machines], self._looks.domains()
+        if there.intersection(names):
+            fleet.forget_lost()
+            known = {fleet.record.instance(name) for name in fleet.there()}
+            domains.refuse_left(names, known, there)
 
     def prepare(self, wish: Wish, report: Report) -> None:
         """Fetch the box."""
@@ -90,7 +91,7 @@ class Vagrant(GuestProvider[Fleet]):
                 f"hypervisor: the machines of {record.lab} are those of {record.by}: `whisklab "
                 f"down {record.lab}` first, or give the new lab another name"
             )
-        return wanted or (record.by if record.members else "") or self._hypervisor()
+        return wanted or (record.by if record.members else "") or self._looks.hypervisor()
 
     def _new(self, wish: Wish) -> Record:
         return replace(super()._new(wish), home=Path.cwd())
@@ -99,6 +100,11 @@ class Vagrant(GuestProvider[Fleet]):
         at_home(record)
         client = Client(home_of(record), data_of(record), self._program)
         return Fleet(client, self._reach, self._clock, record, report)
+
+    def _fleet(self, wish: Wish, report: Report) -> Fleet:
+        fleet = super()._fleet(wish, report)
+        require_home(fleet.record)
+        return fleet
 
     def _known(self, lab: str, report: Report) -> Fleet | None:
         fleet = super()._known(lab, report)
@@ -112,15 +118,22 @@ class Vagrant(GuestProvider[Fleet]):
     def _make(self, wish: Wish, fleet: Fleet, laps: Laps) -> list[str]:  # noqa: ARG002
         """Have all machines in the record and in the description; their start makes them."""
         fleet.record.by = self._by(fleet.record, wish)
-        for each in wish.machines:
-            known = fleet.record.members.get(each.name)
-            if known is None or known.address is None:  # it was never ready, and gets its files
-                key = public_of(wish.host_keys[each.name])
-                fleet.record.begun(each.name, each.groups, key)
+        new = _new(wish, fleet.record)
+        for said in filter(None, self._remarks(new, fleet.record.by)):
+            fleet.report(said)
+        for each in new:  # it was never ready, and gets its files
+            fleet.record.begun(each.name, each.groups, public_of(wish.host_keys[each.name]))
         # The description first: a record without one would leave Vagrant with no machines to tell.
         describe(wish, fleet.record, data_of(fleet.record))
         fleet.record.save()
         return []
+
+    def _remarks(self, new: Sequence[Machine], hypervisor: str) -> Iterator[str]:
+        """What is to be said before machines are made."""
+        if new:
+            libvirt = hypervisor == LIBVIRT
+            yield self._looks.firewall() if libvirt else self._looks.kvm()
+            yield capacity.remark(new, 0, self._looks.size(hypervisor))
 
     def _fit(self, wish: Wish, fleet: Fleet, laps: Laps) -> None:
         self._boxed(fleet, wish)
@@ -131,8 +144,8 @@ class Vagrant(GuestProvider[Fleet]):
         if not (data_of(fleet.record) / DESCRIPTION).exists():
             return  # Vagrant reads the description for every command
         (name, version), hypervisor = box(wish.options["image"]), self._by(fleet.record, wish)
-        there = {(each, by) for each, by, has in fleet.client.boxes() if version in ("", has)}
-        if (name, hypervisor) not in there:
+        ours = self._looks.architecture()
+        if not any(each.fits(name, version, hypervisor, ours) for each in fleet.client.boxes()):
             fleet.report(f"fetching the box {wish.options['image']} for {hypervisor}")
             fleet.client.add_box(name, version, hypervisor)
 
@@ -149,8 +162,10 @@ class Vagrant(GuestProvider[Fleet]):
         forget(data_of(record))
 
 
-PROVIDER = Vagrant()
+PROVIDER = Vagrant
 
 
-def _inside(network: IPv4Network) -> bool:
-    return network.subnet_of(_ALLOWED)
+def _new(wish: Wish, record: Record) -> list[Machine]:
+    """The machines of a lab that were never ready."""
+    known = {name for name, each in record.members.items() if each.address is not None}
+    return [each for each in wish.machines if each.name not in known]

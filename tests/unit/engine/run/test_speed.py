@@ -1,0 +1,113 @@
+"""What takes pyinfra's place for speed says the same."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyinfra
+import pytest
+from pyinfra.api.state import State
+from pyinfra.api.util import PYINFRA_INSTALL_DIR, get_operation_order_from_stack
+from pyinfra.context import ctx_state
+
+from whisklab.engine.run import speed
+
+
+def both(state: Any) -> tuple[list[int], list[int]]:
+    return speed.order(state), get_operation_order_from_stack(state)
+
+
+def through(names: list[str], state: Any) -> tuple[list[int], list[int]]:
+    """Call `both` from functions of these files, the first one outermost."""
+    call = both
+    for number, name in enumerate(reversed(names)):
+        text = "\n" * number + "def called(state): return call(state)"
+        space: dict[str, Any] = {"call": call}
+        exec(compile(text, name, "exec"), space)  # noqa: S102  a frame of that name
+        call = space["called"]
+    return call(state)
+
+
+def test_an_operation_that_is_called_asks_ours() -> None:
+    """By the name under which pyinfra looks it up: its package has functions called as modules."""
+    speed.install()
+    call = sys.modules["pyinfra.api.operation"].solve_operation_consistency
+    assert call.__globals__["get_operation_order_from_stack"] is speed.order
+    for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
+        assert hasattr(sys.modules[module].all_global_arguments, "cache_info")
+
+
+def test_nothing_that_gives_the_same_is_worked_out_for_each_module() -> None:
+    code = """
+import importlib.metadata, sys, typing
+read, hints, scan = [], typing.get_type_hints, importlib.metadata.distributions
+importlib.metadata.distributions = lambda *some, **more: read.append(1) or scan(*some, **more)
+typing.get_type_hints = lambda *some, **more: read.append(some[0].__name__) or hints(*some, **more)
+from whisklab.engine.run.start import run
+import deploys
+assert run is sys.modules["whisklab.engine.run.command"]
+assert importlib.metadata.entry_points.__module__ == "importlib.metadata"
+assert read.count("AllArguments") == 1, read
+assert 0 < read.count(1) < 6, read  # ours, and of others than gevent
+assert not [each for each in sys.modules if each.startswith("invoke")]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "plan none", "apply none", "verify none", "certs none", "certs renew none",
+        "certs renew --authority none", "adopt none", "forward none", "kubectl none get nodes",
+        "actions export none", "images list none",
+        "images push none /dev/null a:1", "images rm none a:1",
+    ],
+)  # fmt: skip
+def test_each_verb_loads_it_so_and_patches_before_all_else(tmp_path: Path, arguments: str) -> None:
+    code = """
+import sys
+from whisklab.cli.main import run
+assert run(sys.argv[1:]) == 2
+assert "whisklab.engine.run.start" in sys.modules
+assert not [each for each in sys.modules if each.startswith("invoke")]
+"""
+    argv = [sys.executable, "-W", "error", "-c", code, *arguments.split()]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+NAMES = ("deploy.py", "deploys/a/deploy.py", f"{PYINFRA_INSTALL_DIR}/api/deploy.py")
+
+
+@pytest.mark.parametrize("is_cli", [True, False])
+@pytest.mark.parametrize("deploy", ["deploy.py", "other.py", None])
+def test_the_order_of_operations_is_pyinfras(
+    monkeypatch: pytest.MonkeyPatch, deploy: str | None, *, is_cli: bool
+) -> None:
+    monkeypatch.setattr(pyinfra, "is_cli", is_cli)
+    state = SimpleNamespace(current_deploy_filename=deploy, current_op_file_number=7)
+    for names in itertools.product(NAMES, repeat=3):
+        ours, theirs = through(list(names), state)
+        assert ours == theirs, names
+
+
+def test_a_catalogue_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    from whisklab.engine.artifacts.catalogue import opened  # noqa: PLC0415
+
+    path = tmp_path / "catalogue.yaml"
+    entry = "{amd64: {url: https://example.com/a, sha256: " + "a" * 64 + "}}"
+    path.write_text(f"a: {{default: v1, versions: {{v1: {{a: {entry}}}}}}}\n")
+    with ctx_state.use(State()):
+        first = opened(str(path))
+        assert opened(str(path)) is first
+        path.write_text(f"a: {{default: v20, versions: {{v20: {{a: {entry}}}}}}}\n")
+        assert opened(str(path)).version("a", None) == "v20"
+        lock = f"a: {{v20: {{a: {{amd64: {{sha256: {'b' * 64}, from: us}}}}}}}}\n"
+        path.with_suffix(".lock.yaml").write_text(lock)
+        assert opened(str(path)).lock

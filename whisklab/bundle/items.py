@@ -1,0 +1,204 @@
+"""The items of a bundle and the files of their blobs, of what was fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlparse
+
+from whisklab.bundle import pulling
+from whisklab.bundle.contents import Contents, File, OwnChart, version
+from whisklab.bundle.manifest import CHART, FILE, IMAGE, UNKNOWN, Blob, Item
+from whisklab.bundle.older import Older
+from whisklab.bundle.packing import packed
+from whisklab.bundle.pulling import Pulled
+from whisklab.bundle.upstream import Upstream
+from whisklab.engine.artifacts.downloads import Report
+from whisklab.engine.artifacts.entries import ANY
+from whisklab.engine.artifacts.fetching import fetch
+from whisklab.engine.cache import cached
+from whisklab.errors import WhisklabError
+from whisklab.images.manifests import OCI_INDEX, Index
+
+# Artifacts that hold the work of others, each with a licence of its own.
+_OF_OTHERS = ("images", "airgap-images", "npm-cache")
+_NAME = "io.containerd.image.name"
+Content = Path | bytes
+
+
+@dataclass
+class Collected:
+    """What a bundle holds.
+
+    Attributes:
+        items: of its manifest.
+        contents: SHA-256 of each blob to its file, or its bytes where these are few.
+        index: the index of its OCI layout.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    contents: dict[str, Content] = field(default_factory=dict)
+    index: bytes = b""
+
+    @property
+    def blobs(self) -> list[Blob]:
+        """All blobs in their order."""
+        return [
+            Blob(sha256=sha256, size=size(self.contents[sha256]))
+            for sha256 in sorted(self.contents)
+        ]
+
+
+def size(content: Content) -> int:
+    """Return the bytes of a blob."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def files(wanted: Iterable[File], older: Older, report: Report) -> Collected:
+    """Return the files of the catalogue, fetched where they lack.
+
+    Raises:
+        WhisklabError: some cannot be had; a line for each.
+    """
+    found, wrong = Collected(), []
+    for each in wanted:
+        report(f"{each.artifact} for {each.architecture}")
+        try:
+            _bring(each, older)
+            path = fetch(each.artifact, report)
+        except WhisklabError as error:
+            wrong.append(str(error))
+            continue
+        sha256 = each.artifact.source.sha256
+        found.contents[sha256] = path
+        found.items.append(_file(each, sha256, size(path)))
+    if wrong:
+        raise WhisklabError("\n".join(wrong))
+    return found
+
+
+def _bring(wanted: File, older: Older) -> None:
+    source = wanted.artifact.source
+    if urlparse(source.url).scheme != "file":
+        older.bring(source.sha256, cached(source.sha256, wanted.artifact.file_name))
+
+
+def _file(wanted: File, sha256: str, bytes_: int) -> Item:
+    artifact, url = wanted.artifact, wanted.artifact.source.url
+    licence = None if wanted.name in _OF_OTHERS else wanted.catalogue.licence(artifact.product)
+    # Where a file lay on this laptop is nobody's business, and differs on each.
+    is_local = urlparse(url).scheme == "file"
+    return Item(
+        kind=FILE,
+        name=wanted.need.name,
+        version=artifact.version,
+        architectures=[wanted.architecture],
+        file=artifact.file_name,
+        size=bytes_,
+        sha256=sha256,
+        source=f"file:{artifact.file_name}" if is_local else url,
+        licence=licence or UNKNOWN,
+        parts=[sha256],
+    )
+
+
+def charts(wanted: Iterable[OwnChart]) -> Collected:
+    """Return the user's own charts, packed."""
+    found = Collected()
+    for each in wanted:
+        sha256, path = packed(each.chart)
+        need = each.need
+        found.contents[sha256] = path
+        found.items.append(
+            Item(
+                kind=CHART,
+                name=need.name,
+                version=need.version,
+                architectures=[ANY],
+                file=f"{each.name}-{need.version}" + _suffix(each),
+                size=size(path),
+                sha256=sha256,
+                source=f"releases[{each.name}]",
+                licence=UNKNOWN,
+                parts=[sha256],
+                users=[f"release {each.name}"],
+            )
+        )
+    return found
+
+
+def _suffix(own: OwnChart) -> str:
+    return ".tar" if own.chart.path is not None and own.chart.path.is_dir() else ".tgz"
+
+
+def images(pulled: Sequence[Pulled], upstream: Upstream) -> Collected:
+    """Return the images, with their blobs fetched where they lack.
+
+    Raises:
+        WhisklabError: some cannot be had; a line for each.
+    """
+    paths = pulling.fetched(pulled, upstream)
+    found = Collected()
+    entries = []
+    for each in pulled:
+        documents: dict[str, Content] = {_sha256(data): data for data in each.documents}
+        blobs = {blob.digest.removeprefix("sha256:"): paths[blob.digest] for blob in each.blobs}
+        parts = {**documents, **blobs}
+        found.contents |= parts
+        sizes = {sha256: size(content) for sha256, content in parts.items()}
+        found.items.append(_image(each, sizes, paths))
+        entries.append({
+            "mediaType": each.top.media_type, "digest": each.top.digest,
+            "size": len(each.top.data), "annotations": {_NAME: str(each.wanted.name)},
+        })  # fmt: skip
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    found.index = (json.dumps(index, indent=1, sort_keys=True) + "\n").encode()
+    return found
+
+
+def _image(image: Pulled, sizes: Mapping[str, int], paths: Mapping[str, Path]) -> Item:
+    name = image.wanted.name
+    changed = image.top.digest != image.source.digest
+    kind = "index" if isinstance(image.source, Index) else "manifest"
+    return Item(
+        kind=IMAGE,
+        name=f"{name.registry}/{name.repository}",
+        version=version(name),
+        architectures=sorted(image.architectures),
+        file="",
+        size=sum(sizes.values()),
+        sha256=image.top.digest.removeprefix("sha256:"),
+        source=f"{name.registry}/{name.repository}@{image.source.digest} ({kind})",
+        licence=pulling.licence(image, paths),
+        parts=sorted(sizes),
+        upstream=image.source.digest if changed else "",
+        users=sorted(image.wanted.users),
+        notes=list(image.notes),
+    )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def collected(
+    wanted: Contents, pulled: Sequence[Pulled], upstream: Upstream, report: Report
+) -> Collected:
+    """Return all that a bundle must hold, on this laptop.
+
+    Raises:
+        WhisklabError: something cannot be had; a line for each.
+    """
+    kinds = (
+        files(wanted.files, upstream.older, report),
+        charts(wanted.charts),
+        images(pulled, upstream),
+    )
+    whole = Collected(index=kinds[-1].index)
+    for each in kinds:
+        whole.items += each.items
+        whole.contents |= each.contents
+    return whole

@@ -1,0 +1,213 @@
+"""`whisklab bundle`: all that an environment needs, for a network without a way out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whisklab.cli import bundle_told
+from whisklab.cli.progress import Progress
+from whisklab.cli.tables import table
+from whisklab.errors import BadInput, WhisklabError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from whisklab.bundle.manifest import Manifest
+    from whisklab.bundle.volume import Volume
+
+_file = click.argument("file", type=click.Path(path_type=Path))
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, on stdout.")
+_sbom = click.option("--sbom", is_flag=True, help="As a list of packages, SPDX 2.3 in JSON.")
+_arch = click.option(
+    "--arch", default="amd64", show_default=True, help="Of the machines, such as amd64,arm64."
+)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_LEAST = 1 << 20  # bytes of a part
+
+
+@click.group()
+def bundle() -> None:
+    """Build and check bundles: one file with all that a closed network needs."""
+
+
+@bundle.command()
+@click.argument("environment")
+@click.option(
+    "-o", "--output", "path", type=click.Path(path_type=Path), help="The file; ENVIRONMENT.bundle."
+)
+@_arch
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path),
+    help="An earlier bundle, or its FILE.manifest: only what is new since goes in.",
+)
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An earlier bundle that is looked into first, as upstreams delete; may be repeated.",
+)
+@click.option("--split", help="Parts of this size, FILE.001 and so on, such as 2G.")
+@_json
+def build(
+    environment: str, path: Path | None, arch: str, since: Path | None, sources: Sequence[Path],
+    split: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Build the bundle of ENVIRONMENT where there is a network.
+
+    It holds programs, charts and images, for all of --arch, and is signed with the key of
+    ENVIRONMENT, which the first build makes in .secrets/ENVIRONMENT/bundle_key. What is fetched
+    stays in the cache, so a build that was killed goes on there. The same lock gives the same
+    bytes. Exit code 0: it is there; 1: failed; 2: bad input.
+    """
+    from whisklab.cli.bundle_site import architectures_of, opened  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.bundle import building, keys, reading  # noqa: PLC0415
+    from whisklab.bundle.older import Older  # noqa: PLC0415
+    from whisklab.bundle.pace import Pace  # noqa: PLC0415
+
+    parts = _bytes(split) if split else None
+    before = reading.manifest_of(since) if since else None
+    architectures = architectures_of(arch)
+    with ExitStack() as stack:
+        older = Older([stack.enter_context(_opened(each)) for each in sources])
+        report = Pace(stack.enter_context(Progress()).report)
+        site = opened(environment, architectures, report, older)
+        key = keys.signer(site.store)
+        target = path or Path(f"{environment}.bundle")
+        plan = building.Plan(environment, architectures, key, target, parts, before)
+        built = building.build(plan, site.contents, site.upstream, site.lock, report)
+    bundle_told.built(built, keys.fingerprint_of(key.public_key()), as_json=as_json)
+
+
+@bundle.command()
+@_file
+@click.option("--blobs", is_flag=True, help="Also compare every byte, which reads all of it.")
+@click.option(
+    "--key",
+    "key_path",
+    type=click.Path(path_type=Path),
+    help="The bundle_key.pub of who built it; else that of .secrets/ENVIRONMENT/.",
+)
+@click.option("--env", "environment", help="Also compare it with what this environment needs now.")
+def verify(file: Path, blobs: bool, key_path: Path | None, environment: str | None) -> int:
+    """Check a bundle FILE, or its parts FILE.001 and so on.
+
+    Signature, manifest, that each file is there and none beside, and that each image leads to its
+    layers. With --env charts are rendered anew, where there is a network. Exit code 0: it is
+    right; 1: it is not, a sentence for each finding; 2: bad input, such as a file that is none.
+    """
+    if environment:
+        from whisklab.engine.run.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
+    from whisklab.bundle import verifying  # noqa: PLC0415
+
+    with _opened(file) as volume, Progress() as progress:
+        key = _key(volume, key_path)
+        verdict = verifying.verify(volume, key, progress.report, blobs=blobs)
+        problems = list(verdict.problems)
+        if environment and verdict.manifest and not problems:
+            problems += _unmet(environment, verdict.manifest, progress)
+        if problems:
+            raise WhisklabError("\n".join(problems))
+        if verdict.manifest:
+            bundle_told.verified(volume, verdict.manifest, blobs=blobs)
+    return 0
+
+
+@bundle.command(name="list")
+@_file
+@_json
+@_sbom
+def list_(file: Path, as_json: bool, sbom: bool) -> None:
+    """List what a bundle FILE holds, and what it does not; its signature is not checked.
+
+    FILE may also be the FILE.manifest that a build writes beside its bundle.
+    """
+    from whisklab.bundle import reading  # noqa: PLC0415
+
+    manifest = reading.manifest_of(file)
+    if as_json:
+        click.echo(json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True))
+        return
+    if sbom:
+        bundle_told.sbom(manifest, manifest.items)
+        return
+    head = ("kind", "name", "version", "for", "size", "licence")
+    for line in table([head, *(bundle_told.row(each) for each in manifest.items)]):
+        click.echo(line)
+    bundle_told.notes(manifest)
+
+
+@bundle.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@_json
+@_sbom
+def diff(before: Path, after: Path, as_json: bool, sbom: bool) -> None:
+    """Tell what differs between the bundles BEFORE and AFTER, or their FILE.manifest.
+
+    With --sbom: a list of what is new or changed. Exit code 0: also where they differ.
+    """
+    from whisklab.bundle import comparing, reading  # noqa: PLC0415
+
+    manifest = reading.manifest_of(after)
+    found = comparing.difference(reading.manifest_of(before), manifest)
+    if sbom:
+        bundle_told.sbom(manifest, [*found.added, *(new for _, new in found.changed)])
+    elif as_json:
+        click.echo(json.dumps(bundle_told.as_data(found), indent=1))
+    else:
+        bundle_told.difference(found)
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    count = int(found[1]) * _UNITS[found[2]] if found else 0
+    if count < _LEAST:
+        raise BadInput(f"--split: {text}: expected the size of a part, such as 2G, at least 1M")
+    return count
+
+
+def _opened(file: Path) -> AbstractContextManager[Volume]:
+    from whisklab.bundle import volume  # noqa: PLC0415
+
+    return volume.opened(file)
+
+
+def _key(volume: Volume, given: Path | None) -> Ed25519PublicKey:
+    """Return the key of who may have built a bundle."""
+    from whisklab.bundle import keys, reading, tar  # noqa: PLC0415
+    from whisklab.bundle.manifest import read  # noqa: PLC0415
+    from whisklab.engine.data.secrets import SecretStore  # noqa: PLC0415
+
+    if given is not None:
+        return keys.public(given)
+    text = reading.head(volume).text
+    try:
+        name = read(text, f"{volume.label}: {tar.MANIFEST}").environment
+    except BadInput as error:
+        raise WhisklabError(str(error)) from None
+    store = SecretStore(Path(".secrets") / Path(name).name)
+    found = keys.trusted(store)
+    if found is None:
+        raise BadInput(
+            f"{volume.label}: there is no {store.path(keys.KEY)} to check its signature with: give "
+            f"the {keys.PUBLIC} of who built it (--key)"
+        )
+    return found
+
+
+def _unmet(environment: str, manifest: Manifest, progress: Progress) -> list[str]:
+    from whisklab.cli.bundle_site import opened  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.bundle import verifying  # noqa: PLC0415
+    from whisklab.bundle.pace import Pace  # noqa: PLC0415
+
+    site = opened(environment, manifest.architectures, Pace(progress.report))
+    return verifying.unmet(manifest, site.contents, site.lock)

@@ -1,0 +1,82 @@
+"""An environment as `whisklab bundle` sees it: its data, without a machine being connected."""
+
+from __future__ import annotations
+
+import whisklab.engine.run.start  # noqa: F401  # isort: skip  patches the standard library, must be first
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploys import declared
+from whisklab.bundle import contents as bundled
+from whisklab.bundle.contents import Contents
+from whisklab.bundle.image_lock import ImageLock
+from whisklab.bundle.older import Older
+from whisklab.bundle.upstream import Upstream
+from whisklab.engine.artifacts.downloads import Report
+from whisklab.engine.data.machine import ARCHITECTURES, Machine
+from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.needs.needed import Scope, together
+from whisklab.engine.needs.settings import BundleSettings
+from whisklab.engine.run import session
+from whisklab.engine.run.environment import current
+from whisklab.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Site:
+    """An environment.
+
+    Attributes:
+        contents: what a bundle of it must hold.
+        upstream: where images come from.
+        lock: of these.
+        store: its secrets.
+    """
+
+    contents: Contents
+    upstream: Upstream
+    lock: ImageLock
+    store: SecretStore
+
+
+def opened(
+    environment: str, architectures: Sequence[str], report: Report, older: Older | None = None
+) -> Site:
+    """Return an environment; charts are fetched and rendered.
+
+    Args:
+        environment: its name.
+        architectures: of the machines that the bundle is for.
+        report: hears of the progress.
+        older: bundles in which images are looked for first.
+
+    Raises:
+        BadInput: its data are wrong, or the catalogue or a chart is not fit for a bundle.
+        WhisklabError: something that is needed to know the contents cannot be had.
+    """
+    scope = Scope(session.open_inventory(environment), tuple(architectures))
+    settings = BundleSettings.of(scope.leader)
+    needs = together(each.needs(scope) for each in declared())
+    found = bundled.contents(needs, settings.images, settings.ignored, architectures, report)
+    return Site(
+        found,
+        Upstream(settings.mirrors, report, older),
+        ImageLock(Path(Machine.of(scope.leader).catalogue)),
+        current().store,
+    )
+
+
+def architectures_of(text: str) -> list[str]:
+    """Return what --arch names.
+
+    Raises:
+        BadInput: it names others than there are.
+    """
+    found = [each.strip() for each in text.split(",")]
+    known = list(ARCHITECTURES.values())
+    wrong = [each for each in found if each not in known]
+    if wrong:
+        raise BadInput(f"--arch: {', '.join(wrong)}: expected some of {', '.join(known)}")
+    return sorted(set(found))

@@ -1,0 +1,1 @@
+"""Files from upstream: the catalogue, its lock, downloads on the laptop."""

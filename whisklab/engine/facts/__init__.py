@@ -1,0 +1,1 @@
+"""What hosts are asked, together, and how long an answer is good."""

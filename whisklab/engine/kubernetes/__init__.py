@@ -1,0 +1,1 @@
+"""The API of a cluster, asked through the connection of a server."""

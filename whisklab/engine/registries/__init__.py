@@ -1,0 +1,1 @@
+"""The registry of an environment, its own or one that a lab has."""

@@ -1,0 +1,136 @@
+"""Artifacts on hosts: fetched before anything is changed, pushed to those that lack them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra.api import operation
+from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.artifacts.fetching import size, to_push
+from whisklab.engine.facts import asking
+from whisklab.engine.facts.question import Question
+from whisklab.engine.reasons import because
+from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
+from whisklab.engine.scripts import script
+from whisklab.engine.ssh.connector import WhiskSSH
+from whisklab.engine.ssh.remote import call
+from whisklab.errors import WhisklabError
+
+# What did not arrive whole must not stay: it is large, and nobody may come back for it.
+_PUT = """
+set -e; new="$1.whisklab-new" dir=$(dirname "$1"); mkdir -p "$dir"
+free=$(($(stat -f -c '%f * %S' "$dir")))
+if test "$7" -gt "$free"; then
+  echo "$(($7 >> 20)) MB are needed, and $((free >> 20)) MB are free there: make room" >&2; exit 1
+fi
+trap 'rm -f "$new"' EXIT
+if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi
+sum=$(sha256sum < "$new")
+if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
+if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
+chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
+"""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """An artifact, or its member, at a path; it belongs to root.
+
+    Attributes:
+        name: of the operation that has it.
+        artifact: what is to be there.
+        path: absolute; missing directories are made.
+        mode: octal.
+    """
+
+    name: str
+    artifact: Artifact
+    path: str
+    mode: str = "755"
+
+    @property
+    def question(self) -> Question:
+        """Its checksum, or that of the archive it came from; its mode and owner."""
+        return Question.of(PlacedFile, path=self.path)
+
+    def why_sent(self, found: Placed) -> str | None:
+        """Tell that another file is there, or none. Pure."""
+        return None if found.is_of(self.artifact.source.sha256) else f"it is not {self.artifact}"
+
+    def why(self, found: Placed) -> str | None:
+        """Tell which of content, mode and owner differs. Pure."""
+        return self.why_sent(found) or found.why_not_usable(self.mode)
+
+    def have(self) -> None:
+        """Push it."""
+        pushed(name=self.name, artifact=self.artifact, path=self.path, mode=self.mode)
+
+
+@operation()
+def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
+    """Have the artifact in the laptop's cache if this host lacks it at `path`.
+
+    Its own operation, so that a run can fetch everything before it changes any host.
+    """
+    if Pushed("", artifact, path).why_sent(asking.once(PlacedFile, path=path)):
+        because(f"{artifact} is not on this host")
+
+        def fetch_to_cache(_: Host) -> None:
+            to_push(artifact)
+
+        yield call(fetch_to_cache)
+
+
+@operation()
+def pushed(
+    artifact: Artifact, path: str, mode: str = "755"
+) -> Generator[FunctionCommand | StringCommand]:
+    """Have the artifact, or its member, at `path`: uploaded, verified there, then renamed.
+
+    So a running binary can be replaced, and a broken upload leaves the old file. Arguments as the
+    attributes of `Pushed`.
+    """
+    found, wanted = asking.once(PlacedFile, path=path), Pushed("", artifact, path, mode)
+    if why := wanted.why(found):
+        because(why)
+    if wanted.why_sent(found):
+
+        def push_to_host(target: Host) -> None:
+            push(target, artifact, path, mode)
+
+        yield call(push_to_host)
+    elif why:
+        yield StringCommand("chown", "0:0", QuoteString(path))
+        yield StringCommand("chmod", mode, QuoteString(path))
+
+
+def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
+    """Upload the artifact to one host, compressed on the way if it is not yet.
+
+    Raises:
+        WhisklabError: the host refused it, or what arrived has another checksum.
+    """
+    connector = target.connector
+    if not isinstance(connector, WhiskSSH):
+        raise WhisklabError(f"{target.name} is not reached over SSH")
+    source = to_push(artifact)
+    command = script(
+        _PUT,
+        path,
+        mode,
+        source.sha256,
+        "packed" if source.packed else "plain",
+        artifact.source.sha256 if artifact.member else "",
+        UNPACKED,
+        str(size(artifact)),
+    )
+    ok, stderr = connector.stream(command, source.path)
+    if not ok:
+        raise WhisklabError(
+            f"{target.name}: {artifact} could not be put at {path}: "
+            f"{stderr.strip() or 'the connection broke'}"
+        )

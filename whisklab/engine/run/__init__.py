@@ -1,0 +1,1 @@
+"""A run: what is declared, in which order it goes, how it is driven and told."""

@@ -1,0 +1,1 @@
+"""Certificates, and the authority that signs them."""
