@@ -47,7 +47,8 @@ def node(name: str, *, ready: str = "True", cordoned: bool = False) -> dict[str,
 def revision(status: str, number: int = 2) -> Revision:
     info = {"status": status, "description": "it broke"}
     chart = {"metadata": {"name": "openwhisk", "version": "1.0.1"}}
-    return Revision("s", {"version": number, "info": info, "chart": chart})
+    named = {"name": "x", "namespace": "a", "version": number}
+    return Revision("s", {**named, "info": info, "chart": chart})
 
 
 def test_nodes() -> None:
