@@ -34,13 +34,18 @@ BUSY = 75  # EX_TEMPFAIL of sysexits.h
 BEAT = b"."  # what a run sends every few seconds as long as it lives
 ANSWER_BYTES = 4096
 
+# As few programs as can be: a machine that is emulated takes 10 ms to start one.
 _HOLD = """
-umask 077; mkdir -p "$1"; exec 9>>"$1/run.lock"
+umask 077; test -d "$1" || mkdir -p "$1"; exec 9>>"$1/run.lock"
 if flock -n 9; then
-  before=$(cat "$1/run.before" 2>/dev/null)
+  before=; test ! -s "$1/run.before" || read -r before < "$1/run.before"
   printf "%s\\n" "$2" > "$1/run.holder"
-  flock -o -n "$1/change.lock" true || echo "waiting for a command of ${before:-another run}"
-  if flock -o -w "$4" "$1/change.lock" true; then
+  exec 8>>"$1/change.lock"
+  if flock -n 8 || {
+    echo "waiting for a command of ${before:-another run}"
+    flock -w "$4" 8
+  }; then
+    exec 8>&-
     echo held
     while test -n "$(timeout "$3" head -c 1)"; do :; done
   else
