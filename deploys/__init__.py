@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from whisklab.engine.loading import loading
+
 if TYPE_CHECKING:
     from whisklab.engine.data.settings import Settings
     from whisklab.engine.run.declared import Capability
@@ -42,11 +44,12 @@ def declared() -> list[Capability]:
 
 def models() -> list[type[Settings]]:
     """Return the models of all data: of each machine, of the capabilities, of the engine."""
-    from whisklab.engine.data.machine import Machine  # noqa: PLC0415
-    from whisklab.engine.drift.settings import DriftSettings  # noqa: PLC0415
-    from whisklab.engine.needs.settings import BundleSettings  # noqa: PLC0415
-    from whisklab.engine.ssh.forwards import ForwardSettings  # noqa: PLC0415
-    from whisklab.engine.tls.certificates import CertificateSettings  # noqa: PLC0415
+    with loading():
+        from whisklab.engine.data.machine import Machine  # noqa: PLC0415
+        from whisklab.engine.drift.settings import DriftSettings  # noqa: PLC0415
+        from whisklab.engine.needs.settings import BundleSettings  # noqa: PLC0415
+        from whisklab.engine.ssh.forwards import ForwardSettings  # noqa: PLC0415
+        from whisklab.engine.tls.certificates import CertificateSettings  # noqa: PLC0415
 
-    ours = [model for each in declared() for model in each.settings]
-    return [Machine, *ours, DriftSettings, ForwardSettings, CertificateSettings, BundleSettings]
+        ours = [model for each in declared() for model in each.settings]
+        return [Machine, *ours, DriftSettings, ForwardSettings, CertificateSettings, BundleSettings]
