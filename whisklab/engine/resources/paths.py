@@ -18,9 +18,11 @@ SHA256_HEX = 64
 # switched off then keeps it.
 UNFINISHED = ".whisklab-new"
 # Begins a script that writes the file at $1: first as $new, which does not outlive the script.
+# (dash runs no EXIT trap when a signal ends it, such as that of a machine that is shut down.)
 WRITING = f"""
 new="$1{UNFINISHED}"
 trap 'rm -f -- "$new"' EXIT
+trap 'exit 1' HUP INT TERM
 """
 
 

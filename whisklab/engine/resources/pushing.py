@@ -24,6 +24,7 @@ from whisklab.errors import WhisklabError
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
 _PUT = f"""{WRITING}
 set -e; dir=$(dirname "$1"); mkdir -p "$dir"
+if test -d "$1"; then echo "a directory is there" >&2; exit 1; fi
 free=$(($(stat -f -c '%f * %S' "$dir")))
 if test "$7" -gt "$free"; then
   echo "$(($7 >> 20)) MB are needed, and $((free >> 20)) MB are free there: make room" >&2; exit 1
