@@ -23,12 +23,42 @@ from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
 NAME = "kubeconfig"  # of its file in the secrets store
-KEYS = ("clusters", "users", "contexts")
+PARTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+KEYS = tuple(PARTS)
 # By this extension of a context (kubeconfig(v1) has a place for them) we know what we have merged,
 # and by the file's own that we have made it.
 MARKED = "whisklab.dev"
 MARK = {"name": MARKED, "extension": {"merged": True}}
 MADE = {"name": MARKED, "extension": {"created": True}}
+
+
+class Odd(WhisklabError):
+    """A text that is no kubeconfig, with half a sentence on it; what stands there may be secret."""
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return what a kubeconfig says, nothing for an empty one. Pure.
+
+    Raises:
+        Odd: it is of another form.
+    """
+    try:
+        found = documents.read(text)
+    except yaml.YAMLError:
+        raise Odd("it is no YAML") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise Odd("it is no kubeconfig")
+    for key, part in PARTS.items():
+        entries = found.get(key) or []
+        if not isinstance(entries, list) or not all(_is_entry(each, part) for each in entries):
+            raise Odd(f"its {key} are of another form than a kubeconfig's")
+    return found
+
+
+def _is_entry(each: object, part: str) -> bool:
+    return isinstance(each, dict) and "name" in each and isinstance(each.get(part), dict)
 
 
 def named(text: str, server: str, name: str) -> str:
@@ -38,8 +68,13 @@ def named(text: str, server: str, name: str) -> str:
         text: k3s's own, with one cluster and one user.
         server: `host:port` of the API as the laptop reaches it.
         name: what cluster, user and context are called.
+
+    Raises:
+        Odd: it has none, or is no kubeconfig.
     """
-    ours = documents.read(text)
+    ours = _read(text)
+    if not (ours.get("clusters") and ours.get("users")):
+        raise Odd("it has no cluster, or no user")
     cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
     context = {"cluster": name, "user": name}
     return yaml.safe_dump(
@@ -60,9 +95,12 @@ def merged(theirs: str | None, ours: str) -> str:
 
     Entries of our names are replaced where they stand, all others stay; so does their current
     context. A file that was none (None) says that it is ours.
+
+    Raises:
+        Odd: the user's is no kubeconfig.
     """
     fresh = {} if theirs is not None else {"extensions": [MADE]}
-    base: dict[str, Any] = documents.read(theirs or "") or {
+    base: dict[str, Any] = _read(theirs or "") or {
         "apiVersion": "v1",
         "kind": "Config",
         **fresh,
@@ -83,10 +121,13 @@ def unmerged(theirs: str | None, name: str) -> str | None:
 
     As it is, when the context of that name is not ours; a cluster or user that another context
     names stays. None: there is to be no file, as we made it and nothing is left in it.
+
+    Raises:
+        Odd: it is no kubeconfig.
     """
     if theirs is None or MARKED not in theirs:  # which may be no YAML at all
         return theirs
-    base: dict[str, Any] = documents.read(theirs) or {}
+    base = _read(theirs)
     contexts = {each["name"]: each["context"] for each in base.get("contexts") or []}
     if MARK not in (contexts.pop(name, {}).get("extensions") or []):
         return theirs
@@ -124,8 +165,11 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
     environment = current()
 
     def wish(leader: Host) -> str:
-        text = kube.kubeconfig(leader, render.KUBECONFIG)
-        return named(text, server, environment.name)
+        try:
+            return named(kube.kubeconfig(leader, render.KUBECONFIG), server, environment.name)
+        except Odd as error:
+            remedy = "`systemctl restart k3s` there has it written anew"
+            raise WhisklabError(f"{leader.name}: {render.KUBECONFIG}: {error}: {remedy}") from error
 
     def save(leader: Host) -> None:
         ours = wish(leader)
@@ -150,11 +194,11 @@ def _owns(ours: str, name: str, *, merge: bool) -> tuple[str | None, str | None]
     """Return what the user's kubeconfig says, and what it should say; None: no file."""
     try:
         theirs = own().read_text() if own().exists() else None
-    except (OSError, UnicodeDecodeError) as error:
+        return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
+    except (OSError, UnicodeDecodeError, Odd) as error:
         if not merge:
             return None, None  # nothing of ours can be in there
         raise WhisklabError(f"{own()} cannot be read: {error}: mend it") from error
-    return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
 
 
 def own() -> Path:
@@ -169,7 +213,7 @@ def _have(theirs: str | None, wanted: str | None) -> None:
     if wanted is None:
         own().unlink()
     else:
-        _write(own(), wanted)
+        _write(own().resolve(), wanted)  # many have a link there, to where they keep such files
 
 
 def _write(path: Path, text: str) -> None:
