@@ -24,7 +24,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.base import operations
 from deploys.base.settings import BaseSettings
@@ -137,7 +137,7 @@ class Machine:
         yielded: list[list[str]] = []
         why: tuple[Reason, ...] = ()
         try:
-            with ctx_state.use(state):
+            with ctx_state.use(state), ctx_inventory.use(state.inventory):
                 state.set_stage(StateStage.Prepare)
                 before = self.tree()
                 ((here, meta),) = add_op(state, operation, **arguments).items()

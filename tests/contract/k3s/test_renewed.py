@@ -210,6 +210,7 @@ def test_what_is_wrong_before_stops_nothing_and_after_it_fails_the_node(
     def fails(_: object) -> None:
         raise WhisklabError("w2 is not Ready: see there")
 
-    outcome = node.renewed(**{call: fails})
+    given: Any = {call: fails}
+    outcome = node.renewed(**given)
     assert (outcome.failed, outcome.said) == (True, ["w2 is not Ready: see there"])
     assert node.machine.ran() == ([] if call == "before" else [STOP, START])
