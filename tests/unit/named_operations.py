@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.unit.bindings import imports, last
 
 ROOT = Path(__file__).parents[2]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -36,7 +38,7 @@ def operations(module: str, tree: ast.Module) -> Iterator[Operation]:
     """Return the operations of a module: functions with pyinfra's decorator."""
     functions = {each.name: each for each in tree.body if isinstance(each, Function)}
     for name, function in functions.items():
-        if not any(map(_is_operation, function.decorator_list)):
+        if not any(last(each) == "operation" for each in function.decorator_list):
             continue
         given = function.args
         parameters = (*given.posonlyargs, *given.args, *given.kwonlyargs)
@@ -53,7 +55,7 @@ def named(tree: ast.Module) -> set[str]:
 
     What stands in a decorator, such as a list of parameters, does not count: that runs nothing.
     """
-    places = dict(_imported(tree))
+    places = dict(imports(tree))
     return {full for node in _run(tree) if (full := _full(node, places))}
 
 
@@ -65,12 +67,6 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(each, ast.AST):
                 yield each
                 yield from _run(each)
-
-
-def _is_operation(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return last == "operation"
 
 
 def _users(name: str, functions: dict[str, Function]) -> set[str]:
@@ -85,19 +81,6 @@ def _users(name: str, functions: dict[str, Function]) -> set[str]:
                 found.add(each)
                 ahead.append(each)
     return {each for each in found if not each.startswith("_")}
-
-
-def _imported(tree: ast.Module) -> Iterable[tuple[str, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for each in node.names:
-                yield each.asname or each.name, f"{node.module}.{each.name}"
-        elif isinstance(node, ast.Import):
-            for each in node.names:
-                yield (
-                    each.asname or each.name.partition(".")[0],
-                    (each.name if each.asname else each.name.partition(".")[0]),
-                )
 
 
 def _full(node: ast.AST, places: dict[str, str]) -> str | None:
