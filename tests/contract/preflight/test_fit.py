@@ -165,3 +165,37 @@ def test_an_answer_that_is_not_understood_fails_the_machine_and_nothing_is_concl
     assert [each for each in outcome.said if "MachineAnswer" not in each] == [
         "answer: it gave none that can be understood (see above): run again"
     ]
+
+
+REAL = 'PRETTY_NAME="Plan 9"\nID=plan9\nVERSION_ID="4"\n'
+# What may be otherwise with the computer on which the tests run.
+OURS = ["address", "architecture", "br_netfilter", "card", "clock", "cpus", "disk", "firewall",
+        "machine-id", "memory", "memory-cgroup", "moved", "name", "overlay", "port", "reach",
+        "route", "systemd", "tools"]  # fmt: skip
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Machine:
+    """One that is asked by the real script, and whose system nobody knows."""
+    made = a_machine(tmp_path, "/etc", "/var/lib")
+    made.put("/etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+    made.put("/etc/machine-id", "163c08714f7c4ef1a2de799bda143539\n")
+    made.put("/etc/os-release", REAL)
+    for name in ("ip", "ss", "nft", "iptables", "ip6tables", "modprobe"):
+        made.stub(name)
+    return made
+
+
+def test_a_system_that_nobody_knows_is_told_by_the_real_script_and_goes_on(real: Machine) -> None:
+    outcome = look(real, accepting(*OURS))
+    (said,) = (each for each in outcome.said if each.startswith("os: "))
+    assert said.startswith("os: plan9 4 is none of the tested systems (debian 12, ")
+    assert (outcome.failed, outcome.yielded) == (False, [])
+
+
+def test_an_answer_of_the_real_script_that_nobody_can_read_fails_the_machine(real: Machine) -> None:
+    real.stub("nproc", "echo many")
+    outcome = look(real, accepting(*OURS))
+    assert (outcome.failed, outcome.yielded) == (True, [["fail"]])
+    assert any("cannot tell MachineAnswer" in each for each in outcome.said)
+    assert outcome.said[-1].startswith("answer: it gave none that can be understood")
