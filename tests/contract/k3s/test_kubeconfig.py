@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploys.k3s import kubeconfig
+from deploys.k3s import contexts, kubeconfig
 from tests.contract import fake_kubernetes as fake
 from whisklab.engine.data.secrets import SecretStore
 from whisklab.engine.kubernetes import kube
@@ -54,7 +54,7 @@ class Laptop:
         return done
 
     def wanted(self) -> str:
-        return kubeconfig.named(TEXT, SERVER, "lab")
+        return contexts.named(TEXT, SERVER, "lab")
 
     def have(self, text: str | None) -> None:
         """Have the user's own say something."""
@@ -149,7 +149,7 @@ def test_a_server_s_kubeconfig_of_another_form_is_a_sentence(laptop: Laptop, tex
 
 # The user's own.
 
-THEIRS = kubeconfig.named(TEXT, "b:2", "theirs")
+THEIRS = contexts.named(TEXT, "b:2", "theirs")
 
 
 @pytest.mark.parametrize("theirs", [None, "", THEIRS])
@@ -211,6 +211,16 @@ def test_a_file_that_is_no_kubeconfig_stays_and_matters_only_where_we_write(
     else:
         assert done.idle
     assert settled.own.read_bytes() == data
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_entries_of_theirs_that_say_nothing_yet_stay(settled: Laptop, *, merge: bool) -> None:
+    settled.have("users: [{name: a, user: }]\ncontexts: [{name: b}]\nclusters:\n")
+    settled.saved(merge=True)
+    assert not settled.saved(merge=merge).failed
+    said = yaml.safe_load(settled.own.read_text())
+    assert said["users"][0] == {"name": "a", "user": None}
+    assert [each["name"] for each in said["contexts"]] == ["b", *(["lab"] if merge else [])]
 
 
 def test_a_link_of_theirs_stays_one(settled: Laptop, tmp_path: Path) -> None:
