@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 
 from deploys.k3s import render
-from whisklab.engine import documents
+from deploys.k3s.contexts import Odd, merged, named, same, unmerged
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.reasons import because, unknown_until
 from whisklab.engine.run.environment import current
@@ -23,94 +21,6 @@ from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
 NAME = "kubeconfig"  # of its file in the secrets store
-KEYS = ("clusters", "users", "contexts")
-# By this extension of a context (kubeconfig(v1) has a place for them) we know what we have merged,
-# and by the file's own that we have made it.
-MARKED = "whisklab.dev"
-MARK = {"name": MARKED, "extension": {"merged": True}}
-MADE = {"name": MARKED, "extension": {"created": True}}
-
-
-def named(text: str, server: str, name: str) -> str:
-    """Return a kubeconfig for the laptop. Pure.
-
-    Args:
-        text: k3s's own, with one cluster and one user.
-        server: `host:port` of the API as the laptop reaches it.
-        name: what cluster, user and context are called.
-    """
-    ours = documents.read(text)
-    cluster = {**ours["clusters"][0]["cluster"], "server": f"https://{server}"}
-    context = {"cluster": name, "user": name}
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": name, "user": ours["users"][0]["user"]}],
-            "contexts": [{"name": name, "context": context}],
-            "current-context": name,
-        },
-        sort_keys=True,
-    )
-
-
-def merged(theirs: str | None, ours: str) -> str:
-    """Return the user's kubeconfig with our cluster, user and context in it. Pure.
-
-    Entries of our names are replaced where they stand, all others stay; so does their current
-    context. A file that was none (None) says that it is ours.
-    """
-    fresh = {} if theirs is not None else {"extensions": [MADE]}
-    base: dict[str, Any] = documents.read(theirs or "") or {
-        "apiVersion": "v1",
-        "kind": "Config",
-        **fresh,
-    }
-    added: Mapping[str, Any] = documents.read(ours)
-    for each in added["contexts"]:
-        each["context"]["extensions"] = [MARK]
-    for key in KEYS:
-        ours_of = {entry["name"]: entry for entry in added[key]}
-        kept = [ours_of.pop(entry["name"], entry) for entry in base.get(key) or []]
-        base[key] = [*kept, *ours_of.values()]
-    base.setdefault("current-context", added["current-context"])
-    return yaml.safe_dump(base, sort_keys=False)
-
-
-def unmerged(theirs: str | None, name: str) -> str | None:
-    """Return the user's kubeconfig without what `merged` put there under `name`. Pure.
-
-    As it is, when the context of that name is not ours; a cluster or user that another context
-    names stays. None: there is to be no file, as we made it and nothing is left in it.
-    """
-    if theirs is None or MARKED not in theirs:  # which may be no YAML at all
-        return theirs
-    base: dict[str, Any] = documents.read(theirs) or {}
-    contexts = {each["name"]: each["context"] for each in base.get("contexts") or []}
-    if MARK not in (contexts.pop(name, {}).get("extensions") or []):
-        return theirs
-    for key, part in zip(KEYS, ("cluster", "user"), strict=False):
-        if name not in {each.get(part) for each in contexts.values()}:
-            base[key] = _without(base, key, name)
-    base["contexts"] = _without(base, "contexts", name)
-    if base.get("current-context") == name:
-        del base["current-context"]
-    said = {key for key, value in base.items() if value} - {"apiVersion", "kind"}
-    if said == {"extensions"} and base["extensions"] == [MADE]:
-        return None
-    return yaml.safe_dump(base, sort_keys=False)
-
-
-def _without(base: Mapping[str, Any], key: str, name: str) -> list[Any]:
-    return [entry for entry in base.get(key) or [] if entry["name"] != name]
-
-
-def same(one: str | None, other: str | None) -> bool:
-    """Return if two kubeconfigs say the same; how kubectl has written it does not matter. Pure."""
-    if one is None or other is None or one == other:
-        return one == other
-    return bool(documents.read(one) == documents.read(other))
 
 
 @operation()
@@ -124,8 +34,11 @@ def saved(server: str, *, merge: bool) -> Generator[FunctionCommand]:
     environment = current()
 
     def wish(leader: Host) -> str:
-        text = kube.kubeconfig(leader, render.KUBECONFIG)
-        return named(text, server, environment.name)
+        try:
+            return named(kube.kubeconfig(leader, render.KUBECONFIG), server, environment.name)
+        except Odd as error:
+            remedy = "`systemctl restart k3s` there has it written anew"
+            raise WhisklabError(f"{leader.name}: {render.KUBECONFIG}: {error}: {remedy}") from error
 
     def save(leader: Host) -> None:
         ours = wish(leader)
@@ -150,11 +63,11 @@ def _owns(ours: str, name: str, *, merge: bool) -> tuple[str | None, str | None]
     """Return what the user's kubeconfig says, and what it should say; None: no file."""
     try:
         theirs = own().read_text() if own().exists() else None
-    except (OSError, UnicodeDecodeError) as error:
+        return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
+    except (OSError, UnicodeDecodeError, Odd) as error:
         if not merge:
             return None, None  # nothing of ours can be in there
         raise WhisklabError(f"{own()} cannot be read: {error}: mend it") from error
-    return theirs, merged(theirs, ours) if merge else unmerged(theirs, name)
 
 
 def own() -> Path:
@@ -169,7 +82,7 @@ def _have(theirs: str | None, wanted: str | None) -> None:
     if wanted is None:
         own().unlink()
     else:
-        _write(own(), wanted)
+        _write(own().resolve(), wanted)  # many have a link there, to where they keep such files
 
 
 def _write(path: Path, text: str) -> None:

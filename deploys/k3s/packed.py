@@ -42,7 +42,7 @@ def look(server: Host, api: kube.Endpoint, directory: str, ignored: list[str]) -
         ignored: what is not looked at, see `DriftSettings`.
 
     Raises:
-        WhisklabError: the API does not answer, or a manifest is no YAML.
+        WhisklabError: the API does not answer, or a manifest is none.
     """
     return drift.look(Client(server, api), _wanted(server, directory, ignored))
 
@@ -57,7 +57,13 @@ def _wanted(server: Host, directory: str, ignored: list[str]) -> drift.Wanted:
     try:
         found = objects(text)
     except yaml.YAMLError as error:
-        raise WhisklabError(f"{server.name}: {directory} holds no YAML: {error}") from error
+        raise WhisklabError(f"{server.name}: {directory} holds no manifests: {error}") from error
+    for name, each in found.items():
+        if not (name.kind and name.name and each.get("apiVersion")):
+            raise WhisklabError(
+                f"{server.name}: {directory} holds an object without apiVersion, kind or name: "
+                "`systemctl restart k3s` there has what k3s packs written anew"
+            )
     return drift.Wanted(found, NAMESPACE, (*IGNORED, *ignored))
 
 
@@ -97,7 +103,7 @@ def kept(
             return "; ".join(told(look(server, api, directory, ignored))) or None
 
         wait(
-            server, problem, deadline - time.monotonic(), remedy,
+            server, problem, max(0.0, deadline - time.monotonic()), remedy,
             causes=lambda: causes(Client(server, api)),
         )  # fmt: skip
 

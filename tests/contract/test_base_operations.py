@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,12 +24,13 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.base import operations
 from deploys.base.settings import BaseSettings
 from deploys.preflight.facts import REMEMBERED
 from deploys.preflight.operations import address_remembered
+from whisklab.engine.reasons import Reason, reasons_of
 from whisklab.engine.resources.files import write_command
 
 Tree: TypeAlias = dict[str, tuple[str, int, int, bytes]]
@@ -54,14 +55,16 @@ class Outcome:
     """What an operation did.
 
     Attributes:
-        yielded: the words of each command that it yielded, ["fail"] for one that only fails.
+        yielded: the words of each command that it yielded, ["fail"] for one of the laptop's.
         said: errors, without those that only count.
         failed: whether the machine is failed now.
+        why: what its plan told.
     """
 
     yielded: list[list[str]]
     said: list[str]
     failed: bool
+    why: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 NOTHING = Outcome([], [], failed=False)
@@ -132,12 +135,13 @@ class Machine:
         heard = _Heard()
         logging.getLogger("pyinfra").addHandler(heard)
         yielded: list[list[str]] = []
+        why: tuple[Reason, ...] = ()
         try:
-            with ctx_state.use(state):
+            with ctx_state.use(state), ctx_inventory.use(state.inventory):
                 state.set_stage(StateStage.Prepare)
                 before = self.tree()
-                (meta,) = add_op(state, operation, **arguments).values()
-                foretold = meta.will_change
+                ((here, meta),) = add_op(state, operation, **arguments).items()
+                foretold, why = meta.will_change, reasons_of(here, meta._hash)
                 assert before == self.tree()
                 state.set_stage(StateStage.Execute)
                 with contextlib.suppress(PyinfraError):  # told by failed_hosts
@@ -149,7 +153,7 @@ class Machine:
         finally:
             logging.getLogger("pyinfra").removeHandler(heard)
             disconnect_all(state)
-        return Outcome(yielded, heard.said, failed=bool(state.failed_hosts))
+        return Outcome(yielded, heard.said, bool(state.failed_hosts), why)
 
 
 def a_machine(root: Path, *own: str, readonly: Iterable[str] = ()) -> Machine:

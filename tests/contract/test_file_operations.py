@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.api.operation import add_op
@@ -21,9 +20,8 @@ from pyinfra.api.state import StateStage
 from deploys.base import operations as base
 from deploys.base.facts import LoadableModules, SysctlValues
 from deploys.provisioner.facts import Archived
-from whisklab.engine.artifacts.catalogue import Catalogue
 from whisklab.engine.cache import sha256_of
-from whisklab.engine.resources import blocks, files, packages, paths, pushing, services
+from whisklab.engine.resources import blocks, files, paths, services
 from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
 from whisklab.engine.resources.room import FreeSpace, Space
 from whisklab.engine.resources.units import Service
@@ -188,29 +186,6 @@ def test_sysctl_of_this_machine_is_read() -> None:
     value = int(Path("/proc/sys/net/ipv4/ip_forward").read_text())
     assert fact(SysctlValues, keys=["net.ipv4.ip_forward"]) == {"net.ipv4.ip_forward": value}
     assert not run(base.sysctl, wanted={"net.ipv4.ip_forward": value})
-
-
-@pytest.mark.parametrize("operation", [files.content, files.link, blocks.block, packages.installed])
-def test_no_parameter_is_a_global_argument_of_pyinfra(operation: Any) -> None:
-    import inspect  # noqa: PLC0415
-
-    from pyinfra.api.arguments import all_argument_meta  # noqa: PLC0415
-
-    assert not set(inspect.signature(operation._inner).parameters) & set(all_argument_meta)
-
-
-def test_mode_and_owner_of_an_artifact_are_put_right_without_sending_it(tmp_path: Path) -> None:
-    path = tmp_path / "tool"
-    path.write_text("tool")
-    os.chown(path, 1, 1)
-    path.chmod(0o700)
-    entry = {"amd64": {"url": (tmp_path / "gone").as_uri(), "sha256": sha256_of(path)}}
-    catalogue = tmp_path / "catalogue.yaml"
-    catalogue.write_text(yaml.safe_dump({"t": {"default": "1", "versions": {"1": {"t": entry}}}}))
-    wish = {"artifact": Catalogue(catalogue).artifact("t", None, "t", "amd64"), "path": str(path)}
-    assert run(pushing.pushed, **wish)
-    assert (path.stat().st_uid, path.stat().st_mode & 0o7777) == (0, 0o755)
-    assert not run(pushing.pushed, **wish)
 
 
 def test_data_of_deleted_claims_are_found_by_their_namespace(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -400,6 +401,19 @@ def test_each_client_that_lacks_is_exported_to_again(settled: Machine, entry: re
     assert sorted(settled.at(ETAB).read_text()) == sorted(before[ETAB][3].decode())
 
 
+def told(machine: Machine, operation: Callable[..., Any]) -> list[str]:
+    """Return what the plan of an operation says."""
+    return [each.text for each in machine.run(operation, exports=EXPORTS).why]
+
+
+def test_what_is_exported_counts_not_only_the_file_and_why_is_told(settled: Machine) -> None:
+    exportfs(settled, "-u", "'*:/srv/a'")
+    assert told(settled, operations.exported) == ["/srv/a is not exported to *"]
+    kept_as(settled, "/srv/a", ["ro", "no_subtree_check"])
+    assert told(settled, operations.exported) == ["/srv/a is exported to * with other options"]
+    assert told(settled, operations.exported) == []
+
+
 LINE_CHANGES = {
     "no header": LINES[1:], "other header": ["# Written by hand", *LINES[1:]],
     "no first": [LINES[0], LINES[2]], "no last": LINES[:2], "other order": LINES[::-1],
@@ -581,6 +595,14 @@ def test_the_service_is_enabled_and_started_if_it_is_not(
     mended(settled, operations.serving, *wanted)
     assert settled.ran() == wanted
     assert settled.tree() == before
+
+
+def test_a_stopped_service_is_told(settled: Machine) -> None:
+    unit(settled, "inactive", "disabled")
+    assert told(settled, operations.serving) == ["it does not run", "it is not enabled"]
+    unit(settled, "inactive", "enabled")
+    assert told(settled, operations.serving) == ["it does not run"]
+    assert told(settled, operations.serving) == []
 
 
 @pytest.mark.parametrize("verb", ["enable", "start"])

@@ -139,10 +139,13 @@ def _own_kubeconfig(lab: str) -> None:
     port = next((host.forwards["6443"] for host in known.hosts if "6443" in host.forwards), None)
     if port is None or not file.is_file():
         return
-    from deploys.k3s.kubeconfig import named  # noqa: PLC0415
+    from deploys.k3s.contexts import Odd, named  # noqa: PLC0415
     from whisklab.engine.data.secrets import SecretStore  # noqa: PLC0415
 
-    text = named(file.read_text(encoding="utf-8"), f"127.0.0.1:{port}", lab)
+    try:
+        text = named(file.read_text(encoding="utf-8"), f"127.0.0.1:{port}", lab)
+    except Odd as error:
+        raise WhisklabError(f"{file}: {error}: remove it, and deploy the lab again") from error
     SecretStore(file.parent).write(file.name, text)
 
 

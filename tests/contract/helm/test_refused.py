@@ -68,6 +68,30 @@ def test_a_chart_that_does_not_render_is_told_in_the_plan_and_changes_nothing(
     assert (server.called(), server.api.changes) == ([rendered] * 3, [])
 
 
+# Helm itself renders, without the cluster that it would ask.
+RENDERS = """case $1 in template) ;; *) tell "$@"; exit 1;; esac
+for each; do shift; case $each in --validate|--dry-run=*) ;; *) set -- "$@" "$each";; esac; done
+exec {} "$@\""""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_chart_that_helm_itself_refuses_is_told_and_leaves_nothing(
+    server: Server, helm: str, *, there: bool
+) -> None:
+    if there:
+        changed(server)
+    server.machine.stub("helm", RENDERS.format(helm))
+    broken = otherwise(values={**WISH.values, "broken": True})
+    planned = server.released(broken, only_plan=True)
+    assert (planned.failed, planned.why[-1]) == (False, "it would be refused")
+    assert "this chart is broken on purpose" in "\n".join(planned.errors)
+    done = server.released(broken)
+    assert done.failed
+    assert "this chart is broken on purpose" in "\n".join(done.errors)
+    assert (server.called(), server.api.changes) == ([], [])
+    assert [*server.machine.at("/run/whisklab").iterdir()] == []
+
+
 def test_without_helm_there_a_plan_passes_and_a_run_says_so(server: Server) -> None:
     server.helm("template", 127)
     planned = server.released(only_plan=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.cluster.site import Run, Site
+from whisklab.engine.resources.paths import UNFINISHED
 
 DIRECTORY = "/etc/sysctl.d"
 SYSCTL = f"{DIRECTORY}/90-whisklab.conf"
@@ -25,7 +26,7 @@ def edited(site: Site, host: str) -> bool:
 
 def leftovers(site: Site, host: str) -> str:
     """Return files that were being written when a run ended."""
-    return site.root(host, "find /etc /usr/local /var/lib/whisklab -name '*.whisklab-new'")
+    return site.root(host, f"find /etc /usr/local /var/lib/whisklab -name '*{UNFINISHED}'")
 
 
 def free(site: Site) -> bool:

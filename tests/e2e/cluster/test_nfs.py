@@ -137,24 +137,6 @@ def test_a_lost_line_is_planned_and_repaired_and_nothing_else(site: Site) -> Non
         assert changed <= ({OURS} if host == "storage" else set())
 
 
-@pytest.mark.parametrize(
-    ("drift", "reason"),
-    [
-        (f"exportfs -u '*:{DATA}'", f"{DATA} is not exported to *"),
-        (
-            f"exportfs -o ro,no_subtree_check '*:{DATA}'",
-            f"{DATA} is exported to * with other options",
-        ),
-    ],
-)
-def test_what_is_exported_counts_not_only_the_file(site: Site, drift: str, reason: str) -> None:
-    site.root("storage", drift)
-    assert repaired(site, site.name) == {"nfs | Exports": [reason]}
-    assert exported(site) == {(DATA, "*")}
-    with mounted(site, "worker1"):
-        site.root("worker1", f"touch {MOUNT}/new && rm {MOUNT}/new")
-
-
 def test_data_on_another_disk_are_the_same_to_who_has_them_mounted(site: Site) -> None:
     """The export has an id of its own, the disk's does not matter."""
     with mounted(site, "worker1"):
@@ -174,20 +156,6 @@ def test_data_on_another_disk_are_the_same_to_who_has_them_mounted(site: Site) -
     assert repaired(site, site.name) == {}
 
 
-def test_lines_of_somebody_else_stay(site: Site) -> None:
-    theirs = "/srv 10.99.0.1(ro,no_subtree_check)"
-    site.root("storage", f"cp -p /etc/exports /run/exports && echo '{theirs}' >> /etc/exports")
-    try:
-        site.root("storage", "exportfs -ra")
-        assert repaired(site, site.name) == {}
-        site.root("storage", f"rm {OURS}; exportfs -ra")
-        assert set(repaired(site, site.name)) == {"nfs | Exports"}
-        assert exported(site) == {(DATA, "*"), ("/srv", "10.99.0.1")}
-        assert site.root("storage", "tail -n 1 /etc/exports").strip() == theirs
-    finally:
-        site.root("storage", "cp -p /run/exports /etc/exports && exportfs -ra")
-
-
 def test_an_export_that_left_the_data_is_unexported_and_its_files_stay(trial: Site) -> None:
     site = trial
     append(site, "group_data/{env}.py", MORE)
@@ -199,14 +167,6 @@ def test_an_export_that_left_the_data_is_unexported_and_its_files_stay(trial: Si
     assert set(repaired(site, site.name)) == {"nfs | Exports"}
     assert exported(site) == {(DATA, "*")}
     assert site.root("storage", "cat /var/nfs/more/file && rm -r /var/nfs/more") == "kept\n"
-
-
-def test_a_stopped_service_is_named_and_started(site: Site) -> None:
-    site.root("storage", "systemctl disable --quiet --now nfs-server")
-    reasons = ["it does not run", "it is not enabled"]
-    assert repaired(site, site.name) == {"nfs | Service nfs-server": reasons}
-    assert exported(site) == {(DATA, "*")}
-    assert repaired(site, site.name) == {}
 
 
 def test_without_a_server_a_soft_mount_fails_and_does_not_hang(site: Site) -> None:

@@ -120,20 +120,6 @@ def test_nobody_else_on_its_machine_reads_images_or_keys(site: Site) -> None:
     assert {each for each in listening if each.endswith((":5000", ":5001"))} == {PULL, PUSH}
 
 
-def test_a_service_that_is_down_is_told_and_mended(site: Site) -> None:
-    site.root("storage", "systemctl stop whisklab-registry")
-    status = site.whisklab("status", site.name)
-    assert status.code == 1
-    assert re.search(r"registry +storage +NOT OK +whisklab-registry does not run", status.output)
-    verify = site.whisklab("verify", site.name)
-    assert verify.code == 1
-    assert f"https://{PULL} answers" in verify.output
-    assert "see `journalctl -u whisklab-registry` on storage" in verify.output
-    install = "registry: install | Service whisklab-registry"
-    assert changes(site, "apply", 0) == {("storage", install)}
-    assert changes(site, "plan", 0) == set()
-
-
 def test_another_password_and_a_mirror_reach_every_node_and_no_pod_restarts(site: Site) -> None:
     """The mirror lets an image be named as its chart does; no host has a way to Docker Hub."""
     image, before = pushed(site, "lab/rotated"), pods(site)

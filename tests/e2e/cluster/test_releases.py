@@ -211,19 +211,6 @@ def test_our_run_killed_in_the_middle(site: Site, wish: Wish) -> None:
     assert claim(site) == before
 
 
-def test_a_chart_that_helm_refuses_changes_nothing(site: Site, wish: Wish) -> None:
-    revisions = history(site)
-    pods = [each["metadata"]["uid"] for each in site.objects("pods", "-n", SPACE)]
-    wish(message="one", broken=True)
-    for done in (site.whisklab("plan", site.name), run(site)):
-        assert done.code == 1
-        assert "this chart is broken on purpose" in done.output
-        assert "Traceback" not in done.output
-    assert history(site) == revisions
-    assert [each["metadata"]["uid"] for each in site.objects("pods", "-n", SPACE)] == pods
-    assert leftovers(site) == ""
-
-
 def test_a_pod_that_never_gets_ready_is_shown(site: Site, wish: Wish) -> None:
     before = claim(site)
     wish(message="one", ready=False)

@@ -15,7 +15,7 @@ from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.trial import TRIAL, judge
 from tests.e2e.cluster.waiting import until
 from tests.e2e.openwhisk.asking import components
-from tests.e2e.openwhisk.faulty import PORT, RELEASE, SPACE, deploy, say
+from tests.e2e.openwhisk.faulty import RELEASE, SPACE, deploy, say
 
 pytestmark = pytest.mark.e2e
 
@@ -44,17 +44,6 @@ def test_no_machine_for_invokers_in_the_data(faulty: Site) -> None:
         judge(deploy(faulty), 2, "openwhisk-role=invoker", "node_labels")
     finally:
         path.write_text(original)
-    assert faulty.kubectl("get", "namespace", SPACE, "--ignore-not-found") == ""
-
-
-def test_a_port_that_is_taken(faulty: Site) -> None:
-    shop = ("service", "nodeport", "shop", "--tcp=80:80", f"--node-port={PORT}")
-    faulty.kubectl("create", *shop)
-    try:
-        judge(deploy(faulty), 1, f"port {PORT} is taken by the service default/shop",
-              "openwhisk_api_port")  # fmt: skip
-    finally:
-        faulty.kubectl("delete", "service", "shop")
     assert faulty.kubectl("get", "namespace", SPACE, "--ignore-not-found") == ""
 
 

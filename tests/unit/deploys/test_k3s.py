@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploys.k3s import keys, kubeconfig, mirrors, render, rolling
+from deploys.k3s import contexts, keys, mirrors, render, rolling
 from deploys.k3s.operations import not_ready
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.resources.paths import digest
@@ -109,65 +109,65 @@ current-context: default
 
 
 def test_the_kubeconfig_is_named_and_readdressed() -> None:
-    ours = yaml.safe_load(kubeconfig.named(K3S_YAML, "127.0.0.1:40000", "lab"))
+    ours = yaml.safe_load(contexts.named(K3S_YAML, "127.0.0.1:40000", "lab"))
     assert ours["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:40000"
     assert ours["contexts"] == [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}]
     assert ours["current-context"] == "lab"
 
 
 def test_merging_keeps_what_is_theirs() -> None:
-    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
-    theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
-    merged = yaml.safe_load(kubeconfig.merged(theirs, ours))
+    ours = contexts.named(K3S_YAML, "a:1", "lab")
+    theirs = contexts.named(K3S_YAML, "b:2", "prod")
+    merged = yaml.safe_load(contexts.merged(theirs, ours))
     assert merged["current-context"] == "prod"
     assert [c["name"] for c in merged["clusters"]] == ["prod", "lab"]
-    again = kubeconfig.merged(yaml.safe_dump(merged, sort_keys=False), ours)
+    again = contexts.merged(yaml.safe_dump(merged, sort_keys=False), ours)
     assert yaml.safe_load(again) == merged
-    assert yaml.safe_load(kubeconfig.merged(None, ours))["current-context"] == "lab"
+    assert yaml.safe_load(contexts.merged(None, ours))["current-context"] == "lab"
 
 
 def test_what_kubectl_has_written_anew_lacks_nothing() -> None:
-    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
-    theirs = kubeconfig.merged(kubeconfig.named(K3S_YAML, "b:2", "prod"), ours)
+    ours = contexts.named(K3S_YAML, "a:1", "lab")
+    theirs = contexts.merged(contexts.named(K3S_YAML, "b:2", "prod"), ours)
     said = yaml.safe_load(theirs)
-    for key in kubeconfig.KEYS:  # it sorts by name, and has its own style
+    for key in contexts.KEYS:  # it sorts by name, and has its own style
         said[key].sort(key=lambda entry: str(entry["name"]))
     written = yaml.safe_dump(said, indent=4, sort_keys=True)
     assert written != theirs
-    assert kubeconfig.same(written, kubeconfig.merged(written, ours))
-    changed = kubeconfig.merged(written, kubeconfig.named(K3S_YAML, "c:3", "lab"))
-    assert not kubeconfig.same(written, changed)
+    assert contexts.same(written, contexts.merged(written, ours))
+    changed = contexts.merged(written, contexts.named(K3S_YAML, "c:3", "lab"))
+    assert not contexts.same(written, changed)
     servers = {c["name"]: c["cluster"]["server"] for c in yaml.safe_load(changed)["clusters"]}
     assert servers == {"lab": "https://c:3", "prod": "https://b:2"}
 
 
 def test_what_was_merged_goes_again_and_nothing_else() -> None:
-    ours = kubeconfig.named(K3S_YAML, "a:1", "lab")
-    theirs = kubeconfig.named(K3S_YAML, "b:2", "prod")
-    assert kubeconfig.same(kubeconfig.unmerged(kubeconfig.merged(theirs, ours), "lab"), theirs)
-    shared = yaml.safe_load(kubeconfig.merged(theirs, ours))
+    ours = contexts.named(K3S_YAML, "a:1", "lab")
+    theirs = contexts.named(K3S_YAML, "b:2", "prod")
+    assert contexts.same(contexts.unmerged(contexts.merged(theirs, ours), "lab"), theirs)
+    shared = yaml.safe_load(contexts.merged(theirs, ours))
     shared["contexts"].append({"name": "mine", "context": {"cluster": "lab", "user": "prod"}})
-    left = yaml.safe_load(kubeconfig.unmerged(yaml.safe_dump(shared), "lab") or "")
+    left = yaml.safe_load(contexts.unmerged(yaml.safe_dump(shared), "lab") or "")
     assert [each["name"] for each in left["clusters"]] == ["prod", "lab"]
     assert [each["name"] for each in left["users"]] == ["prod"]
     assert [each["name"] for each in left["contexts"]] == ["prod", "mine"]
     for somebodys in ("", "no: [yaml", ours):  # one of the same name that we did not merge
-        assert kubeconfig.unmerged(somebodys, "lab") == somebodys
-    assert kubeconfig.unmerged(None, "lab") is None
+        assert contexts.unmerged(somebodys, "lab") == somebodys
+    assert contexts.unmerged(None, "lab") is None
 
 
 def test_a_kubeconfig_that_we_made_goes_with_the_last_of_ours() -> None:
-    ours, other = (kubeconfig.named(K3S_YAML, "a:1", name) for name in ("lab", "second"))
-    made = kubeconfig.merged(None, ours)
-    assert kubeconfig.unmerged(made, "lab") is None
-    both = kubeconfig.unmerged(kubeconfig.merged(made, other), "lab")
-    assert kubeconfig.unmerged(both, "second") is None
+    ours, other = (contexts.named(K3S_YAML, "a:1", name) for name in ("lab", "second"))
+    made = contexts.merged(None, ours)
+    assert contexts.unmerged(made, "lab") is None
+    both = contexts.unmerged(contexts.merged(made, other), "lab")
+    assert contexts.unmerged(both, "second") is None
     for more in ({"preferences": {"colors": True}}, {"users": [{"name": "theirs", "user": {}}]}):
         said = yaml.safe_load(made) | more
-        assert kubeconfig.unmerged(yaml.safe_dump(said), "lab") is not None, more
+        assert contexts.unmerged(yaml.safe_dump(said), "lab") is not None, more
     # One that was there stays, if only as an empty file.
-    empty = yaml.safe_load(kubeconfig.unmerged(kubeconfig.merged("", ours), "lab") or "")
-    assert empty == {"apiVersion": "v1", "kind": "Config"} | {key: [] for key in kubeconfig.KEYS}
+    empty = yaml.safe_load(contexts.unmerged(contexts.merged("", ours), "lab") or "")
+    assert empty == {"apiVersion": "v1", "kind": "Config"} | {key: [] for key in contexts.KEYS}
 
 
 def node(name: str, ready: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -135,7 +135,7 @@ def differences(wanted: Object, live: Object) -> list[Field]:
 
 
 def ignored(name: Id, found: Sequence[Field], patterns: Sequence[str]) -> list[Field]:
-    """Return the fields that no pattern names.
+    """Return the fields that no pattern names, nor a part of them where all of one is unset.
 
     Args:
         name: of the object.
@@ -143,11 +143,27 @@ def ignored(name: Id, found: Sequence[Field], patterns: Sequence[str]) -> list[F
         patterns: `Kind/name` or `Kind/name field.path`, each with `*`.
     """
 
-    def left(each: Field) -> bool:
+    def named(each: Field) -> bool:
         texts = (str(name), f"{name} {each.name}")
-        return not any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
+        return any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
 
-    return [each for each in found if left(each)]
+    return [part for each in found for part in _left(each, named)]
+
+
+def _left(each: Field, named: Callable[[Field], bool]) -> list[Field]:
+    if named(each):
+        return []
+    if each.is_ is not None or not isinstance(each.wanted, Mapping) or _is_entry(each):
+        return [each]
+    parts = [part for key, value in each.wanted.items()
+             for part in _differ(value, None, (*each.path, str(key)), keyed=False)]  # fmt: skip
+    left = [part for whole in parts for part in _left(whole, named)]
+    return [each] if left == parts else left
+
+
+def _is_entry(each: Field) -> bool:
+    """Tell whether a field is an entry of a list, which is put there as a whole."""
+    return bool(each.path) and isinstance(each.path[-1], Entry)
 
 
 def custom(wanted: Object) -> bool:

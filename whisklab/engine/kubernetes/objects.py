@@ -63,7 +63,7 @@ def objects(manifest: str) -> dict[Id, Object]:
     """Return the objects of a manifest by what names them. Pure.
 
     Raises:
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is no YAML, or what is in it cannot be an object.
     """
     found: dict[Id, Object] = {}
     for each in yaml.load_all(manifest, Loader=Loader):
@@ -77,7 +77,14 @@ def objects(manifest: str) -> dict[Id, Object]:
 def _items(document: Any) -> Iterable[Object]:  # noqa: ANN401
     if not isinstance(document, dict):
         return []
-    return document.get("items") or [] if document.get("kind") == "List" else [document]
+    items = (document.get("items") or []) if document.get("kind") == "List" else [document]
+    if not isinstance(items, list) or not all(map(_is_object, items)):
+        raise yaml.YAMLError("an object is of another form than Kubernetes' own")
+    return items
+
+
+def _is_object(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("metadata") or {}, dict)
 
 
 def unspoken(line: str) -> str:

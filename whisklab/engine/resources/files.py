@@ -17,6 +17,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from whisklab.engine.facts.question import Question
 from whisklab.engine.reasons import because, diff_wanted, differs
 from whisklab.engine.resources.paths import (
+    WRITING,
     FileState,
     FirstLine,
     LinkTarget,
@@ -28,16 +29,15 @@ from whisklab.engine.resources.paths import (
 )
 from whisklab.engine.scripts import script
 
-_WRITE = """
-umask 077; new="$1.whisklab-new"
-trap 'rm -f "$new"' EXIT
-put() {
+_WRITE = f"""{WRITING}
+umask 077
+put() {{
   (umask 022; mkdir -p "$(dirname "$1")") && cat > "$new" || return
   if test "$(wc -c < "$new")" -ne "$4"; then echo "it did not arrive whole"; return 1; fi
   if test -d "$1"; then echo "a directory is there"; return 1; fi
   chown "$3" "$new" && chmod "$2" "$new" && mv -f "$new" "$1"
-}
-why=$(put "$@" 2>&1) || { echo "$1 was not written, it is as before: $why" >&2; exit 1; }
+}}
+why=$(put "$@" 2>&1) || {{ echo "$1 was not written, it is as before: $why" >&2; exit 1; }}
 """
 
 

@@ -17,6 +17,13 @@ SHA256_HEX = 64
 # Ends the name of a file that is being written beside the one it will be; a machine that is
 # switched off then keeps it.
 UNFINISHED = ".whisklab-new"
+# Begins a script that writes the file at $1: first as $new, which does not outlive the script.
+# (dash runs no EXIT trap when a signal ends it, such as that of a machine that is shut down.)
+WRITING = f"""
+new="$1{UNFINISHED}"
+trap 'rm -f -- "$new"' EXIT
+trap 'exit 1' HUP INT TERM
+"""
 
 
 def digest(content: str) -> str:

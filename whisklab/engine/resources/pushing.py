@@ -14,6 +14,7 @@ from whisklab.engine.artifacts.fetching import size, to_push
 from whisklab.engine.facts import asking
 from whisklab.engine.facts.question import Question
 from whisklab.engine.reasons import because
+from whisklab.engine.resources.paths import WRITING
 from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
 from whisklab.engine.scripts import script
 from whisklab.engine.ssh.connector import WhiskSSH
@@ -21,16 +22,16 @@ from whisklab.engine.ssh.remote import call
 from whisklab.errors import WhisklabError
 
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
-_PUT = """
-set -e; new="$1.whisklab-new" dir=$(dirname "$1"); mkdir -p "$dir"
+_PUT = f"""{WRITING}
+set -e; dir=$(dirname "$1"); mkdir -p "$dir"
+if test -d "$1"; then echo "a directory is there" >&2; exit 1; fi
 free=$(($(stat -f -c '%f * %S' "$dir")))
 if test "$7" -gt "$free"; then
   echo "$(($7 >> 20)) MB are needed, and $((free >> 20)) MB are free there: make room" >&2; exit 1
 fi
-trap 'rm -f "$new"' EXIT
 if test "$4" = packed; then gzip -dc > "$new"; else cat > "$new"; fi
 sum=$(sha256sum < "$new")
-if test "${sum%% *}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
+if test "${{sum%% *}}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
 if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
 chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
 """

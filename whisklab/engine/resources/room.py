@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from whisklab.engine.resources.pushing import Pushed
 from whisklab.engine.scripts import script
 
 MB = 1 << 20
+_LINE = re.compile(r"([0-9]+) ([0-9]+) ([0-9]+) (/.*)")
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class FreeSpace(FactBase[dict[str, Space]]):
         """Parse stat's numbers; the path is the rest of the line."""
         found = {}
         for line in output:
-            device, free, block, path = (line.split(" ", 3) + [""] * 4)[:4]
-            if not (free.isdigit() and block.isdigit() and path):
+            told = _LINE.fullmatch(line)
+            if not told:
                 raise FactProcessError(f"unexpected answer of stat: {line}")
-            found[path] = Space(device, int(free) * int(block))
+            found[told[4]] = Space(told[1], int(told[2]) * int(told[3]))
         return found
 
 

@@ -27,7 +27,9 @@ LAST_GOOD = "/var/lib/whisklab/good"
 LOG_LINES = 15
 
 # A service may say that it is ready and fail a moment later: it must also answer, at `url`.
-_RESTART = """
+_RESTART = (
+    f"unfinished={UNFINISHED}"
+    """
 unit=$1 good=$2 within=$3 lines=$4 url=$5 ca=$6 since=$(date +%s); shift 6
 answers() {
   until curl -fsS ${ca:+--cacert "$ca"} -o /dev/null --max-time 5 "$url" 2>/dev/null; do
@@ -49,7 +51,7 @@ journalctl --no-pager -q -o cat --since "@$since" -u "$unit" | tail -n "$lines" 
 if ! test -d "$good"; then echo "$unit does not come up" >&2; exit 1; fi
 for file; do
   if test -e "$good$file"; then
-    cp -p -- "$good$file" "$file.whisklab-new" && mv -f -- "$file.whisklab-new" "$file"
+    cp -p -- "$good$file" "$file$unfinished" && mv -f -- "$file$unfinished" "$file"
   else rm -f -- "$file"; fi
 done
 systemctl daemon-reload
@@ -57,6 +59,7 @@ if restart; then echo "$unit refused the new configuration; it runs on the last 
 else echo "$unit comes up neither on the new configuration nor on the last good one" >&2; fi
 exit 1
 """
+)
 
 
 _EMPTIED = 'if test -d "$1"; then rmdir --ignore-fail-on-non-empty "$1"; fi'

@@ -254,6 +254,23 @@ def test_what_is_ignored() -> None:
         assert ignored(name, seen, [pattern]) == []
 
 
+def test_what_is_ignored_is_so_where_all_around_it_is_unset() -> None:
+    """As an object has no annotations at all once its only one was removed."""
+    name = Id("StorageClass", "", "fast")
+    wanted = {
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {"annotations": {"default": "true", "ours": "1", "none": ""}},
+    }  # fmt: skip
+    seen = differences(wanted, {"metadata": {}})
+    assert [each.name for each in seen] == ["metadata.annotations"]
+    assert ignored(name, seen, ["StorageClass/fast metadata.annotations.other"]) == seen
+    (left,) = ignored(name, seen, ["StorageClass/* metadata.annotations.default"])
+    assert (left.name, left.is_, left.wanted) == ("metadata.annotations.ours", None, "1")
+    assert patch(wanted, [left]) == {"metadata": {"annotations": {"ours": "1"}}}
+    both = [f"StorageClass/fast metadata.annotations.{each}" for each in ("default", "ours")]
+    assert ignored(name, seen, both) == []
+
+
 def test_lists_of_other_kinds_are_whole() -> None:
     thing = WANTED[Id("Thing", "", "web")]
     assert patch_kind(thing) == MERGE
