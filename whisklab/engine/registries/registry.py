@@ -197,8 +197,9 @@ def _there(name: str) -> str:
     found = store.read(name)
     if found is None:
         raise BadInput(
-            f"{store.path(name)}: not there: deploy the registry first, or `whisklab adopt "
-            f"{environment}` if it runs"
+            f"{store.path(name)}: not there: deploy the registry first (`whisklab apply "
+            f"{environment} --only base,authority,registry`), or `whisklab adopt {environment}` if "
+            "it runs"
         )
     return found
 
