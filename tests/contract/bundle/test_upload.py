@@ -243,9 +243,7 @@ def test_a_wrong_password_is_said_and_nothing_is_sent(
     assert not list((doors.data / "docker").rglob("data"))
 
 
-def test_a_registry_that_takes_nothing_over_begins_no_upload_that_stays(
-    doors: Doors, registry: Registry
-) -> None:
+def test_what_a_registry_does_not_take_over_is_said_and_not_there(registry: Registry) -> None:
     digest = making.digest(b"nobody has it")
     assert not content.mount(registry, "team/tool", digest, "team/other")
-    assert not doors.under_way()
+    assert not content.has_blob(registry, "team/tool", digest)
