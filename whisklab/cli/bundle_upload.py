@@ -70,9 +70,8 @@ def _verified(volume: Volume, key_path: Path | None, report: Callable[[str], Non
 def _note_other(volume: Volume, manifest: Manifest, environment: str) -> None:
     if manifest.environment != environment:
         click.echo(
-            f"{volume.label}: was built for {manifest.environment}: whether it holds what "
-            f"{environment} needs says `whisklab bundle verify {volume.label} --env {environment}` "
-            "where it was built",
+            f"{volume.label}: was built for {manifest.environment}: `whisklab bundle verify "
+            f"{volume.label} --env {environment}` says whether it holds what {environment} needs",
             err=True,
         )
 
