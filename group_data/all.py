@@ -31,6 +31,12 @@ mirror = None  # "cn": the laptop downloads from a mirror in China, where the ca
 
 no_proxy = []  # what is reached without it, such as ["10.0.0.0/8", ".example.org"]; the cluster is
 
+# the machines have no way out, and what they need came with a bundle (`whisklab bundle upload`):
+# images come from the environment's own registry only, under the names that charts have, and nobody
+# else is asked. Other settings get other defaults by it, which stand beside them; what you say of
+# them wins
+offline = False
+
 # What a machine must at least have ---------------------------------------------------------------
 # The minima are those that k3s documents for an agent; group_data/masters.py has a server's.
 
@@ -101,9 +107,9 @@ registry_version = None
 registry_port = 5000  # where nodes pull, with the account `nodes`; nothing can be changed there
 registry_push_port = 5001  # where images are pushed, with the account `push`
 
-# registries whose images nodes ask the registry for first, such as ["docker.io"]; an image then
-# keeps its name, and lies there below the same path. "*" stands for all
-registry_mirrors = []
+# registry_mirrors: registries whose images nodes ask the registry for first, such as ["docker.io"];
+# an image then keeps its name, and lies there below the same path. "*" stands for all. Not said:
+# []; with offline = True: ["*", "docker.io", "ghcr.io", "quay.io", "registry.k8s.io"]
 
 # k3s; what is about the cluster must be the same for all its servers -----------------------------
 k3s_version = None  # such as "v1.36.4+k3s1"; None takes the catalogue's default
@@ -125,9 +131,9 @@ k3s_further_keys = []  # keys of those two that are newer than deploys/k3s/keys.
 # told so; systemd has used version 2 since 2021
 k3s_cgroup_v1 = False
 
-# put k3s's own images and the catalogue's bundles on each node, for closed networks; switched off,
-# they stay
-k3s_airgap_images = False
+# k3s_airgap_images: put k3s's own images and the catalogue's archives of images on each node, for
+# closed networks; switched off, they stay. Not said: False; with offline = True: True
+
 k3s_drain = False  # move a node's pods to other nodes before its k3s is changed
 
 # what k3s reads beside our files, and no run has written: "warn", "refuse" to change anything, or
@@ -228,7 +234,10 @@ openwhisk_public_credentials = False
 
 # of the nodes that its images run on; all of upstream's are for amd64
 openwhisk_architectures = ["amd64"]
-openwhisk_offline = False  # True: its jobs get what they clone from our own file server
+
+# openwhisk_offline: True: its jobs get what they clone from our own file server. Not said: False;
+# with offline = True: True
+
 openwhisk_sources_url = None  # where those archives are, instead of our file server
 
 # changes of the chart's files, such as {"file": "configMapFiles/initCouchDB/initdb.sh", "anchor":

@@ -39,6 +39,9 @@ SNAPSHOT, SNAPSHOTS = (
 )  # base name of ours, and how many stay, as k3s does with its own
 KUBELET_PORT = 10250
 KUBELET_ARG = "kubelet-arg"  # of config.yaml
+# Of it, too. k3s does so for registries with an entry below `mirrors`, "*" among them (its
+# documentation, "Default Endpoint Fallback", and pkg/agent/containerd/config.go).
+MIRRORS_ONLY = "disable-default-registry-endpoint"
 ON_CGROUP_V1 = "fail-cgroupv1=false"  # of the kubelet
 ETCD_PORTS = (2379, 2380)  # for clients and for other servers
 FLANNEL_PORTS = {"vxlan": 8472, "wireguard-native": 51820}  # UDP, by backend
@@ -66,6 +69,7 @@ class Node:
         environment: content of its environment file (see `proxied`), None for no such file.
         registries: content of registries.yaml (see `mirrors`), None for no such file.
         kubelet_args: of ours, beside those of the settings.
+        mirrors_only: whether a registry that has a mirror is never asked itself.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Node:
     environment: str | None = field(default=None, repr=False)
     registries: str | None = field(default=None, repr=False)
     kubelet_args: tuple[str, ...] = ()
+    mirrors_only: bool = False
 
     @property
     def service(self) -> str:
@@ -111,6 +116,8 @@ def config(node: Node, settings: K3sSettings) -> str:
         values["flannel-iface"] = node.interface  # else the one with the default route
     if node.join:
         values["server"] = node.join
+    if node.mirrors_only:
+        values[MIRRORS_ONLY] = True
     if node.is_server:
         values |= _server_values(node, settings)
     values |= settings.server_config if node.is_server else settings.agent_config

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -53,8 +55,8 @@ class K3sSettings(Settings):
         registries: content of registries.yaml, such as {"mirrors": {...}}; None for no such file.
         cgroup_v1: have nodes run on version 1 of control groups, which from Kubernetes 1.35 on they
             do only when told so; systemd has used version 2 since 2021.
-        airgap_images: put k3s's own images and the catalogue's bundles on each node, for closed
-            networks; switched off, they stay.
+        airgap_images: put k3s's own images and the catalogue's archives of images on each node, for
+            closed networks; switched off, they stay.
         drain: move a node's pods to other nodes before its k3s is changed.
         foreign_files: what k3s reads beside our files, and no run has written: "warn", "refuse" to
             change anything, or "accept"; another minor of k3s beside a template for containerd only
@@ -65,6 +67,7 @@ class K3sSettings(Settings):
     """
 
     prefix: ClassVar[str] = "k3s_"
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"airgap_images": True})
 
     version: Version | None = None
     cluster_cidr: Network = str(PODS)

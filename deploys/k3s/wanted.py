@@ -73,6 +73,7 @@ def node(machine: Host) -> render.Node:
     join = render.url(Machine.of(leader()).node_address, api().port)
     data = Machine.of(machine)
     addresses = [Machine.of(each).node_address for each in inventory]
+    access = registry.access()
     return render.Node(
         name=machine.name,
         address=data.node_address,
@@ -81,8 +82,9 @@ def node(machine: Host) -> render.Node:
         interface=data.node_interface,
         api_host=data.api_address.rsplit(":", 1)[0] if data.api_address else None,
         environment=proxied.environment(data, K3sSettings.of(machine), addresses),
-        registries=mirrors.registries(K3sSettings.of(machine), registry.access()),
+        registries=mirrors.registries(K3sSettings.of(machine), access),
         kubelet_args=(render.ON_CGROUP_V1,) if _on_cgroup_v1(machine) else (),
+        mirrors_only=data.offline and access is not None,
     )
 
 

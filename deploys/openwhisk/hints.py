@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 IMAGES = (
-    "each node must be able to pull the image: see openwhisk_image_prefix and k3s_registries, or "
-    "k3s_airgap_images for a network without a way out"
+    "each node must be able to pull the image: see openwhisk_image_prefix and k3s_registries; "
+    "where offline = True the registry must have it, as `whisklab bundle upload` brings it"
 )
 PLACES = "a node must have the labels, the memory and the room that the pod asks for"
 LOGS = "its log above says more, the older lines are in `kubectl logs`"

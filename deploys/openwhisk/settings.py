@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -91,6 +93,7 @@ class OpenWhiskSettings(Settings):
     """
 
     prefix: ClassVar[str] = "openwhisk_"
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"offline": True})
 
     enabled: bool = True
     version: str | None = None

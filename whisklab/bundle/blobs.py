@@ -21,14 +21,27 @@ def require_room(blobs: Mapping[str, int]) -> None:
         WhisklabError: it has not.
     """
     needed = sum(size for digest, size in blobs.items() if not place(digest).is_file())
+    require_free(needed, "images are to be fetched")
+
+
+def require_free(needed: int, why: str) -> None:
+    """Do nothing if the cache has room for so many bytes.
+
+    Args:
+        needed: bytes.
+        why: what of them, for the sentence, such as "images are to be fetched".
+
+    Raises:
+        WhisklabError: it has not.
+    """
     directory = cache_dir()
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(directory).free
     if free < needed:
         raise WhisklabError(
-            f"{directory}: {needed / 1e6:.0f} MB of images are to be fetched, and {free / 1e6:.0f} "
-            "MB are free: make room there, or set XDG_CACHE_HOME to another directory"
+            f"{directory}: {needed / 1e6:.0f} MB of {why}, and {free / 1e6:.0f} MB are free: make "
+            "room there, or set XDG_CACHE_HOME to another directory"
         )
 
 

@@ -29,12 +29,9 @@ class Older:
         for volume in volumes:
             head = reading.head(volume)
             manifest = read(head.text, f"{volume.label}: {tar.MANIFEST}")
-            offset = 0
-            for entry in tar.entries(manifest, len(head.text), len(head.signature)):
-                if entry.name.startswith(tar.BLOBS):
-                    sha256 = entry.name.removeprefix(tar.BLOBS)
-                    self._places[sha256] = (volume, offset + tar.BLOCK, entry.size)
-                offset += entry.span
+            for name, (offset, size) in reading.places(manifest, head).items():
+                if name.startswith(tar.BLOBS):
+                    self._places[name.removeprefix(tar.BLOBS)] = (volume, offset, size)
 
     def bring(self, sha256: str, path: Path) -> bool:
         """Have a blob at a path, if a bundle has it; returns whether it is there.

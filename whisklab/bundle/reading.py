@@ -47,6 +47,15 @@ def _document(volume: Volume, name: str, offset: int, largest: int) -> tuple[byt
     return data, offset + entry.span
 
 
+def places(manifest: Manifest, begin: Head) -> dict[str, tuple[int, int]]:
+    """Return where the bytes of each file of a bundle begin, and how many they are. Pure."""
+    found, offset = {}, 0
+    for entry in tar.entries(manifest, len(begin.text), len(begin.signature)):
+        found[entry.name] = (offset + tar.BLOCK, entry.size)
+        offset += entry.span
+    return found
+
+
 def manifest_of(path: Path) -> Manifest:
     """Return the manifest of a bundle, or of a file that is one; its signature is not asked for.
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from whisklab.cli import bundle_told
+from whisklab.cli.bundle_files import KEY_OPTION, key_of, opened
+from whisklab.cli.bundle_upload import upload
 from whisklab.cli.progress import Progress
 from whisklab.cli.tables import table
 from whisklab.errors import BadInput, WhisklabError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from whisklab.bundle.manifest import Manifest
-    from whisklab.bundle.volume import Volume
 
 _file = click.argument("file", type=click.Path(path_type=Path))
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON, on stdout.")
@@ -34,7 +33,10 @@ _LEAST = 1 << 20  # bytes of a part
 
 @click.group()
 def bundle() -> None:
-    """Build and check bundles: one file with all that a closed network needs."""
+    """Build, check and upload bundles: one file with all that a closed network needs."""
+
+
+bundle.add_command(upload)
 
 
 @bundle.command()
@@ -68,7 +70,7 @@ def build(
     stays in the cache, so a build that was killed goes on there. The same lock gives the same
     bytes. Exit code 0: it is there; 1: failed; 2: bad input.
     """
-    from whisklab.cli.bundle_site import architectures_of, opened  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.cli.bundle_site import architectures_of, site_of  # noqa: PLC0415, I001  patches the library, must be first
     from whisklab.bundle import building, keys, reading  # noqa: PLC0415
     from whisklab.bundle.older import Older  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
@@ -77,9 +79,9 @@ def build(
     before = reading.manifest_of(since) if since else None
     architectures = architectures_of(arch)
     with ExitStack() as stack:
-        older = Older([stack.enter_context(_opened(each)) for each in sources])
+        older = Older([stack.enter_context(opened(each)) for each in sources])
         report = Pace(stack.enter_context(Progress()).report)
-        site = opened(environment, architectures, report, older)
+        site = site_of(environment, architectures, report, older)
         key = keys.signer(site.store)
         target = path or Path(f"{environment}.bundle")
         plan = building.Plan(environment, architectures, key, target, parts, before)
@@ -90,12 +92,7 @@ def build(
 @bundle.command()
 @_file
 @click.option("--blobs", is_flag=True, help="Also compare every byte, which reads all of it.")
-@click.option(
-    "--key",
-    "key_path",
-    type=click.Path(path_type=Path),
-    help="The bundle_key.pub of who built it; else that of .secrets/ENVIRONMENT/.",
-)
+@KEY_OPTION
 @click.option("--env", "environment", help="Also compare it with what this environment needs now.")
 def verify(file: Path, blobs: bool, key_path: Path | None, environment: str | None) -> int:
     """Check a bundle FILE, or its parts FILE.001 and so on.
@@ -108,8 +105,8 @@ def verify(file: Path, blobs: bool, key_path: Path | None, environment: str | No
         from whisklab.engine.run.start import session  # noqa: F401, PLC0415  patches the standard library, must be first
     from whisklab.bundle import verifying  # noqa: PLC0415
 
-    with _opened(file) as volume, Progress() as progress:
-        key = _key(volume, key_path)
+    with opened(file) as volume, Progress() as progress:
+        key = key_of(volume, key_path)
         verdict = verifying.verify(volume, key, progress.report, blobs=blobs)
         problems = list(verdict.problems)
         if environment and verdict.manifest and not problems:
@@ -175,39 +172,10 @@ def _bytes(text: str) -> int:
     return count
 
 
-def _opened(file: Path) -> AbstractContextManager[Volume]:
-    from whisklab.bundle import volume  # noqa: PLC0415
-
-    return volume.opened(file)
-
-
-def _key(volume: Volume, given: Path | None) -> Ed25519PublicKey:
-    """Return the key of who may have built a bundle."""
-    from whisklab.bundle import keys, reading, tar  # noqa: PLC0415
-    from whisklab.bundle.manifest import read  # noqa: PLC0415
-    from whisklab.engine.data.secrets import SecretStore  # noqa: PLC0415
-
-    if given is not None:
-        return keys.public(given)
-    text = reading.head(volume).text
-    try:
-        name = read(text, f"{volume.label}: {tar.MANIFEST}").environment
-    except BadInput as error:
-        raise WhisklabError(str(error)) from None
-    store = SecretStore(Path(".secrets") / Path(name).name)
-    found = keys.trusted(store)
-    if found is None:
-        raise BadInput(
-            f"{volume.label}: there is no {store.path(keys.KEY)} to check its signature with: give "
-            f"the {keys.PUBLIC} of who built it (--key)"
-        )
-    return found
-
-
 def _unmet(environment: str, manifest: Manifest, progress: Progress) -> list[str]:
-    from whisklab.cli.bundle_site import opened  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.cli.bundle_site import site_of  # noqa: PLC0415, I001  patches the library, must be first
     from whisklab.bundle import verifying  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
-    site = opened(environment, manifest.architectures, Pace(progress.report))
+    site = site_of(environment, manifest.architectures, Pace(progress.report))
     return verifying.unmet(manifest, site.contents, site.lock)

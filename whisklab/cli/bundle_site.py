@@ -41,7 +41,7 @@ class Site:
     store: SecretStore
 
 
-def opened(
+def site_of(
     environment: str, architectures: Sequence[str], report: Report, older: Older | None = None
 ) -> Site:
     """Return an environment; charts are fetched and rendered.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import whisklab.engine.run.start  # isort: skip  patches the standard library, must be first
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import click
 from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
 
 from deploys.k3s.render import KUBECONFIG
 from deploys.k3s.settings import K3sSettings
@@ -18,6 +19,7 @@ from deploys.openwhisk.reach import connect as connect_openwhisk
 from deploys.openwhisk.settings import OpenWhiskSettings
 from deploys.registry import render
 from whisklab import paths
+from whisklab.engine.data.machine import architecture
 from whisklab.engine.kubernetes.kube import Endpoint
 from whisklab.engine.registries import registry as registries
 from whisklab.engine.registries.registry import RegistrySettings
@@ -82,19 +84,33 @@ class Site:
                 "--any-architecture pushes without asking"
             ) from error
 
+    def known_architectures(self) -> dict[str, str]:
+        """Return the architecture of the registry's machine, and of the nodes if these are known.
+
+        Before the first deploy there is no cluster that could tell.
+        """
+        through = self.machine or self.master
+        found = {through.name: architecture(through)}
+        with suppress(WhisklabError):
+            found |= reach.architectures(self.master, self._api)
+        return found
+
     def push(
         self,
         source: Source,
         targets: Sequence[tuple[Image, Reference]],
         report: Callable[[str], None],
+        elsewhere: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Pushed]:
-        """Push images, once it is known that they will be taken."""
-        push = Push(self.registry, source, paths.state_dir() / "uploads" / current().name, report)
+        """Push images, once it is known that they will be taken; arguments as of `Push`."""
+        uploads = paths.state_dir() / "uploads" / current().name
+        push = Push(self.registry, source, uploads, report, elsewhere or {})
         with self._sharing(report):
             for made in rights.require(self.registry, [name.repository for _, name in targets]):
                 report(f"{self.registry.access.url}: the project {made} was missing, and is made")
+            needed = push.lacking(targets)
             if self.machine is not None:
-                host.require_room(self.machine, render.DATA, push.lacking(targets))
+                host.require_room(self.machine, render.DATA, needed)
             return push.run(targets)
 
     @contextmanager
@@ -164,22 +180,30 @@ def _say(line: str) -> None:
 
 @contextmanager
 def opened(environment: str) -> Iterator[Site]:
-    """Open an environment.
+    """Open an environment; raises as `session.open_inventory` and `reached`."""
+    with reached(whisklab.engine.run.start.session.open_inventory(environment)) as site:
+        yield site
+
+
+@contextmanager
+def reached(inventory: Inventory) -> Iterator[Site]:
+    """Connect to where an environment's registry is.
+
+    Args:
+        inventory: of `session.open_inventory`.
 
     Raises:
         BadInput: it has no registry, or the laptop lacks what it needs.
         WhisklabError: the registry's machine cannot be reached.
     """
-    session = whisklab.engine.run.start.session
-    inventory = session.open_inventory(environment)
     machine, access = registries.server(inventory), registries.pusher(inventory)
     if access is None:
         raise BadInput(
-            f"{environment} has no registry: put a machine into the group registry, see "
+            f"{current().name} has no registry: put a machine into the group registry, see "
             "registry_enabled, and deploy; or name one in registry_url"
         )
     master = inventory.get_group("masters")[0]
     # One that is not ours is asked from where nodes ask it: the laptop may not reach it.
     through = master if machine is None else machine
-    with session.connected(through):
+    with whisklab.engine.run.start.session.connected(through):
         yield Site(machine, master, reach.connect(through, access))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from whisklab.errors import WhisklabError
 from whisklab.images import harbor, manifests
-from whisklab.images.answers import NOT_FOUND, Refused, Reply
+from whisklab.images.answers import NOT_FOUND, Cut, Refused, Reply
 from whisklab.images.client import Registry, patiently
 from whisklab.images.manifests import Index, Manifest
 from whisklab.images.names import Reference
 
 _PAGE = 100  # entries; distribution's own limit is 1000 (catalog.maxentries)
-_GOOD, _CREATED, _ACCEPTED = 200, 201, 202
+_GOOD, _CREATED, _ACCEPTED, _CANCELLED = 200, 201, 202, 204
 
 
 def has_blob(registry: Registry, repository: str, digest: str) -> bool:
@@ -22,6 +23,35 @@ def has_blob(registry: Registry, repository: str, digest: str) -> bool:
     path = f"{registry.path(repository)}/blobs/{digest}"
     answer = patiently(lambda: registry.ask("HEAD", path, expected=(_GOOD, NOT_FOUND)))
     return answer.status == _GOOD
+
+
+def mount(registry: Registry, repository: str, digest: str, origin: str) -> bool:
+    """Have a blob of another repository in one; returns whether the registry has done so.
+
+    OCI distribution specification, "Mounting a blob from another repository". Who does not do it
+    begins an upload instead, which is cancelled.
+    """
+    query = f"mount={digest}&from={quote(registry.access.below + origin)}"
+    path = f"{registry.path(repository)}/blobs/uploads/?{query}"
+    answer = patiently(lambda: registry.ask("POST", path, body=b"", expected=(_CREATED, _ACCEPTED)))
+    if answer.status == _ACCEPTED:
+        with suppress(Cut, Refused):  # who cannot cancel forgets it some day
+            registry.ask("DELETE", answer.location, expected=(_CANCELLED,))
+    return answer.status == _CREATED
+
+
+def meaning(registry: Registry, repository: str, reference: str) -> str | None:
+    """Return the digest that a tag or digest means; None where it means nothing, or nobody says.
+
+    Raises as `Registry.ask`.
+    """
+    path = f"{registry.path(repository)}/manifests/{reference}"
+    accept = {"Accept": ", ".join(manifests.ACCEPTED)}
+    answer = patiently(
+        lambda: registry.ask("HEAD", path, headers=accept, expected=(_GOOD, NOT_FOUND))
+    )
+    found = answer.status == _GOOD
+    return answer.headers.get("docker-content-digest") if found else None
 
 
 def blob(registry: Registry, repository: str, digest: str) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from whisklab.errors import WhisklabError
 from whisklab.images import content, remembered
 from whisklab.images.client import Registry
 from whisklab.images.image import Image
-from whisklab.images.manifests import Descriptor
+from whisklab.images.manifests import Descriptor, Index, Manifest
 from whisklab.images.names import Reference
 from whisklab.images.sources import Source
 from whisklab.images.uploads import Upload
@@ -43,18 +45,42 @@ class Push:
         source: where they come from.
         uploads: the directory in which uploads that were cut are remembered.
         report: hears of the progress, as lines.
+        elsewhere: digest to the repositories that may have a blob, too: from there the registry
+            takes it itself.
     """
 
     registry: Registry
     source: Source
     uploads: Path
     report: Callable[[str], None]
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
 
     def lacking(self, targets: Sequence[tuple[Image, Reference]]) -> int:
-        """Return how many bytes the registry lacks of images; raises as `Registry.ask`."""
+        """Return how many bytes the registry lacks of images.
+
+        Raises:
+            WhisklabError: the source lacks some of them, too, a line for each image; or as
+                `Registry.ask`.
+        """
         blobs: dict[str, int] = {}
+        wrong: list[str] = []
         for image, name in targets:
-            blobs |= {each.digest: each.size for each in self._missing(image, name.repository)}
+            missing = [
+                each
+                for each in self._missing(image, name.repository)
+                if not self._origin(each, name.repository)
+            ]
+            nowhere = [each for each in missing if not self.source.has(image.files[each.digest])]
+            if nowhere:
+                more = f" and {len(nowhere) - 1} more" if len(nowhere) > 1 else ""
+                wrong.append(
+                    f"{name}: its layer {nowhere[0].digest}{more} is neither in "
+                    f"{self.source.label} nor in the registry: bring the source first that has it, "
+                    "such as the bundle that this one continues"
+                )
+            blobs |= {each.digest: each.size for each in missing}
+        if wrong:
+            raise WhisklabError("\n".join(wrong))
         return sum(blobs.values())
 
     def run(self, targets: Sequence[tuple[Image, Reference]]) -> list[Pushed]:
@@ -74,14 +100,31 @@ class Push:
         for there in {blob.digest for blob in image.blobs} - {blob.digest for blob in missing}:
             remembered.forget(self.uploads, self._where(name), there)
         for number, each in enumerate(missing, 1):
+            if self._taken_over(each, name.repository):
+                skipped += each.size
+                continue
             done = self._upload(image, name, each, f"{number} of {len(missing)}")
             sent += done.sent
             skipped += done.resumed
         for manifest in image.manifests:
             if manifest.digest != image.top.digest:
-                content.put(self.registry, name.repository, manifest, manifest.digest)
-        content.put(self.registry, name.repository, image.top, name.tag)
+                self._put(name.repository, manifest, manifest.digest)
+        self._put(name.repository, image.top, name.tag)
         return Pushed(str(name), image.top.digest, sent, skipped)
+
+    def _put(self, repository: str, found: Manifest | Index, reference: str) -> None:
+        if content.meaning(self.registry, repository, reference) != found.digest:
+            content.put(self.registry, repository, found, reference)
+
+    def _origin(self, blob: Descriptor, repository: str) -> str | None:
+        """Return another repository that has a blob, None for none."""
+        others = (each for each in self.elsewhere.get(blob.digest, ()) if each != repository)
+        has = (each for each in others if content.has_blob(self.registry, each, blob.digest))
+        return next(has, None)
+
+    def _taken_over(self, blob: Descriptor, repository: str) -> bool:
+        origin = self._origin(blob, repository)
+        return origin is not None and content.mount(self.registry, repository, blob.digest, origin)
 
     def _where(self, name: Reference) -> str:
         # An upload's address is for no other registry, should the environment get one.

@@ -6,7 +6,7 @@ with what the environment needs now. Prints a line of JSON: item to sentences.
 
 from __future__ import annotations
 
-from whisklab.cli.bundle_site import opened  # isort: skip  patches the library, must be first
+from whisklab.cli.bundle_site import site_of  # isort: skip  patches the library, must be first
 
 import json
 import sys
@@ -20,7 +20,7 @@ from whisklab.bundle.manifest import Manifest
 if __name__ == "__main__":
     bundle = Path(sys.argv[1])
     right = manifest_of(bundle)
-    site = opened(NAME, right.architectures, quiet)
+    site = site_of(NAME, right.architectures, quiet)
     found = {"": verifying.unmet(right, site.contents, site.lock)}
     for index, item in enumerate(right.items):
         files = contents(bundle)

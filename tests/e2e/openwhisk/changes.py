@@ -70,6 +70,7 @@ def changes(site: Site) -> list[Change]:
         Change("http_proxy", '"http://10.77.0.14:3128"', heavy=True),
         Change("https_proxy", '"http://10.77.0.14:3128"', heavy=True),
         Change("no_proxy", '[".example.org"]'),
+        Change("offline", why_not="it restarts k3s on all nodes: test_closed.py has it"),
         Change("preflight_min_cpus", "2", group=AGENTS),
         Change("preflight_min_memory_mb", "600"),
         Change("preflight_min_disk_mb", "1024"),

@@ -72,6 +72,18 @@ def test_an_argument_of_ours_leaves_those_of_the_data(
     assert "kubelet-arg" not in yaml.safe_load(render.config(AGENT, DEFAULTS))
 
 
+@pytest.mark.parametrize("node", [FIRST, AGENT])
+def test_in_a_closed_network_only_mirrors_are_asked_unless_the_data_say_otherwise(
+    node: render.Node,
+) -> None:
+    key = "disable-default-registry-endpoint"
+    assert key not in yaml.safe_load(render.config(node, DEFAULTS))
+    closed = replace(node, mirrors_only=True)
+    assert yaml.safe_load(render.config(closed, DEFAULTS))[key] is True
+    said = K3sSettings(server_config={key: False}, agent_config={key: False})
+    assert yaml.safe_load(render.config(closed, said))[key] is False
+
+
 def test_the_unit() -> None:
     text = render.unit(AGENT)
     assert "ExecStart=/usr/local/bin/k3s agent\n" in text

@@ -71,9 +71,12 @@ def _is_local(artifact: Artifact) -> bool:
 
 
 def _place(artifact: Artifact) -> Path:
+    kept = cached(artifact.source.sha256, artifact.file_name)
     if _is_local(artifact):
-        return Path(unquote(urlparse(artifact.source.url).path))
-    return cached(artifact.source.sha256, artifact.file_name)
+        named = Path(unquote(urlparse(artifact.source.url).path))
+        # What lay on the laptop that built a bundle came with that bundle.
+        return kept if kept.is_file() and not named.is_file() else named
+    return kept
 
 
 def _fetch(artifact: Artifact, report: Callable[[str], None]) -> Path:

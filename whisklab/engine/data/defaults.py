@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from whisklab.engine.data.settings import Settings
+from whisklab.engine.data.settings import OFFLINE, Settings
 
 WIDTH = 100  # columns, as the rest of the repository
 LONGEST = 10  # lines; a longer default stays in its model
@@ -51,9 +51,18 @@ def settings(model: type[Settings]) -> list[Setting]:
     """
     meanings = _meanings(model)
     return [
-        Setting(key, _default(model.model_fields[name], len(key)), meanings[name])
+        Setting(key, None, f"{meanings[name]}. {_either(model, name)}")
+        if name in model.closed
+        else Setting(key, _default(model.model_fields[name], len(key)), meanings[name])
         for key, name in model.data_keys().items()
     ]
+
+
+def _either(model: type[Settings], name: str) -> str:
+    """Return both defaults of a setting; written as a value, one of them would always win."""
+    usual = _short(_plain(model.model_fields[name].default))
+    closed = _short(_plain(model.closed[name]))
+    return f"Not said: {usual}; with {OFFLINE} = True: {closed}"
 
 
 def text(models: Iterable[type[Settings]]) -> str:

@@ -70,6 +70,10 @@ class Machine(Settings):
         https_proxy: the same for https.
         no_proxy: what is reached without it, such as ["10.0.0.0/8", ".example.org"]; the cluster
             is.
+        offline: the machines have no way out, and what they need came with a bundle (`whisklab
+            bundle upload`): images come from the environment's own registry only, under the names
+            that charts have, and nobody else is asked. Other settings get other defaults by it,
+            which stand beside them; what you say of them wins.
     """
 
     prefix: ClassVar[str] = ""
@@ -82,6 +86,7 @@ class Machine(Settings):
     http_proxy: Annotated[Proxy | None, Field(repr=False)] = None
     https_proxy: Annotated[Proxy | None, Field(repr=False)] = None
     no_proxy: list[Direct] = []
+    offline: bool = False
 
 
 class _Architectures(dict[str, str]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,17 +20,21 @@ from whisklab.engine import runs
 from whisklab.engine.runs import Run
 from whisklab.errors import BadInput
 
+OFFLINE = "offline"  # the key of the data that says that a network is closed
+
 
 class Settings(BaseModel):
     """Base of every capability's settings: frozen, no unknown keys, defaults for all but facts.
 
     A field that may hold a secret is declared with `repr=False`: its value is never shown.
 
-    Class attributes: `prefix` stands before each field's name in the data ("" for none).
+    Class attributes: `prefix` stands before each field's name in the data ("" for none); `closed`
+    has the defaults, by field, that are others where the data say `offline = True`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     prefix: ClassVar[str] = ""
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     @classmethod
     def data_keys(cls) -> dict[str, str]:
@@ -105,9 +110,11 @@ def validate(
 
 
 def _parse(data: HostData, model: type[Settings]) -> Settings:
-    return model.model_validate(
-        {name: data.values[key] for key, name in model.data_keys().items() if key in data.values}
-    )
+    given = {
+        name: data.values[key] for key, name in model.data_keys().items() if key in data.values
+    }
+    defaults = model.closed if data.values.get(OFFLINE) is True else {}
+    return model.model_validate({**defaults, **given})
 
 
 def _unknown(data: HostData, key: str, known: set[str]) -> str:

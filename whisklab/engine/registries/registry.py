@@ -7,8 +7,10 @@ takes them over.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Self
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 from pyinfra import inventory
@@ -37,6 +39,8 @@ ACCOUNT, PUSH_ACCOUNT = "registry_account", "registry_push_account"  # secrets o
 Mirrored = Annotated[str, Field(pattern=r"^(\*|localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?$")]
 
 
+# All of them; those that charts name most also by their names, as k3s knows "*" only since 2024.
+UPSTREAMS = ("*", "docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 _OF_A_NAMED_ONE = ("project", "account", "push_account", "ca")
 
 
@@ -62,6 +66,7 @@ class RegistrySettings(Settings):
     """
 
     prefix: ClassVar[str] = "registry_"
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"mirrors": list(UPSTREAMS)})
 
     enabled: bool = True
     url: named.Url | None = None
@@ -197,8 +202,9 @@ def _there(name: str) -> str:
     found = store.read(name)
     if found is None:
         raise BadInput(
-            f"{store.path(name)}: not there: deploy the registry first, or `whisklab adopt "
-            f"{environment}` if it runs"
+            f"{store.path(name)}: not there: deploy the registry first (`whisklab apply "
+            f"{environment} --only base,authority,registry`), or `whisklab adopt {environment}` if "
+            "it runs"
         )
     return found
 

@@ -7,7 +7,7 @@ where that name is also a group with data of its own.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from pyinfra.api.inventory import Inventory
 
 from whisklab.engine import runlog, runs
 from whisklab.engine.data.secrets import SecretStore
-from whisklab.engine.data.settings import HostData, Settings, validate
+from whisklab.engine.data.settings import OFFLINE, HostData, Settings, validate
 from whisklab.engine.runs import Run
 from whisklab.engine.ssh.connector import WhiskSSH
 from whisklab.errors import BadInput
@@ -150,6 +150,7 @@ def open_environment(
     hosts = [_host_data(path, inventory, host) for host in inventory]
     validate(run, hosts, models, _belongs_to_pyinfra)
     _check_addresses(path, hosts)
+    check_offline(path, hosts)
     found = Environment(path.stem, Path.cwd())
     run.part(_Opened).environment = found
     return found
@@ -171,6 +172,22 @@ def _host_data(path: Path, inventory: Inventory, host: Host) -> HostData:
         return "group_data/all.py" if key in inventory.get_data() else f"{path} (host {host.name})"
 
     return HostData(host.name, host.data.dict(), origin)
+
+
+def check_offline(path: Path, hosts: Sequence[HostData]) -> None:
+    """Check that a network is closed for all of its machines, or for none.
+
+    Raises:
+        BadInput: it is for some.
+    """
+    first, *others = hosts
+    for other in others:
+        ours, theirs = (bool(each.values.get(OFFLINE)) for each in (first, other))
+        if ours != theirs:
+            raise BadInput(
+                f"{path}: {OFFLINE}: {first.host} has {ours} and {other.host} {theirs}: it is for "
+                "all machines, put it into group_data/all.py or the environment's file"
+            )
 
 
 def _check_addresses(path: Path, hosts: Iterable[HostData]) -> None:

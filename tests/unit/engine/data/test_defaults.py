@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 import pytest
@@ -114,3 +116,23 @@ def test_as_json_it_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["wsk_auth"] is None
     assert run(["settings"]) == 0
     assert capsys.readouterr().out == ALL.read_text()
+
+
+class Closing(Example):
+    """One with another default in a closed network.
+
+    Attributes:
+        short: of one line.
+        long: x.
+        given: from elsewhere.
+        secret: nobody's business.
+        values: further ones.
+    """
+
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"short": 2})
+
+
+def test_a_setting_with_two_defaults_is_not_said_for_everybody() -> None:
+    text = defaults.text([Closing])
+    assert "# example_short: of one line. Not said: 1; with offline = True: 2\n" in text
+    assert "\nexample_short =" not in text

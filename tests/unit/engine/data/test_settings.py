@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
+from deploys import models
 from deploys.k3s.settings import K3sSettings
 from deploys.labels.settings import NodeSettings
 from whisklab.engine.data.machine import Machine
-from whisklab.engine.data.settings import HostData, Settings, validate
+from whisklab.engine.data.settings import HostData, Settings, _Validated, validate
 from whisklab.engine.runs import Run
 from whisklab.errors import BadInput
 
@@ -81,3 +84,37 @@ def test_all_findings_are_told_at_once_and_each_once() -> None:
 
 def test_keys_of_pyinfra_are_not_judged() -> None:
     check(Example, ssh_user="me", example_size=3)
+
+
+class Closing(Example):
+    """With other defaults in a closed network."""
+
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"size": 2, "names": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, (1, [])),
+        ({"offline": False}, (1, [])),
+        ({"offline": True}, (2, ["a"])),
+        ({"offline": True, "example_size": 1}, (1, ["a"])),
+        ({"offline": True, "example_names": [], "example_size": 3}, (3, [])),
+    ],
+)
+def test_defaults_of_a_closed_network_and_what_is_said_wins(
+    values: dict[str, Any], expected: tuple[int, list[str]]
+) -> None:
+    run, host = Run(), SimpleNamespace(name="h1")
+    data = HostData("h1", {"node_address": "10.0.0.1", **values}, lambda _: "f")
+    validate(run, [data], [Machine, Closing], lambda _: False)
+    found = run.part(_Validated)[host.name][Closing]
+    assert isinstance(found, Closing)
+    assert (found.size, found.names) == expected
+
+
+@pytest.mark.parametrize("model", [model for model in models() if model.closed])
+def test_each_default_of_a_closed_network_is_valid_and_another_one(model: type[Settings]) -> None:
+    usual, closed = model(), model.model_validate(dict(model.closed))
+    for name in model.closed:
+        assert getattr(usual, name) != getattr(closed, name)

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from whisklab.engine.run.environment import check_data_files, check_groups, check_path
+from whisklab.engine.data.settings import HostData
+from whisklab.engine.run.environment import (
+    check_data_files,
+    check_groups,
+    check_offline,
+    check_path,
+)
 from whisklab.errors import BadInput
 
 INVENTORY = Path("inventories/lab.py")
@@ -65,3 +71,18 @@ def test_a_data_file_that_nobody_reads(tmp_path: Path) -> None:
     (tmp_path / "group_data/mastres.py").touch()
     with pytest.raises(BadInput, match=r"mastres\.py: .* did you mean masters\.py"):
         check_data_files(tmp_path)
+
+
+def test_a_network_is_closed_for_all_or_for_none() -> None:
+    closed, open_, silent = (
+        HostData(name, values, lambda _: "f")
+        for name, values in (("a", {"offline": True}), ("b", {"offline": False}), ("c", {}))
+    )
+    check_offline(INVENTORY, [closed, closed])
+    check_offline(INVENTORY, [open_, silent])
+    with pytest.raises(BadInput) as raised:
+        check_offline(INVENTORY, [closed, silent])
+    assert str(raised.value) == (
+        "inventories/lab.py: offline: a has True and c False: it is for all machines, put it into "
+        "group_data/all.py or the environment's file"
+    )

@@ -1,0 +1,104 @@
+"""Bundles of a few images and files, built in this process; and their upload without a host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.contract.bundle.changing import quiet
+from tests.contract.bundle.upstream import Upstream
+from whisklab.bundle import building, keys, reading, uploading, verifying, volume
+from whisklab.bundle import upstream as registries
+from whisklab.bundle.contents import Contents, File
+from whisklab.bundle.image_lock import ImageLock
+from whisklab.bundle.manifest import Manifest
+from whisklab.bundle.names import parse
+from whisklab.bundle.pulling import Wanted
+from whisklab.bundle.source import BundleSource
+from whisklab.engine.artifacts.catalogue import Catalogue
+from whisklab.engine.data.secrets import SecretStore
+from whisklab.images.client import Registry
+from whisklab.images.push import Push, Pushed
+
+MIRRORED = ("docker.io", "quay.io", "registry.k8s.io", "ghcr.io")
+
+
+@dataclass
+class Builder:
+    """Who builds, where there is a network.
+
+    Attributes:
+        directory: of catalogue, locks and bundles.
+        upstream: the sources.
+    """
+
+    directory: Path
+    upstream: Upstream
+
+    @property
+    def store(self) -> SecretStore:
+        return SecretStore(self.directory / "secrets")
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.directory / "catalogue.yaml")
+
+    def offer(self, files: Mapping[str, bytes]) -> None:
+        """Have programs in the catalogue, by their names."""
+        versions = {}
+        for name, data in files.items():
+            self.upstream.files[f"/{name}"] = data
+            sha256 = hashlib.sha256(data).hexdigest()
+            entry = {"url": f"{self.upstream.url}/{name}", "sha256": sha256}
+            versions[name] = {"default": "v1", "versions": {"v1": {name: {"amd64": entry}}}}
+        (self.directory / "catalogue.yaml").write_text(yaml.safe_dump(versions))
+
+    def build(
+        self,
+        name: str,
+        images: Sequence[str],
+        architectures: Sequence[str] = ("amd64",),
+        files: Sequence[str] = (),
+        since: Path | None = None,
+        split: int | None = None,
+    ) -> Path:
+        """Build a bundle; returns its path."""
+        wanted = [Wanted(parse(each, "test"), tuple(architectures), ("test",)) for each in images]
+        parts = [
+            File(self.catalogue, self.catalogue.artifact(each, None, each, "amd64"), each, "amd64")
+            for each in files
+        ]
+        path = self.directory / f"{name}.bundle"
+        plan = building.Plan(
+            "closed", list(architectures), keys.signer(self.store), path, split,
+            reading.manifest_of(since) if since else None,
+        )  # fmt: skip
+        sources = registries.Upstream(dict.fromkeys(MIRRORED, self.upstream.url), quiet)
+        lock = ImageLock(self.directory / f"{name}.yaml")  # tags are asked for anew
+        building.build(plan, Contents(parts, [], sorted(wanted, key=lambda each: each.name), []),
+                       sources, lock, quiet)  # fmt: skip
+        return path
+
+    def manifest(self, bundle: Path) -> Manifest:
+        """Verify a bundle, with each byte; returns its manifest."""
+        key = keys.trusted(self.store)
+        assert key is not None
+        with volume.opened(bundle) as found:
+            verdict = verifying.verify(found, key, quiet, blobs=True)
+        assert verdict.manifest is not None
+        assert verdict.problems == []
+        return verdict.manifest
+
+
+def upload(bundle: Path, manifest: Manifest, registry: Registry, uploads: Path) -> list[Pushed]:
+    """Upload the images of a verified bundle, as the verb does."""
+    with volume.opened(bundle) as found:
+        source = BundleSource(found, manifest)
+        ready = uploading.ready(source, manifest, registry)
+        push = Push(registry, source, uploads, quiet, ready.elsewhere)
+        push.lacking(ready.targets)
+        return push.run(ready.targets)
