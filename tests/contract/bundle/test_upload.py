@@ -17,6 +17,7 @@ from tests.contract.registry.conftest import doors, program, registry, uploads
 from tests.contract.registry.doors import Doors
 from tests.contract.registry.pushing import opened
 from tests.contract.registry.relay import Relay
+from whisklab.bundle import uploading
 from whisklab.bundle.manifest import Manifest
 from whisklab.engine.registries.secrets import PUSHER
 from whisklab.errors import BadInput, WhisklabError
@@ -247,3 +248,18 @@ def test_what_a_registry_does_not_take_over_is_said_and_not_there(registry: Regi
     digest = making.digest(b"nobody has it")
     assert not content.mount(registry, "team/tool", digest, "team/other")
     assert not content.has_blob(registry, "team/tool", digest)
+
+
+def test_a_registry_that_is_not_there_yet_is_said_with_what_makes_it(
+    doors: Doors, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploading.require_registry(registry, "closed")
+    doors.stop(doors.push)
+    monkeypatch.setattr("whisklab.images.client.STARTS_WITHIN", 0.5)
+    with pytest.raises(WhisklabError) as raised:
+        uploading.require_registry(registry, "closed")
+    assert str(raised.value).startswith(f"the registry at {registry.access.url} does not answer: ")
+    assert str(raised.value).endswith(
+        "; where it was never deployed, `whisklab apply closed --only base,authority,registry` "
+        "does that from this laptop's cache"
+    )
