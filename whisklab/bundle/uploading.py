@@ -10,6 +10,7 @@ from whisklab.bundle.manifest import IMAGE, Manifest
 from whisklab.bundle.source import BundleSource
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import content
+from whisklab.images.answers import Cut
 from whisklab.images.client import Registry
 from whisklab.images.image import Image, listed
 from whisklab.images.names import Reference
@@ -63,6 +64,24 @@ def ready(source: BundleSource, manifest: Manifest, registry: Registry) -> Ready
     if wrong:
         raise WhisklabError("\n".join(wrong))
     return Ready(targets, carried.shared(targets))
+
+
+def require_registry(registry: Registry, environment: str) -> None:
+    """Do nothing if the registry answers, and knows the account.
+
+    Raises:
+        Refused: it does not know the account.
+        WhisklabError: nobody answers, for some time.
+    """
+    try:
+        registry.require_login()
+    except Cut as error:
+        if registry.access.theirs:
+            raise
+        raise WhisklabError(
+            f"{error}; where it was never deployed, `whisklab apply {environment} --only "
+            "base,authority,registry` does that from this laptop's cache"
+        ) from error
 
 
 def has_images(manifest: Manifest) -> bool:

@@ -51,7 +51,7 @@ def upload(file: Path, environment: str, key_path: Path | None, as_json: bool) -
             _tell_files(filled)
         pushed: Sequence[Pushed] = ()
         if uploading.has_images(manifest):
-            pushed = _push(volume, manifest, inventory, progress.report)
+            pushed = _push(volume, manifest, inventory, environment, progress.report)
     if as_json:
         click.echo(json.dumps(_as_data(volume, filled, pushed), indent=1))
     else:
@@ -77,8 +77,9 @@ def _note_other(volume: Volume, manifest: Manifest, environment: str) -> None:
 
 
 def _push(
-    volume: Volume, manifest: Manifest, inventory: Inventory, report: Callable[[str], None]
-) -> list[Pushed]:
+    volume: Volume, manifest: Manifest, inventory: Inventory, environment: str,
+    report: Callable[[str], None],
+) -> list[Pushed]:  # fmt: skip
     from whisklab.bundle import uploading  # noqa: PLC0415
     from whisklab.bundle.source import BundleSource  # noqa: PLC0415
     from whisklab.cli import images_site  # noqa: PLC0415
@@ -86,7 +87,7 @@ def _push(
     source = BundleSource(volume, manifest)
     with images_site.reached(inventory) as site:
         uploading.require_fit(volume.label, manifest, site.known_architectures())
-        site.registry.require_login()
+        uploading.require_registry(site.registry, environment)
         found = uploading.ready(source, manifest, site.registry)
         return site.push(source, found.targets, report, found.elsewhere)
 

@@ -1,16 +1,23 @@
-"""Bundles of a few images and files, built in this process; and their upload without a host."""
+"""Bundles of a few images and files, built in this process; and their upload without a host.
+
+As a program: bundle, public key, URL and authority of the registry, directory of remembered
+uploads; the password comes on stdin. It verifies and uploads, and prints what was pushed, as JSON.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
 
 from tests.contract.bundle.changing import quiet
 from tests.contract.bundle.upstream import Upstream
+from tests.contract.registry.pushing import opened
 from whisklab.bundle import building, keys, reading, uploading, verifying, volume
 from whisklab.bundle import upstream as registries
 from whisklab.bundle.contents import Contents, File
@@ -84,14 +91,17 @@ class Builder:
         return path
 
     def manifest(self, bundle: Path) -> Manifest:
-        """Verify a bundle, with each byte; returns its manifest."""
-        key = keys.trusted(self.store)
-        assert key is not None
-        with volume.opened(bundle) as found:
-            verdict = verifying.verify(found, key, quiet, blobs=True)
-        assert verdict.manifest is not None
-        assert verdict.problems == []
-        return verdict.manifest
+        """Verify a bundle of this builder; returns its manifest."""
+        return verified(bundle, self.store.path(keys.PUBLIC))
+
+
+def verified(bundle: Path, key: Path) -> Manifest:
+    """Verify a bundle, with each byte; returns its manifest."""
+    with volume.opened(bundle) as found:
+        verdict = verifying.verify(found, keys.public(key), quiet, blobs=True)
+    assert verdict.manifest is not None
+    assert verdict.problems == []
+    return verdict.manifest
 
 
 def upload(bundle: Path, manifest: Manifest, registry: Registry, uploads: Path) -> list[Pushed]:
@@ -102,3 +112,10 @@ def upload(bundle: Path, manifest: Manifest, registry: Registry, uploads: Path) 
         push = Push(registry, source, uploads, quiet, ready.elsewhere)
         push.lacking(ready.targets)
         return push.run(ready.targets)
+
+
+if __name__ == "__main__":
+    file, public, url, ca, remembered = sys.argv[1:]
+    there = opened(url, Path(ca), sys.stdin.readline().strip())
+    done = upload(Path(file), verified(Path(file), Path(public)), there, Path(remembered))
+    print(json.dumps([asdict(each) for each in done]))

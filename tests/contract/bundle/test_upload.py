@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,20 +18,25 @@ from tests.contract.bundle.upstream import Upstream
 from tests.contract.registry import making
 from tests.contract.registry.conftest import doors, program, registry, uploads
 from tests.contract.registry.doors import Doors
+from tests.contract.registry.memory import limited
 from tests.contract.registry.pushing import opened
 from tests.contract.registry.relay import Relay
+from whisklab.bundle import keys, uploading
 from whisklab.bundle.manifest import Manifest
 from whisklab.engine.registries.secrets import PUSHER
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import content
 from whisklab.images.client import Registry
 from whisklab.images.manifests import ACCEPTED
+from whisklab.images.pieces import PART
 
 __all__ = ["doors", "program", "registry", "uploads"]  # fixtures
 
 TAGGED = ["busybox:1.36", "quay.io/team/tool:2", "registry.k8s.io/sig/storage/provisioner:v4"]
 # Of logins, headers and questions, but no blob: the smallest is larger than what one of these has.
 AROUND = 64 << 10
+MB = 1 << 20
+LARGE, MEMORY = 300, 200  # MB
 
 
 @pytest.fixture
@@ -216,6 +224,38 @@ def test_an_upload_that_was_cut_goes_on_there(
     assert not doors.under_way()
 
 
+def test_a_large_bundle_killed_on_its_way_needs_little_memory_and_goes_on(
+    builder: Builder, doors: Doors, relay: Relay, uploads: Path
+) -> None:
+    """Its program is held to the memory by the kernel; of each kill a part may go twice."""
+    made = making.image([making.layer(30 + number, LARGE * MB // 3) for number in range(3)])
+    builder.upstream.put("team/large", "1", made)
+    bundle = builder.build("large", ["quay.io/team/large:1"])
+    builder.upstream.blobs.clear()
+    size = sum(map(len, made.blobs.values()))
+    key, url = builder.store.path(keys.PUBLIC), f"https://127.0.0.1:{relay.port}"
+    program = [sys.executable, "-m", "tests.contract.bundle.carrying"]
+    argv = [*program, *map(str, (bundle, key, url, doors.ca, uploads))]
+    password = f"{doors.known.passwords[PUSHER]}\n"
+    with limited(MEMORY) as through:
+        process = subprocess.Popen([*through, *argv], stdin=subprocess.PIPE, text=True)
+        assert process.stdin
+        process.stdin.write(password)
+        process.stdin.close()
+        while relay.up < size // 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        done = subprocess.run([*through, *argv], input=password, text=True, check=True,
+                              stdout=subprocess.PIPE)  # fmt: skip
+    (image,) = json.loads(done.stdout)
+    assert image["sent"] <= size // 2 + PART
+    assert relay.up <= size + PART + size // 100 + AROUND  # TLS has its part
+    assert found(doors, "team/large", "1") == made.digest
+    assert not doors.under_way()
+
+
 def test_two_uploads_at_once_both_end_well(builder: Builder, doors: Doors, tmp_path: Path) -> None:
     one = builder.build("one", TAGGED[:2])
     two = builder.build("two", TAGGED[1:])
@@ -247,3 +287,18 @@ def test_what_a_registry_does_not_take_over_is_said_and_not_there(registry: Regi
     digest = making.digest(b"nobody has it")
     assert not content.mount(registry, "team/tool", digest, "team/other")
     assert not content.has_blob(registry, "team/tool", digest)
+
+
+def test_a_registry_that_is_not_there_yet_is_said_with_what_makes_it(
+    doors: Doors, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploading.require_registry(registry, "closed")
+    doors.stop(doors.push)
+    monkeypatch.setattr("whisklab.images.client.STARTS_WITHIN", 0.5)
+    with pytest.raises(WhisklabError) as raised:
+        uploading.require_registry(registry, "closed")
+    assert str(raised.value).startswith(f"the registry at {registry.access.url} does not answer: ")
+    assert str(raised.value).endswith(
+        "; where it was never deployed, `whisklab apply closed --only base,authority,registry` "
+        "does that from this laptop's cache"
+    )
