@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 from tests.contract.bundle.carrying import Builder, upload
 from tests.contract.bundle.upstream import Upstream
 from tests.contract.registry import making
-from tests.contract.registry.conftest import doors, program, registry, uploads
+from tests.contract.registry.conftest import behind, doors, program, registry, relay, uploads
 from tests.contract.registry.doors import Doors
 from tests.contract.registry.memory import limited
 from tests.contract.registry.pushing import opened
@@ -30,7 +29,7 @@ from whisklab.images.client import Registry
 from whisklab.images.manifests import ACCEPTED
 from whisklab.images.pieces import PART
 
-__all__ = ["doors", "program", "registry", "uploads"]  # fixtures
+__all__ = ["behind", "doors", "program", "registry", "relay", "uploads"]  # fixtures
 
 TAGGED = ["busybox:1.36", "quay.io/team/tool:2", "registry.k8s.io/sig/storage/provisioner:v4"]
 # Of logins, headers and questions, but no blob: the smallest is larger than what one of these has.
@@ -44,19 +43,6 @@ def builder(tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch)
     """Whose cache is not that of the laptop inside."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Builder(tmp_path, upstream)
-
-
-@pytest.fixture
-def relay(doors: Doors) -> Iterator[Relay]:
-    """A line to the registry that counts."""
-    made = Relay(doors.push.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(doors: Doors, relay: Relay) -> Registry:
-    return opened(f"https://127.0.0.1:{relay.port}", doors.ca, doors.known.passwords[PUSHER])
 
 
 def found(doors: Doors, repository: str, reference: str, upstream: str = "docker.io") -> str:

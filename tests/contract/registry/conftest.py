@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.registry.doors import Doors, distribution
 from tests.contract.registry.pushing import opened
+from tests.contract.registry.relay import Relay
 from whisklab.engine.registries.secrets import PUSHER
 from whisklab.images.client import Registry
 
@@ -35,6 +36,20 @@ def doors(program: Path, tmp_path: Path) -> Iterator[Doors]:
 def registry(doors: Doors) -> Registry:
     """The door that takes images, as the account that pushes."""
     return opened(doors.url(doors.push), doors.ca, doors.known.passwords[PUSHER])
+
+
+@pytest.fixture
+def relay(doors: Doors) -> Iterator[Relay]:
+    """A line to that door which counts, and can be cut."""
+    made = Relay(doors.push.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(doors: Doors, relay: Relay) -> Registry:
+    """The door that takes images, through the relay."""
+    return opened(f"https://127.0.0.1:{relay.port}", doors.ca, doors.known.passwords[PUSHER])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,19 +35,6 @@ MEMORY = 200  # MB
 # Of TLS, headers and logins, for each run of a push.
 AROUND = 64 * 1024
 BIG = [layer(11, 30 * MB), layer(12, 22 * MB), layer(13, 9 * MB)]
-
-
-@pytest.fixture
-def relay(doors: Doors) -> Iterator[Relay]:
-    made = Relay(doors.push.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(doors: Doors, relay: Relay) -> Registry:
-    """The door that takes images, through the relay."""
-    return opened(f"https://127.0.0.1:{relay.port}", doors.ca, doors.known.passwords[PUSHER])
 
 
 def started(

@@ -2,8 +2,8 @@
 
 A fifth of the processor time of a run that changes nothing went into four things: gevent reads
 what each installed package announces, once for each module that it patches; pyinfra works out the
-types of its global arguments, once for each kind of fact; and paramiko loads all of invoke for what
-`matched` does, and typeguard all of unittest (and so asyncio) to know a mock when it meets one.
+types of its global arguments, once for each kind of fact; paramiko loads all of invoke for what
+`matched` does; and typeguard all of unittest (and so asyncio) to know a mock when it meets one.
 """
 
 from __future__ import annotations
