@@ -35,7 +35,7 @@ _PIP = (
     "--progress-bar", "off", "--no-deps", "--only-binary", ":all:", "--require-hashes",
     "--implementation", "cp",
 )  # fmt: skip
-_FETCHES, _WAITS, _NONE = "Downloading ", "Retrying (", "No matching distribution found"
+_FETCHES, _WAITS, _NONE = "Downloading ", "Retrying (", "No matching distribution found for"
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,18 @@ class _Shelf:
     def _fetch(self, pins: Sequence[Pin]) -> None:
         names = ", ".join(each.name for each in pins)
         self.report(f"wheels for {self.laptop}: {names}")
-        if self._downloaded(pins) is None:
-            return
-        # pip stops at the first that it does not find: each alone, so that all are named.
+        left = list(pins)
+        # pip stops at the first that it does not find: again without that, so that all are named.
+        while left and (said := self._downloaded(left)) is not None:
+            refused = [each for each in left if f"{_NONE} {each.name}=={each.version}\n" in said]
+            if not refused:
+                self._fetch_each(left)
+                return
+            self.wrong += [_refused(each, self.laptop, said) for each in refused]
+            left = [each for each in left if each not in refused]
+
+    def _fetch_each(self, pins: Sequence[Pin]) -> None:
+        """Fetch each alone: pip has refused one, and does not say which."""
         for pin in pins:
             said = self._downloaded([pin])
             if said is not None:
@@ -176,7 +185,7 @@ class _Shelf:
                 f"wheels for {self.laptop}: pip reaches nobody ({waited.strip()}): run again with "
                 "a network, what was fetched stays"
             )
-        return "\n".join(lines)
+        return "".join(lines)
 
     def _run(self, pins: Sequence[Pin], there: Path) -> Iterator[str]:
         """Yield what pip prints, and its exit code."""

@@ -159,6 +159,9 @@ def test_python_alone_is_enough(made: Made, installed: tuple[Inside, str]) -> No
     read = there.run(".venv/bin/pyinfra", f"inventories/{NAME}.py", "debug-inventory", at="new")
     assert read.returncode == 0, read.stderr
     assert "192.0.2.11" in read.stdout + read.stderr
+    filled = there.run(whisklab, "bundle", "upload", "../lab.bundle", NAME, *key, at="new")
+    assert "in this laptop's cache" in filled.stdout, filled.stderr  # its machines are nowhere
+    assert "Traceback" not in filled.stderr
     whole = there.run(".venv/bin/python", "-m", "pip", "check", at="new")
     assert whole.returncode == 0, whole.stdout
     ready = subprocess.run(["make", "-q", ".venv/ready"], cwd=there.path / "new", check=False)
