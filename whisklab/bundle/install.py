@@ -29,6 +29,7 @@ MARK = ".installing"  # in a directory that was begun and is not complete
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SYSTEMS = {"Linux": "linux", "Darwin": "macos"}
 _BAD_INPUT = 2
+_PROGRESS_EVERY = 2.0  # seconds
 
 
 class Stop(Exception):
@@ -252,12 +253,24 @@ def _pip(directory: Path, wheel: str, *arguments: str) -> None:
     environment |= {"PIP_CONFIG_FILE": os.devnull, "TMPDIR": str(directory / ".wheels")}
     argv = [str(directory / ".venv/bin/python"), f"{wheel}/pip", "install", "--quiet", "--no-input",
             "--disable-pip-version-check", "--no-cache-dir", "--no-index", "--no-deps"]  # fmt: skip
-    done = subprocess.run(
-        [*argv, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines()
-        raise Stop(f"pip does not install it: {words[-1] if words else done.returncode}")
+    log = directory / ".wheels/log"
+    with log.open("w") as file, subprocess.Popen(
+        [*argv, *arguments], env=environment, stdout=file, stderr=subprocess.STDOUT
+    ) as process:  # fmt: skip
+        code = _waited(process, directory / ".venv")
+    if code:
+        words = log.read_text(errors="replace").strip().splitlines()
+        raise Stop(f"pip does not install it: {words[-1] if words else code}")
+
+
+def _waited(process: subprocess.Popen[bytes], venv: Path) -> int:
+    """Wait for pip, telling now and then how far it is; returns its exit code."""
+    while True:
+        try:
+            return process.wait(_PROGRESS_EVERY)
+        except subprocess.TimeoutExpired:
+            done = len(list(venv.glob("lib/*/site-packages/*.dist-info")))
+            say(f"  {done} packages are there")
 
 
 def verify(directory: Path, bundle: Path, key: Path) -> None:
@@ -281,6 +294,10 @@ def main() -> None:
     parser.add_argument("--key", type=Path, help="the bundle_key.pub of who built it")
     given = parser.parse_args()
     path, directory = given.bundle.absolute(), given.directory.absolute()
+    if given.key and not given.key.is_file():
+        raise Stop(
+            f"{given.key}: is not there: give the bundle_key.pub of who built it", _BAD_INPUT
+        )
     bundle = Bundle(path)
     name = require_fit(bundle)
     begin(directory, hashlib.sha256(bundle.text).hexdigest())
@@ -307,5 +324,8 @@ if __name__ == "__main__":
     except Stop as stop:
         print(f"install.py: {stop}", file=sys.stderr)
         sys.exit(stop.code)
+    except KeyboardInterrupt:
+        print("install.py: stopped: the same command goes on", file=sys.stderr)
+        sys.exit(130)
     except OSError as error:
         sys.exit(f"install.py: {error}: make room, or name another directory")

@@ -45,7 +45,7 @@ ALONE = {
 
 @dataclass
 class Inside:
-    """A laptop without a network, on which nobody has installed anything.
+    """A laptop without a network, on which nobody has installed anything; nor python3-venv.
 
     Attributes:
         path: what it has.
@@ -54,14 +54,17 @@ class Inside:
     path: Path
 
     def argv(self, *argv: str) -> list[str]:
-        home, programs = self.path / "home", self.path / "bin"
+        home, programs, lacks = (self.path / each for each in ("home", "bin", "lacks"))
         home.mkdir(exist_ok=True)
         if not programs.exists():
             programs.mkdir()
+            lacks.mkdir()
+            (lacks / "ensurepip.py").write_text("raise ImportError('it is not here')\n")
             (programs / "python3").symlink_to(Path(sys.executable).resolve())
             for each in PROGRAMS:
                 (programs / each).symlink_to(shutil.which(each) or each)
-        return ["unshare", "-rn", "env", "-i", f"PATH={programs}", f"HOME={home}", *argv]
+        variables = (f"PATH={programs}", f"HOME={home}", f"PYTHONPATH={lacks}")
+        return ["unshare", "-rn", "env", "-i", *variables, *argv]
 
     def run(self, *argv: str, at: str = ".") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -162,6 +165,7 @@ def test_python_alone_is_enough(made: Made, installed: tuple[Inside, str]) -> No
     filled = there.run(whisklab, "bundle", "upload", "../lab.bundle", NAME, *key, at="new")
     assert "in this laptop's cache" in filled.stdout, filled.stderr  # its machines are nowhere
     assert "Traceback" not in filled.stderr
+    assert there.run("python3", "-m", "ensurepip").stderr.strip().endswith("it is not here")
     whole = there.run(".venv/bin/python", "-m", "pip", "check", at="new")
     assert whole.returncode == 0, whole.stdout
     ready = subprocess.run(["make", "-q", ".venv/ready"], cwd=there.path / "new", check=False)
