@@ -6,21 +6,15 @@ import hashlib
 import ipaddress
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from whisklab.engine.resources.paths import written
 from whisklab.engine.resources.units import recorder
+from whisklab.engine.templates import rendered
 
 SERVICE = "whisklab-files"
 UNIT = f"/etc/systemd/system/{SERVICE}.service"
 DIRECTORY = "/var/lib/whisklab/files"
 PACKAGES = ("curl", "python3")  # the server is Python's own; curl asks whether it answers
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  a unit file, no HTML
-)
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def unit(address: str, port: int) -> str:
@@ -30,8 +24,12 @@ def unit(address: str, port: int) -> str:
         address: where it listens.
         port: of it.
     """
-    return _TEMPLATES.get_template(f"{SERVICE}.service.j2").render(
-        address=address, port=port, directory=DIRECTORY, recorder=recorder(SERVICE, [UNIT])
+    return rendered(
+        _TEMPLATES / f"{SERVICE}.service.j2",
+        address=address,
+        port=port,
+        directory=DIRECTORY,
+        recorder=recorder(SERVICE, [UNIT]),
     )
 
 

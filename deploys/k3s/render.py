@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.k3s.settings import K3sSettings
 from whisklab.engine.resources.paths import digest
 from whisklab.engine.resources.units import recorder
+from whisklab.engine.templates import rendered
 
 BINARY = "/usr/local/bin/k3s"
 LINKS = ("/usr/local/bin/kubectl", "/usr/local/bin/crictl", "/usr/local/bin/ctr")
@@ -47,12 +47,7 @@ ETCD_PORTS = (2379, 2380)  # for clients and for other servers
 FLANNEL_PORTS = {"vxlan": 8472, "wireguard-native": 51820}  # UDP, by backend
 HEADER = "# Written by whisklab (deploys/k3s); changes are undone by the next run."
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  unit files, no HTML
-)
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -183,7 +178,8 @@ def unit(node: Node) -> str:
     optional = [] if node.registries is None else [REGISTRIES]
     if node.environment is not None:
         optional.append(node.environment_path)
-    return _templates.get_template("k3s.service.j2").render(
+    return rendered(
+        _TEMPLATES / "k3s.service.j2",
         role="server" if node.is_server else "agent",
         binary=BINARY,
         record=recorder(node.service, [BINARY, CONFIG, *optional, node.unit_path]),

@@ -32,12 +32,14 @@ def connect(
     Raises:
         WhisklabError: the laptop lacks secrets, and the platform that has them cannot be asked.
     """
+    from whisklab.engine.ssh.pools import tunnelled  # noqa: PLC0415  loads urllib3
+
     settings = OpenWhiskSettings.of(leader)
     address = Machine.of(leader).node_address
     server = http.Server(
         name=f"OpenWhisk's API at {address}, port {settings.api_port},",
         url=f"https://{_in_url(address)}:{settings.api_port}",
-        pool=http.tunnelled(leader, address, settings.api_port, **trusted(leader)),
+        pool=tunnelled(leader, address, settings.api_port, **trusted(leader)),
         host=leader,
     )
     if key is None:

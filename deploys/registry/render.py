@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bcrypt
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from whisklab.engine.registries.registry import RegistrySettings
 from whisklab.engine.registries.secrets import PULLER, PUSHER, Credentials
 from whisklab.engine.resources.paths import digest
 from whisklab.engine.resources.units import recorder
+from whisklab.engine.templates import rendered
 from whisklab.engine.urls import bracketed
 
 BINARY = "/usr/local/bin/whisklab-registry"
@@ -26,12 +26,7 @@ PACKAGES = ("curl",)  # asks whether it answers
 # Passwords are of 192 random bits: guessing them is no cheaper by a cheap hash, and a run that
 # changes nothing makes two.
 _ROUNDS = 5
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  files of a service, no HTML
-)
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,8 @@ def doors(settings: RegistrySettings) -> list[Door]:
 
 def configuration(door: Door, address: str, known: Credentials) -> str:
     """Return the configuration of a door."""
-    return _TEMPLATES.get_template("config.yml.j2").render(
+    return rendered(
+        _TEMPLATES / "config.yml.j2",
         address=bracketed(address), certificate=CERTIFICATE, data=DATA, door=door, key=KEY,
         salt=known.salt,
     )  # fmt: skip
@@ -90,8 +86,14 @@ def unit(door: Door, program: str) -> str:
         program: what it runs, with version and checksum: another one restarts it.
     """
     record = recorder(door.service, [door.configuration, CERTIFICATE, KEY, door.unit])
-    return _TEMPLATES.get_template("unit.service.j2").render(
-        binary=BINARY, data=DATA, door=door, program=program, recorder=record, user=USER
+    return rendered(
+        _TEMPLATES / "unit.service.j2",
+        binary=BINARY,
+        data=DATA,
+        door=door,
+        program=program,
+        recorder=record,
+        user=USER,
     )
 
 

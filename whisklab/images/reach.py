@@ -12,7 +12,7 @@ from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.client import NODES, Client
 from whisklab.engine.registries.access import Access
 from whisklab.engine.run.environment import current
-from whisklab.engine.ssh.http import tunnelled
+from whisklab.engine.ssh.pools import tunnelled
 from whisklab.errors import WhisklabError
 from whisklab.images.client import Registry
 from whisklab.images.used import LISTS

@@ -6,8 +6,8 @@ import base64
 import ssl
 import tempfile
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import urllib3
 import yaml
 from pyinfra.api import FactBase
 from pyinfra.api.command import QuoteString, StringCommand
@@ -17,10 +17,12 @@ from pyinfra.api.host import Host
 from whisklab.engine import documents, runs
 from whisklab.engine.facts import asking
 from whisklab.engine.facts.question import Question
-from whisklab.engine.ssh.http import tunnelled
 from whisklab.engine.ssh.remote import run_quietly
 from whisklab.engine.ssh.tunnels import require_connection
 from whisklab.errors import WhisklabError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 AT_ONCE = 4  # connections, each of which begins with a handshake
 
@@ -85,11 +87,11 @@ def parse_kubeconfig(text: str) -> Credentials:
         raise WhisklabError(f"unexpected kubeconfig ({type(error).__name__})") from None
 
 
-class _Pools(dict[str, urllib3.PoolManager]):
+class _Pools(dict[str, "PoolManager"]):
     """A run's connections to APIs, by the name of the server."""
 
 
-def pool(host: Host, endpoint: Endpoint) -> urllib3.PoolManager:
+def pool(host: Host, endpoint: Endpoint) -> PoolManager:
     """Return the connections of the run to the API of a server, which are made when needed.
 
     Raises:
@@ -97,6 +99,8 @@ def pool(host: Host, endpoint: Endpoint) -> urllib3.PoolManager:
         Unreachable: there is no SSH connection to the server.
         Lost: there is none any more.
     """
+    from whisklab.engine.ssh.pools import tunnelled  # noqa: PLC0415  loads urllib3
+
     pools = runs.on(host).part(_Pools)
     if host.name not in pools:
         _connect_ssh(host)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import urllib3
 from pyinfra.api.host import Host
 
 from whisklab.engine import limits, runs
@@ -27,6 +26,9 @@ from whisklab.engine.kubernetes.seen import JSON, Get, Seen
 from whisklab.engine.ssh.tunnels import require_connection
 from whisklab.errors import WhisklabError
 
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
 __all__ = [
     "MERGE", "STRATEGIC", "Endpoint", "Faulted", "NoCluster", "Refused", "Unreachable", "ask_ahead",
     "kubeconfig", "refused", "request",
@@ -37,7 +39,7 @@ NOT_FOUND, CONFLICT, INVALID = 404, 409, 422
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
 
-class _Ready(dict[str, urllib3.PoolManager]):
+class _Ready(dict[str, "PoolManager"]):
     """The connections to APIs that were ready when they were first asked something in a run."""
 
 
@@ -115,7 +117,7 @@ def _there(found: Any, path: str) -> Any:  # noqa: ANN401
 
 def _answer(
     host: Host,
-    connections: urllib3.PoolManager,
+    connections: PoolManager,
     endpoint: Endpoint,
     method: str,
     path: str,
@@ -143,7 +145,7 @@ def _answer(
         ) from error
 
 
-def _connect(host: Host, endpoint: Endpoint) -> urllib3.PoolManager:
+def _connect(host: Host, endpoint: Endpoint) -> PoolManager:
     found = pool(host, endpoint)
     # An API that has just begun refuses what it will allow in a moment.
     if _exchange(host, found, "GET", _url(endpoint, "/readyz")).status >= HTTP_ERRORS:
@@ -157,11 +159,13 @@ def _url(endpoint: Endpoint, path: str) -> str:
 
 def _exchange(
     host: Host,
-    pool: urllib3.PoolManager,
+    pool: PoolManager,
     method: str,
     url: str,
     **options: Any,  # noqa: ANN401
-) -> urllib3.BaseHTTPResponse:
+) -> BaseHTTPResponse:
+    import urllib3  # noqa: PLC0415  takes a twentieth of a start
+
     try:
         within = urllib3.Timeout(
             connect=limits.CONNECT_WITHIN, read=limits.KUBERNETES_ANSWERS_WITHIN

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hmac
 import sys
+from collections.abc import Callable
 from copy import copy
-from functools import cache
+from functools import cache, wraps
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,8 +28,31 @@ def install() -> None:
     if not hasattr(stock, "cache_info"):
         for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
             _replace(module, "all_global_arguments", cache(stock))
+    _parse_once()
     HostData.__getattr__ = data_of  # type: ignore[method-assign]
     _replace("paramiko.util", "constant_time_bytes_eq", hmac.compare_digest)
+
+
+def _parse_once() -> None:
+    command = sys.modules.get("pyinfra_cli.inventory")  # to import it patches the library
+    stock = getattr(command, "_get_imported_names", None)
+    if stock is not None and not hasattr(stock, "__wrapped__"):
+        _replace("pyinfra_cli.inventory", "_get_imported_names", once_for_each_text(stock))
+
+
+def once_for_each_text(stock: Callable[[str], set[str]]) -> Callable[[str], set[str]]:
+    """Return what parses a file of group data once; pyinfra does for each name in it."""
+
+    def parsed(filename: str, _text: bytes) -> set[str]:
+        return stock(filename)
+
+    known = cache(parsed)
+
+    @wraps(stock)
+    def found(filename: str) -> set[str]:
+        return known(filename, Path(filename).read_bytes())
+
+    return found
 
 
 def data_of(data: HostData, key: str) -> Any:  # noqa: ANN401  of any kind

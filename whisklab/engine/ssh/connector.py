@@ -62,6 +62,8 @@ class WhiskSSH(Channels):
             self._connect_to_sshd()
             asking.of(self.host).counts()
             self._disable_nagle()
+            # paramiko's thread would look ten times a second whether it is to end.
+            self.transport.sock.settimeout(alive.BEAT)
             alive.watch(self.transport, self.run_lock.beat)
             user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
             self._login = login.Login(self.host.name, user, sudo, self.context.secrets)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import urllib3
 from pyinfra.api.host import Host
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
 
 from whisklab.engine import limits
-from whisklab.engine.ssh.tunnels import open_tunnel, require_connection
+from whisklab.engine.ssh.tunnels import require_connection
 from whisklab.errors import WhisklabError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 _FIRST = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -49,7 +48,7 @@ class Server:
 
     name: str
     url: str
-    pool: urllib3.PoolManager
+    pool: PoolManager
     host: Host | None = None
 
     def request(
@@ -74,6 +73,8 @@ class Server:
             Unreachable: there is no answer; the sentence says why.
             Lost: there is no SSH connection to the host any more.
         """
+        import urllib3  # noqa: PLC0415  takes a twentieth of a start
+
         data = None if body is None else json.dumps(body)
         kind = {} if body is None else {"Content-Type": "application/json"}
         try:
@@ -94,52 +95,16 @@ class Server:
 
 
 def _why(error: Exception) -> str:
+    from urllib3.exceptions import SSLError, TimeoutError  # noqa: PLC0415, A004
+
     if isinstance(error.__cause__, WhisklabError):
         return str(error.__cause__)
-    if isinstance(error, urllib3.exceptions.SSLError) and "timed out" not in str(error):
+    if isinstance(error, SSLError) and "timed out" not in str(error):
         why = getattr(error.args[0] if error.args else None, "verify_message", "")
         return f"it shows another certificate than it should{f' ({why})' if why else ''}"
-    if isinstance(error, urllib3.exceptions.TimeoutError | urllib3.exceptions.SSLError):
+    if isinstance(error, TimeoutError | SSLError):
         return "it takes too long"
     return "the connection broke off"
-
-
-def tunnelled(
-    host: Host,
-    address: str | None = None,
-    port: int | None = None,
-    **options: Any,  # noqa: ANN401
-) -> urllib3.PoolManager:
-    """Return a pool whose HTTPS connections go through the SSH connection of a host.
-
-    Args:
-        host: at the other end of the SSH connection.
-        address: to which all go, as the host sees it; None for that of each URL.
-        port: there; None for that of each URL.
-        options: of urllib3's pool, such as ssl_context.
-    """
-
-    class Connection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            try:
-                found = open_tunnel(host, address or self.host, port or self.port)
-            except WhisklabError as error:
-                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-            found.settimeout(
-                limits.CONNECT_WITHIN
-            )  # somebody may accept a connection and say nothing
-            return found
-
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(None)  # sending may take long; each answer has its own time
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls = Connection
-
-    manager = urllib3.PoolManager(retries=False, **options)
-    manager.pool_classes_by_scheme = {"https": Pool}
-    return manager
 
 
 def trusting_only(certificate: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ assert run is sys.modules["whisklab.engine.run.command"]
 assert importlib.metadata.entry_points.__module__ == "importlib.metadata"
 assert read.count("AllArguments") == 1, read
 assert 0 < read.count(1) < 6, read  # ours, and of others than gevent
-left = ("invoke", "unittest", "asyncio")
+left = ("invoke", "unittest", "asyncio", "urllib3")
 assert not [each for each in sys.modules if each.partition(".")[0] in left]
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -112,3 +112,21 @@ def test_a_catalogue_is_read_again_when_it_changes(tmp_path: Path) -> None:
         lock = f"a: {{v20: {{a: {{amd64: {{sha256: {'b' * 64}, from: us}}}}}}}}\n"
         path.with_suffix(".lock.yaml").write_text(lock)
         assert opened(str(path)).lock
+
+
+def test_a_file_of_data_is_parsed_once_for_each_text(tmp_path: Path) -> None:
+    """By pyinfra itself once for each name in it."""
+    parsed: list[str] = []
+
+    def stock(filename: str) -> set[str]:
+        parsed.append(filename)
+        return set(Path(filename).read_text().split())
+
+    ours, first, second = speed.once_for_each_text(stock), tmp_path / "a.py", tmp_path / "b.py"
+    for path in (first, second):
+        path.write_text("one two")
+    for _ in range(3):
+        assert [ours(str(path)) for path in (first, second)] == [{"one", "two"}] * 2
+    assert parsed == [str(first), str(second)]
+    first.write_text("one six")  # as long, and within the same tick of the clock
+    assert ours(str(first)) == {"one", "six"}

@@ -16,7 +16,8 @@ import urllib3
 from tests.unit.engine.certificates import self_signed
 from tests.unit.engine.http_server import listening
 from whisklab.engine.kubernetes import kube
-from whisklab.engine.ssh.http import Server, Unreachable, trusting_only, tunnelled
+from whisklab.engine.ssh.http import Server, Unreachable, trusting_only
+from whisklab.engine.ssh.pools import tunnelled
 from whisklab.errors import WhisklabError
 
 SLOW = 1.0  # seconds that an answer takes
@@ -72,7 +73,7 @@ def through_a_tunnel(monkeypatch: pytest.MonkeyPatch, certificate: str, port: in
     def open_tunnel(_: object, address: str, there: int) -> socket.socket:
         return socket.create_connection((address, there), timeout=None)
 
-    monkeypatch.setattr("whisklab.engine.ssh.http.open_tunnel", open_tunnel)
+    monkeypatch.setattr("whisklab.engine.ssh.pools.open_tunnel", open_tunnel)
     host: Any = None  # the tunnel is replaced
     pool = tunnelled(host, "127.0.0.1", port, **trusting_only(certificate))
     return Server("the API", "https://10.0.0.1:1", pool)  # the pool knows where to go
@@ -130,7 +131,7 @@ def test_what_no_tunnel_leads_to_is_told(
     def refuse(*_: object) -> socket.socket:
         raise WhisklabError("nothing answers at 127.0.0.1:1 on master")
 
-    monkeypatch.setattr("whisklab.engine.ssh.http.open_tunnel", refuse)
+    monkeypatch.setattr("whisklab.engine.ssh.pools.open_tunnel", refuse)
     with pytest.raises(Unreachable, match="does not answer: nothing answers at 127.0.0.1:1 on"):
         server.request("GET", "/")
 
