@@ -77,7 +77,7 @@ settings: .venv/ready ## Write group_data/all.py again, of the models of all set
 lock: ## Resolve the dependencies again and write requirements.lock, and the bench's.
 	$(PYTHON) -m venv .lab/lock
 	.lab/lock/bin/pip install --quiet pip-tools
-	.lab/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe \
+	.lab/lock/bin/pip-compile --quiet --upgrade --extra dev --extra install --generate-hashes --allow-unsafe \
 	  --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --output-file requirements.lock pyproject.toml
 	.lab/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \

@@ -48,12 +48,14 @@ class Built:
 
     Attributes:
         manifest: of it.
+        path: of it, also where it is in parts.
         files: itself, or its parts.
         size: bytes of all of them.
         beside: the copy of its manifest, for a later --since.
     """
 
     manifest: Manifest
+    path: Path
     files: Sequence[Path]
     size: int
     beside: Path
@@ -89,18 +91,19 @@ def described(plan: Plan, wanted: Contents, found: Collected) -> Manifest:
         made_by=f"whisklab {version('whisklab')}",
         environment=plan.environment,
         architectures=sorted(plan.architectures),
+        laptops=list(wanted.tool.laptops),
         needs=sorted(wanted.needs, key=lambda each: (str(each), each.architectures)),
         items=sorted(found.items, key=lambda each: each.key),
         blobs=blobs,
         absent=[each.sha256 for each in blobs if each.sha256 in before],
         since=hashlib.sha256(plan.since.text()).hexdigest() if plan.since else "",
         documents=[_document(name, data) for name, data in _documents(found).items()],
-        lacking=list(wanted.lacking),
+        lacking=[*wanted.lacking, *wanted.tool.lacking],
     )
 
 
 def _documents(found: Collected) -> dict[str, bytes]:
-    return {tar.LAYOUT: tar.LAYOUT_TEXT, tar.INDEX: found.index}
+    return {tar.LAYOUT: tar.LAYOUT_TEXT, tar.INDEX: found.index, **found.documents}
 
 
 def _document(name: str, data: bytes) -> Document:
@@ -129,4 +132,4 @@ def write(plan: Plan, manifest: Manifest, found: Collected, report: Report) -> B
         files = target.complete()
         beside = plan.path.with_name(plan.path.name + MANIFEST_SUFFIX)
         beside.write_bytes(text)
-    return Built(manifest, files, size, beside)
+    return Built(manifest, plan.path, files, size, beside)

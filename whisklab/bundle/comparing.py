@@ -11,6 +11,7 @@ from typing import Any
 
 from whisklab.bundle.manifest import UNKNOWN, Item, Manifest
 
+_PURL = "pkg:"  # SPDX 2.3, annex F
 _PLAIN = re.compile(r"[^A-Za-z0-9.-]+")  # SPDX 2.3, 3.2: what an identifier may not have
 
 
@@ -84,7 +85,7 @@ def sbom(manifest: Manifest, items: Iterable[Item], created: datetime) -> dict[s
 def _package(item: Item) -> dict[str, Any]:
     named = "-".join(item.key)
     licence = "NOASSERTION" if item.licence == UNKNOWN else item.licence
-    return {
+    found = {
         "SPDXID": f"SPDXRef-{_PLAIN.sub('-', named)}-{item.sha256[:12]}",
         "name": item.name,
         "versionInfo": item.version,
@@ -96,3 +97,9 @@ def _package(item: Item) -> dict[str, Any]:
         "copyrightText": "NOASSERTION",
         "comment": f"{item.kind} for {', '.join(item.architectures)}",
     }
+    if item.source.startswith(_PURL):
+        found["externalRefs"] = [{
+            "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+            "referenceLocator": item.source,
+        }]  # fmt: skip
+    return found

@@ -11,6 +11,7 @@ from whisklab.bundle.names import ImageName, parse
 from whisklab.bundle.pulling import Wanted
 from whisklab.bundle.references import Doubt, search
 from whisklab.bundle.rendering import Renderer
+from whisklab.bundle.tooling import Tool
 from whisklab.engine.artifacts.catalogue import Catalogue
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.artifacts.entries import ANY, Artifact
@@ -24,8 +25,7 @@ _SYSTEM = (
     "packages of the operating system that a deploy installs, such as nfs-common: the machines "
     "must have them, or a mirror of their distribution"
 )
-_TOOL = "whisklab itself, its Python packages and Python: the laptop inside must have them"
-LACKING = (_SYSTEM, _TOOL)
+LACKING = (_SYSTEM,)
 _SHOWN = 20  # doubts; who has more mends one chart first
 
 
@@ -73,12 +73,14 @@ class Contents:
         charts: of the user's.
         images: of all that runs in the cluster, but those in archives of the catalogue.
         lacking: what is needed too and no bundle has; sentences.
+        tool: whisklab itself, for laptops.
     """
 
     files: Sequence[File]
     charts: Sequence[OwnChart]
     images: Sequence[Wanted]
     lacking: Sequence[str]
+    tool: Tool = field(default_factory=Tool)
 
     @property
     def needs(self) -> list[Need]:
@@ -92,7 +94,12 @@ class Contents:
             )
             for each in self.images
         ]
-        return [*(each.need for each in self.files), *(each.need for each in self.charts), *images]
+        return [
+            *(each.need for each in self.files),
+            *(each.need for each in self.charts),
+            *images,
+            *self.tool.needs,
+        ]
 
 
 def version(name: ImageName) -> str:

@@ -15,6 +15,7 @@ from whisklab.bundle.manifest import CHART, FILE, IMAGE, UNKNOWN, Blob, Item
 from whisklab.bundle.older import Older
 from whisklab.bundle.packing import packed
 from whisklab.bundle.pulling import Pulled
+from whisklab.bundle.tooling import Tool
 from whisklab.bundle.upstream import Upstream
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.artifacts.entries import ANY
@@ -37,11 +38,13 @@ class Collected:
         items: of its manifest.
         contents: SHA-256 of each blob to its file, or its bytes where these are few.
         index: the index of its OCI layout.
+        documents: further files of the archive, by their names.
     """
 
     items: list[Item] = field(default_factory=list)
     contents: dict[str, Content] = field(default_factory=dict)
     index: bytes = b""
+    documents: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def blobs(self) -> list[Blob]:
@@ -180,6 +183,19 @@ def _image(image: Pulled, sizes: Mapping[str, int], paths: Mapping[str, Path]) -
     )
 
 
+def tools(wanted: Tool) -> Collected:
+    """Return whisklab itself, and its wheels.
+
+    Raises:
+        BadInput: the checkout cannot be carried as it is; a line for each file.
+    """
+    found = Collected(documents=wanted.documents)
+    for item, content in wanted.items():
+        found.items.append(item)
+        found.contents[item.sha256] = content
+    return found
+
+
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -196,9 +212,12 @@ def collected(
         files(wanted.files, upstream.older, report),
         charts(wanted.charts),
         images(pulled, upstream),
+        tools(wanted.tool),
     )
-    whole = Collected(index=kinds[-1].index)
+    whole = Collected()
     for each in kinds:
         whole.items += each.items
         whole.contents |= each.contents
+        whole.documents |= each.documents
+        whole.index = whole.index or each.index
     return whole

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.errors import BadInput
 
-FORMAT = 1
+FORMAT = 2  # 1 knew no laptops
 FILE: Final = "file"
 CHART: Final = "chart"  # of the user's; one of the catalogue is a file
 IMAGE: Final = "image"
+TOOL: Final = "tool"  # whisklab itself
+WHEEL: Final = "wheel"  # a Python package that it needs
 UNKNOWN = "unknown"  # the licence of what does not say it
 LARGEST = 64 << 20  # bytes; the images of a whole platform make less than one
-Kind = Literal["file", "chart", "image"]
+Kind = Literal["file", "chart", "image", "tool", "wheel"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
 
@@ -45,7 +47,8 @@ class Item(_Part):
         kind: of it.
         name: such as k3s/airgap-images, or of an image without its tag.
         version: of it, or an image's tag or digest.
-        architectures: for which it is; `all` for what is the same everywhere.
+        architectures: for which it is, of a wheel the laptops; `all` for what is the same
+            everywhere.
         file: its name at its source; "" for an image.
         size: of all its blobs together, in bytes.
         sha256: of its blob; of an image that of its index or only manifest.
@@ -83,6 +86,24 @@ class Item(_Part):
         return f"{self.kind} {titled(self.name, self.version)}"
 
 
+class Laptop(_Part):
+    """A kind of laptop that runs whisklab from the bundle.
+
+    Attributes:
+        python: its minor version.
+        platform: such as linux-amd64.
+        system: the oldest that its wheels run on, such as glibc 2.28.
+    """
+
+    python: str
+    platform: str
+    system: str
+
+    def __str__(self) -> str:
+        """Name it as items do that are for it."""
+        return f"python{self.python}-{self.platform}"
+
+
 class Blob(_Part):
     """Some bytes in the archive, or of an earlier bundle."""
 
@@ -107,6 +128,7 @@ class Manifest(_Part):
         environment: for which it was built.
         architectures: of the machines that it is for.
         needs: of the environment.
+        laptops: that whisklab can be installed on from it; none where it is not in it.
         items: what the bundle holds.
         blobs: all that its items consist of.
         absent: SHA-256 of the blobs that only the earlier bundle has.
@@ -119,6 +141,7 @@ class Manifest(_Part):
     made_by: str
     environment: str
     architectures: list[str]
+    laptops: list[Laptop] = []
     needs: list[Need]
     items: list[Item]
     blobs: list[Blob]
@@ -128,8 +151,10 @@ class Manifest(_Part):
     lacking: list[str] = []
 
     def text(self) -> bytes:
-        """Return it as JSON, always the same for the same content."""
+        """Return it as JSON, always the same for the same content, as the format had it."""
         data = self.model_dump(mode="json")
+        if not self.laptops:
+            del data["laptops"]
         return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
     @property

@@ -13,11 +13,12 @@ from whisklab.bundle.manifest import Document, Manifest
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
-MANIFEST, SIGNATURE, LAYOUT, INDEX = (
+MANIFEST, SIGNATURE, LAYOUT, INDEX, INSTALL = (
     "manifest.json",
     "manifest.json.sig",
     "oci-layout",
     "index.json",
+    "install.py",
 )
 LAYOUT_TEXT = b'{"imageLayoutVersion": "1.0.0"}\n'
 BLOBS = "blobs/sha256/"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from whisklab.bundle import consistency, keys, reading, tar
+from whisklab.bundle import consistency, keys, reading, simulation, tar
 from whisklab.bundle.contents import Contents, version
 from whisklab.bundle.image_lock import ImageLock
 from whisklab.bundle.manifest import IMAGE, Item, Manifest, Need, owners, read
@@ -55,7 +55,8 @@ def verify(volume: Volume, key: Ed25519PublicKey, report: Report, *, blobs: bool
     scan.run()
     if scan.problems:  # what is damaged says nothing of itself
         return Verdict(manifest, scan.problems)
-    found = consistency.problems(manifest, _documents(scan))
+    document = _documents(scan)
+    found = consistency.problems(manifest, document) or simulation.problems(manifest, document)
     return Verdict(manifest, [*scan.problems, *found])
 
 

@@ -27,6 +27,13 @@ _sbom = click.option("--sbom", is_flag=True, help="As a list of packages, SPDX 2
 _arch = click.option(
     "--arch", default="amd64", show_default=True, help="Of the machines, such as amd64,arm64."
 )
+_python = click.option(
+    "--python", help="Of the laptops inside, such as 3.11,3.12; that of this one unless said."
+)
+_laptop = click.option(
+    "--laptop",
+    help="The laptops inside, such as linux-amd64,linux-arm64,macos-arm64; this one unless said.",
+)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _LEAST = 1 << 20  # bytes of a part
 
@@ -45,6 +52,8 @@ bundle.add_command(upload)
     "-o", "--output", "path", type=click.Path(path_type=Path), help="The file; ENVIRONMENT.bundle."
 )
 @_arch
+@_python
+@_laptop
 @click.option(
     "--since",
     type=click.Path(path_type=Path),
@@ -60,17 +69,18 @@ bundle.add_command(upload)
 @click.option("--split", help="Parts of this size, FILE.001 and so on, such as 2G.")
 @_json
 def build(
-    environment: str, path: Path | None, arch: str, since: Path | None, sources: Sequence[Path],
-    split: str | None, as_json: bool,
+    environment: str, path: Path | None, arch: str, python: str | None, laptop: str | None,
+    since: Path | None, sources: Sequence[Path], split: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Build the bundle of ENVIRONMENT where there is a network.
 
-    It holds programs, charts and images, for all of --arch, and is signed with the key of
-    ENVIRONMENT, which the first build makes in .secrets/ENVIRONMENT/bundle_key. What is fetched
-    stays in the cache, so a build that was killed goes on there. The same lock gives the same
-    bytes. Exit code 0: it is there; 1: failed; 2: bad input.
+    It holds programs, charts and images, for all of --arch, and whisklab itself, for all of
+    --python and --laptop; it is signed with the key of ENVIRONMENT, which the first build makes
+    in .secrets/ENVIRONMENT/bundle_key. What is fetched stays in the cache, so a build that was
+    killed goes on there. The same lock gives the same bytes. Exit code 0: it is there; 1: failed;
+    2: bad input.
     """
-    from whisklab.cli.bundle_site import architectures_of, site_of  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.cli.bundle_site import architectures_of, laptops_of, site_of  # noqa: PLC0415, I001  patches the library, must be first
     from whisklab.bundle import building, keys, reading  # noqa: PLC0415
     from whisklab.bundle.older import Older  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
@@ -78,10 +88,11 @@ def build(
     parts = _bytes(split) if split else None
     before = reading.manifest_of(since) if since else None
     architectures = architectures_of(arch)
+    laptops = laptops_of(python, laptop)
     with ExitStack() as stack:
         older = Older([stack.enter_context(opened(each)) for each in sources])
         report = Pace(stack.enter_context(Progress()).report)
-        site = site_of(environment, architectures, report, older)
+        site = site_of(environment, architectures, report, older, laptops)
         key = keys.signer(site.store)
         target = path or Path(f"{environment}.bundle")
         plan = building.Plan(environment, architectures, key, target, parts, before)
@@ -131,7 +142,7 @@ def list_(file: Path, as_json: bool, sbom: bool) -> None:
 
     manifest = reading.manifest_of(file)
     if as_json:
-        click.echo(json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True))
+        click.echo(manifest.text(), nl=False)
         return
     if sbom:
         bundle_told.sbom(manifest, manifest.items)
@@ -177,5 +188,7 @@ def _unmet(environment: str, manifest: Manifest, progress: Progress) -> list[str
     from whisklab.bundle import verifying  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
-    site = site_of(environment, manifest.architectures, Pace(progress.report))
+    site = site_of(
+        environment, manifest.architectures, Pace(progress.report), laptops=manifest.laptops
+    )
     return verifying.unmet(manifest, site.contents, site.lock)

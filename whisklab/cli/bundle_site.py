@@ -5,13 +5,16 @@ from __future__ import annotations
 import whisklab.engine.run.start  # noqa: F401  # isort: skip  patches the standard library, must be first
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploys import declared
 from whisklab.bundle import contents as bundled
+from whisklab.bundle import tool, tooling
 from whisklab.bundle.contents import Contents
 from whisklab.bundle.image_lock import ImageLock
+from whisklab.bundle.laptops import named
+from whisklab.bundle.manifest import Laptop
 from whisklab.bundle.older import Older
 from whisklab.bundle.upstream import Upstream
 from whisklab.engine.artifacts.downloads import Report
@@ -42,15 +45,17 @@ class Site:
 
 
 def site_of(
-    environment: str, architectures: Sequence[str], report: Report, older: Older | None = None
-) -> Site:
-    """Return an environment; charts are fetched and rendered.
+    environment: str, architectures: Sequence[str], report: Report, older: Older | None = None,
+    laptops: Sequence[Laptop] = (),
+) -> Site:  # fmt: skip
+    """Return an environment; charts are fetched and rendered, wheels are fetched.
 
     Args:
         environment: its name.
         architectures: of the machines that the bundle is for.
         report: hears of the progress.
         older: bundles in which images are looked for first.
+        laptops: inside, that it is for.
 
     Raises:
         BadInput: its data are wrong, or the catalogue or a chart is not fit for a bundle.
@@ -60,12 +65,29 @@ def site_of(
     settings = BundleSettings.of(scope.leader)
     needs = together(each.needs(scope) for each in declared())
     found = bundled.contents(needs, settings.images, settings.ignored, architectures, report)
+    tool = tooling.wanted(Path.cwd(), laptops, report)
     return Site(
-        found,
+        replace(found, tool=tool),
         Upstream(settings.mirrors, report, older),
         ImageLock(Path(Machine.of(scope.leader).catalogue)),
         current().store,
     )
+
+
+def laptops_of(python: str | None, platform: str | None) -> list[Laptop]:
+    """Return what --python and --laptop name, of this laptop what they do not; none if unknown.
+
+    Raises:
+        BadInput: they name others than there are, or whisklab cannot be carried from here.
+    """
+    found = named(python, platform)
+    why = tool.why_none(Path.cwd())
+    if why is not None and (python or platform):
+        raise BadInput(
+            f"--python, --laptop: {Path.cwd()}: a bundle cannot carry whisklab, as {why}: build "
+            "in one, or leave these out"
+        )
+    return found
 
 
 def architectures_of(text: str) -> list[str]:

@@ -22,18 +22,25 @@ _SHOWN = 26  # characters of a version that is a digest
 
 def built(built: Built, fingerprint: str, *, as_json: bool) -> None:
     """Print what was built."""
+    from whisklab.bundle import tar  # noqa: PLC0415
+
     manifest = built.manifest
     if as_json:
         data = {
             "files": [str(each) for each in built.files], "size": built.size,
             "manifest": str(built.beside), "key": fingerprint, "items": len(manifest.items),
-            "lacking": manifest.lacking,
+            "lacking": manifest.lacking, "laptops": [str(each) for each in manifest.laptops],
         }  # fmt: skip
         click.echo(json.dumps(data, indent=1))
         return
     notes(manifest)
     files = ", ".join(map(str, built.files))
     click.echo(f"{files}: {len(manifest.items)} items, {size(built.size)}, signed by {fingerprint}")
+    if install := tar.document(manifest, tar.INSTALL):
+        whole, parts = built.path, [each for each in built.files if each != built.path]
+        get = f"cat {whole}.[0-9]* | tar xf -" if parts else f"tar xf {whole}"
+        click.echo(f"inside: {get} {install.name} && python3 {install.name} {whole} whisklab")
+        click.echo(f"{install.name} has the SHA-256 {install.sha256}")
 
 
 def notes(manifest: Manifest) -> None:

@@ -20,7 +20,7 @@ from whisklab.bundle.manifest import Manifest
 if __name__ == "__main__":
     bundle = Path(sys.argv[1])
     right = manifest_of(bundle)
-    site = site_of(NAME, right.architectures, quiet)
+    site = site_of(NAME, right.architectures, quiet, laptops=right.laptops)
     found = {"": verifying.unmet(right, site.contents, site.lock)}
     for index, item in enumerate(right.items):
         files = contents(bundle)

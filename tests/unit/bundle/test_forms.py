@@ -33,7 +33,8 @@ def item(name: str = "wsk/wsk", sha256: str = A, **more: object) -> Item:
 
 def described(*items: Item, **more: object) -> Manifest:
     found: dict[str, object] = {
-        "format": 1, "made_by": "whisklab 0", "environment": "lab", "architectures": ["amd64"],
+        "format": manifest.FORMAT, "made_by": "whisklab 0", "environment": "lab",
+        "architectures": ["amd64"],
         "needs": [Need(kind=each.kind, name=each.name, version=each.version,
                        architectures=each.architectures) for each in items],
         "items": list(items),
@@ -86,9 +87,16 @@ def test_what_is_no_manifest(data: bytes) -> None:
 def test_a_manifest_is_read_back_and_a_newer_one_refused() -> None:
     found = described(item())
     assert manifest.read(found.text(), "here") == found
-    newer = found.model_copy(update={"format": 2}).text()
-    with pytest.raises(BadInput, match=r"has the format 2, and this whisklab knows up to 1"):
+    newer = found.model_copy(update={"format": manifest.FORMAT + 1}).text()
+    with pytest.raises(BadInput, match=r"has the format 3, and this whisklab knows up to 2"):
         manifest.read(newer, "here")
+
+
+def test_a_manifest_of_before_is_read_and_stays_what_it_was() -> None:
+    data = json.loads(described(item(), format=1).text())
+    assert "laptops" not in data  # nobody knew them, so it is the same text, with the same digest
+    text = (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
+    assert manifest.read(text, "here").text() == text
 
 
 @pytest.mark.parametrize(
