@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from whisklab.bundle.manifest import UNKNOWN, Item, Manifest
+from whisklab.bundle.manifest import PACKAGE, UNKNOWN, Item, Manifest
 
 _PLAIN = re.compile(r"[^A-Za-z0-9.-]+")  # SPDX 2.3, 3.2: what an identifier may not have
 
@@ -84,7 +85,7 @@ def sbom(manifest: Manifest, items: Iterable[Item], created: datetime) -> dict[s
 def _package(item: Item) -> dict[str, Any]:
     named = "-".join(item.key)
     licence = "NOASSERTION" if item.licence == UNKNOWN else item.licence
-    return {
+    found = {
         "SPDXID": f"SPDXRef-{_PLAIN.sub('-', named)}-{item.sha256[:12]}",
         "name": item.name,
         "versionInfo": item.version,
@@ -95,4 +96,19 @@ def _package(item: Item) -> dict[str, Any]:
         "licenseDeclared": licence,
         "copyrightText": "NOASSERTION",
         "comment": f"{item.kind} for {', '.join(item.architectures)}",
+    }
+    return found | {"externalRefs": [_located(item)]} if item.kind == PACKAGE else found
+
+
+def _located(item: Item) -> dict[str, str]:
+    """Return how scanners name a package of a distribution (purl-spec, type deb)."""
+    system, _, name = item.name.partition("/")
+    architecture = item.file.removesuffix(".deb").rpartition("_")[2]
+    distribution = system.partition("-")[0]
+    version = quote(item.version, safe="")
+    return {
+        "referenceCategory": "PACKAGE-MANAGER",
+        "referenceType": "purl",
+        "referenceLocator": f"pkg:deb/{distribution}/{quote(name, safe='')}@{version}"
+        f"?arch={architecture}&distro={system}",
     }

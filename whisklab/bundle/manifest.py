@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.errors import BadInput
 
-FORMAT = 1
+FORMAT = 2  # since there are packages; 1 is read as well
 FILE: Final = "file"
 CHART: Final = "chart"  # of the user's; one of the catalogue is a file
 IMAGE: Final = "image"
+PACKAGE: Final = "package"  # of the operating system; named with its system
+_WITH_SYSTEMS = 2  # the first format that has them
 UNKNOWN = "unknown"  # the licence of what does not say it
 LARGEST = 64 << 20  # bytes; the images of a whole platform make less than one
-Kind = Literal["file", "chart", "image"]
+Kind = Literal["file", "chart", "image", "package"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
 
@@ -43,7 +45,7 @@ class Item(_Part):
 
     Attributes:
         kind: of it.
-        name: such as k3s/airgap-images, or of an image without its tag.
+        name: such as k3s/airgap-images, debian-12/nfs-common, or of an image without its tag.
         version: of it, or an image's tag or digest.
         architectures: for which it is; `all` for what is the same everywhere.
         file: its name at its source; "" for an image.
@@ -106,6 +108,7 @@ class Manifest(_Part):
         made_by: program and version.
         environment: for which it was built.
         architectures: of the machines that it is for.
+        systems: of the machines whose packages it has, such as debian-12.
         needs: of the environment.
         items: what the bundle holds.
         blobs: all that its items consist of.
@@ -119,6 +122,7 @@ class Manifest(_Part):
     made_by: str
     environment: str
     architectures: list[str]
+    systems: list[str] = []
     needs: list[Need]
     items: list[Item]
     blobs: list[Blob]
@@ -129,7 +133,8 @@ class Manifest(_Part):
 
     def text(self) -> bytes:
         """Return it as JSON, always the same for the same content."""
-        data = self.model_dump(mode="json")
+        later = {"systems"} if self.format < _WITH_SYSTEMS else set[str]()
+        data = self.model_dump(mode="json", exclude=later)
         return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
     @property

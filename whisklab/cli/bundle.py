@@ -27,6 +27,9 @@ _sbom = click.option("--sbom", is_flag=True, help="As a list of packages, SPDX 2
 _arch = click.option(
     "--arch", default="amd64", show_default=True, help="Of the machines, such as amd64,arm64."
 )
+_system = click.option(
+    "--system", help="Of the machines, such as debian-12,ubuntu-24.04: their packages go in."
+)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _LEAST = 1 << 20  # bytes of a part
 
@@ -45,6 +48,7 @@ bundle.add_command(upload)
     "-o", "--output", "path", type=click.Path(path_type=Path), help="The file; ENVIRONMENT.bundle."
 )
 @_arch
+@_system
 @click.option(
     "--since",
     type=click.Path(path_type=Path),
@@ -60,32 +64,33 @@ bundle.add_command(upload)
 @click.option("--split", help="Parts of this size, FILE.001 and so on, such as 2G.")
 @_json
 def build(
-    environment: str, path: Path | None, arch: str, since: Path | None, sources: Sequence[Path],
-    split: str | None, as_json: bool,
+    environment: str, path: Path | None, arch: str, system: str | None, since: Path | None,
+    sources: Sequence[Path], split: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Build the bundle of ENVIRONMENT where there is a network.
 
-    It holds programs, charts and images, for all of --arch, and is signed with the key of
+    It holds programs, charts and images, for all of --arch, and the packages that machines of
+    --system need, each with all that it depends on. It is signed with the key of
     ENVIRONMENT, which the first build makes in .secrets/ENVIRONMENT/bundle_key. What is fetched
     stays in the cache, so a build that was killed goes on there. The same lock gives the same
     bytes. Exit code 0: it is there; 1: failed; 2: bad input.
     """
-    from whisklab.cli.bundle_site import architectures_of, site_of  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.cli.bundle_site import architectures_of, site_of, systems_of  # noqa: PLC0415, I001  patches the library, must be first
     from whisklab.bundle import building, keys, reading  # noqa: PLC0415
     from whisklab.bundle.older import Older  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
     parts = _bytes(split) if split else None
     before = reading.manifest_of(since) if since else None
-    architectures = architectures_of(arch)
+    architectures, systems = architectures_of(arch), systems_of(system)
     with ExitStack() as stack:
         older = Older([stack.enter_context(opened(each)) for each in sources])
         report = Pace(stack.enter_context(Progress()).report)
-        site = site_of(environment, architectures, report, older)
+        site = site_of(environment, architectures, systems, report, older)
         key = keys.signer(site.store)
         target = path or Path(f"{environment}.bundle")
-        plan = building.Plan(environment, architectures, key, target, parts, before)
-        built = building.build(plan, site.contents, site.upstream, site.lock, report)
+        plan = building.Plan(environment, architectures, key, target, parts, before, systems)
+        built = building.build(plan, site.contents, site.sources, site.lock, report)
     bundle_told.built(built, keys.fingerprint_of(key.public_key()), as_json=as_json)
 
 
@@ -177,5 +182,6 @@ def _unmet(environment: str, manifest: Manifest, progress: Progress) -> list[str
     from whisklab.bundle import verifying  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
-    site = site_of(environment, manifest.architectures, Pace(progress.report))
-    return verifying.unmet(manifest, site.contents, site.lock)
+    report = Pace(progress.report)
+    site = site_of(environment, manifest.architectures, manifest.systems, report)
+    return verifying.unmet(manifest, site.contents, site.lock, site.sources.packages.lock)

@@ -86,8 +86,8 @@ def test_what_is_no_manifest(data: bytes) -> None:
 def test_a_manifest_is_read_back_and_a_newer_one_refused() -> None:
     found = described(item())
     assert manifest.read(found.text(), "here") == found
-    newer = found.model_copy(update={"format": 2}).text()
-    with pytest.raises(BadInput, match=r"has the format 2, and this whisklab knows up to 1"):
+    newer = found.model_copy(update={"format": 3}).text()
+    with pytest.raises(BadInput, match=r"has the format 3, and this whisklab knows up to 2"):
         manifest.read(newer, "here")
 
 
