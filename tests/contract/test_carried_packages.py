@@ -309,11 +309,11 @@ E: Packages need to be removed but remove is disabled.
 SAID_OF = (
     "The following packages have unmet dependencies:; libfoo-dev : Depends: libfoo1 (= 1.0) but "
     "2.0 is to be installed; Conflicts: theirs; E: Unable to correct problems, you have held "
-    "broken packages."
+    "broken packages"
 )
 REMOVED_OF = (
     "The following packages will be REMOVED:; theirs; E: Packages need to be removed but remove is "
-    "disabled."
+    "disabled"
 )
 
 
@@ -322,7 +322,7 @@ REMOVED_OF = (
     [
         (SAID, SAID_OF),
         (REMOVED, REMOVED_OF),
-        ("Error: Unable to satisfy dependencies.", "Error: Unable to satisfy dependencies."),
+        ("Error: Unable to satisfy dependencies.", "Error: Unable to satisfy dependencies"),
         ("odd", "odd"),
         ("", "nothing"),
     ],

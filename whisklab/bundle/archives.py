@@ -30,6 +30,7 @@ from whisklab.engine.debian.sources import Archive
 from whisklab.errors import WhisklabError
 from whisklab.images.answers import NOT_FOUND, OK
 
+_BETWEEN = re.compile(r"\n[ \t]*\n")
 _NAME = re.compile(r"^Package: *(\S+)", re.MULTILINE)
 _PROVIDES = re.compile(r"^Provides: *(.+(?:\n[ \t].+)*)", re.MULTILINE)
 _ENDINGS = (".xz", ".gz", "")  # of an index, the smallest first
@@ -47,21 +48,28 @@ class Catalogued:
 
     def __init__(self, texts: Iterable[tuple[str, str]], architecture: str) -> None:
         self._architecture = architecture
-        self._stanzas: dict[str, list[tuple[str, str]]] = {}
+        # Where in which text: copies of all would take as much memory again.
+        self._places: dict[str, list[tuple[str, str, int, int]]] = {}
         self._virtual: dict[str, set[str]] = {}
         self._found: dict[str, Package | None] = {}
         for url, text in texts:
-            for stanza in re.split(r"\n\s*\n", text):
-                self._add(url, stanza)
+            start = 0
+            for end in (*(each.start() for each in _BETWEEN.finditer(text)), len(text)):
+                self._add(url, text, start, end)
+                start = end
 
-    def _add(self, url: str, stanza: str) -> None:
-        named = _NAME.search(stanza)
+    def _add(self, url: str, text: str, start: int, end: int) -> None:
+        named = _NAME.search(text, start, end)
         if named is None:
             return
-        self._stanzas.setdefault(named[1], []).append((url, stanza))
-        if provides := _PROVIDES.search(stanza):
+        self._places.setdefault(named[1], []).append((url, text, start, end))
+        if provides := _PROVIDES.search(text, start, end):
             for word in provides[1].split(","):
                 self._virtual.setdefault(word.split("(")[0].strip(), set()).add(named[1])
+
+    def _stanzas(self, name: str) -> Iterator[tuple[str, str]]:
+        for url, text, start, end in self._places.get(name, ()):
+            yield url, text[start:end].strip()
 
     def named(self, name: str) -> Package | None:
         """As `Pool` says.
@@ -70,7 +78,7 @@ class Catalogued:
             WhisklabError: the index is wrong there.
         """
         if name not in self._found:
-            there = [_package(url, each) for url, each in self._stanzas.get(name, ())
+            there = [_package(url, each) for url, each in self._stanzas(name)
                      if _is_for(each, self._architecture)]  # fmt: skip
             order = functools.cmp_to_key(version_compare)
             # Of one version in several archives the first one has it: sources are in an order.

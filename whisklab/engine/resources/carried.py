@@ -187,7 +187,7 @@ def refused(lines: Iterable[str]) -> str:
         within = bool(_REFUSED.search(line.rstrip()))
         if within or line.startswith(("E:", "Error:")):
             found.append(line.strip())
-    return "; ".join(found)
+    return "; ".join(found).rstrip(".")
 
 
 def told(lines: Sequence[str], names: Sequence[str]) -> str:
