@@ -13,7 +13,8 @@ from whisklab.bundle import pulling
 from whisklab.bundle.contents import Contents, File, OwnChart, version
 from whisklab.bundle.manifest import CHART, FILE, IMAGE, UNKNOWN, Blob, Item
 from whisklab.bundle.older import Older
-from whisklab.bundle.packages import Chosen, PackageSource
+from whisklab.bundle.package_source import PackageSource
+from whisklab.bundle.packages import Chosen
 from whisklab.bundle.packing import packed
 from whisklab.bundle.pulling import Pulled
 from whisklab.bundle.upstream import Upstream

@@ -15,7 +15,7 @@ from whisklab.bundle.contents import Contents
 from whisklab.bundle.image_lock import ImageLock
 from whisklab.bundle.items import Sources
 from whisklab.bundle.older import Older
-from whisklab.bundle.packages import PackageSource
+from whisklab.bundle.package_source import PackageSource
 from whisklab.bundle.upstream import Upstream
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.data.machine import ARCHITECTURES, Machine

@@ -26,7 +26,7 @@ from whisklab.bundle.items import Sources
 from whisklab.bundle.manifest import Manifest
 from whisklab.bundle.names import parse
 from whisklab.bundle.older import Older
-from whisklab.bundle.packages import PackageSource
+from whisklab.bundle.package_source import PackageSource
 from whisklab.bundle.packages import Wanted as WantedPackages
 from whisklab.bundle.pulling import Wanted
 from whisklab.bundle.source import BundleSource

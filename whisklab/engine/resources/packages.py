@@ -123,7 +123,7 @@ class InstalledPackages(Many[set[str]]):
 
 def ahead(names: list[str]) -> None:
     """In a closed network: have what a host lacks on the laptop before any host is changed."""
-    if Machine.of(host).offline:
+    if names and Machine.of(host).offline:
         fetched(name="Packages in the cache", names=names)
 
 
