@@ -228,6 +228,7 @@ def test_a_system_that_the_lock_lacks(site: Site) -> None:
     site.offer("nfs", "2")
     for outcome in (site.fetch("nfs", "jq"), site.run("nfs", "jq")):
         assert outcome.failed
+        assert reasons(outcome) == [outcome.said[0]]
         assert outcome.said[0].startswith(
             f"not installed: jq, nfs; and {site.lock.path} has no packages of {kept} "
             f"{site.architecture}, only of ubuntu-1.04 {site.architecture}: build the bundle for it"

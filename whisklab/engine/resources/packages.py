@@ -160,14 +160,15 @@ def installed(names: list[str]) -> Generator[StringCommand | FunctionCommand]:
     if not missing:
         host.noop("all packages are installed")
         return
-    because(f"not installed: {', '.join(missing)}")
     found = _carried(missing)
+    if found is not None and found.refusals:
+        yield from refused(found.refusals)
+        return
+    because(f"not installed: {', '.join(missing)}")
     if found is None:
         for command in (FINISH, (*APT, "update"),
                         (*APT, "install", "--no-install-recommends", "--", *missing)):  # fmt: skip
             yield _patient(*command)
-    elif found.refusals:
-        yield from refused(found.refusals)
     else:
         yield from _from_bundle(missing, found.packages)
 
