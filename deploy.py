@@ -23,6 +23,7 @@ from deploys import (
     wsk,
 )
 from deploys.base import base
+from deploys.base import fetch as fetch_base
 from deploys.composed import openwhisk_site, replaced
 from deploys.preflight import preflight, remember
 from whisklab.engine.run.capability import check_selection
@@ -54,6 +55,8 @@ preflight(
 if nfs.is_server():
     nfs.fit(cluster=platform.addresses)
 stage("all machines are fit")
+fetch_base()
+nfs.fetch(mounts=k3s.is_node())
 if k3s.is_node():
     k3s.fetch(replaced(platform))
 if k3s.is_server():

@@ -12,6 +12,12 @@ from whisklab.engine.resources import blocks, files, packages
 from whisklab.engine.run.capability import capability
 
 
+@capability("base", "fetch")
+def fetch() -> None:
+    """In a closed network: have its packages on the laptop before any host is changed."""
+    packages.ahead(BaseSettings.of(host).packages)
+
+
 @capability("base")
 def base() -> None:
     """Packages, kernel modules and settings, the host's name, the names of its peers."""

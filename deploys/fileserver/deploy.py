@@ -51,6 +51,8 @@ def fetch(served: Mapping[str, Artifact]) -> None:
     Args:
         served: name below the URL to artifact.
     """
+    if served:
+        packages.ahead(list(render.PACKAGES))
     files = [(artifact, render.path(name)) for name, artifact in served.items()]
     room.room(name="Room for what is served", files=files)
     for name, artifact in host.loop(list(served.items())):

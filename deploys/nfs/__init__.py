@@ -1,12 +1,13 @@
 """NFS: the exports of the storage host, and what the others need to mount them."""
 
-from deploys.nfs.deploy import fit, is_server, nfs, open_ports, source
+from deploys.nfs.deploy import fetch, fit, is_server, nfs, open_ports, source
+from deploys.nfs.needs import needs
 from deploys.nfs.settings import NfsSettings
 from deploys.nfs.status import status
 from deploys.nfs.verify import cleaned, read, served, written
 from whisklab.engine.run.declared import Capability, Step
 
-__all__ = ["CAPABILITY", "fit", "is_server", "nfs", "source"]
+__all__ = ["CAPABILITY", "fetch", "fit", "is_server", "nfs", "source"]
 
 CAPABILITY = Capability(
     settings=[NfsSettings],
@@ -18,4 +19,5 @@ CAPABILITY = Capability(
         Step("each node has read", read),
         Step("each node has cleaned up", cleaned),
     ],
+    needs=needs,
 )

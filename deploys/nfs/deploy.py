@@ -43,6 +43,16 @@ def fit(*, cluster: Iterable[str]) -> None:
     operations.writable(name="Exports can be written to", exports=exports)
 
 
+@capability("nfs", "fetch")
+def fetch(*, mounts: bool) -> None:
+    """In a closed network: have its packages on the laptop before any host is changed.
+
+    Args:
+        mounts: whether this host mounts exports.
+    """
+    packages.ahead(render.packages(serves=is_server(), mounts=mounts))
+
+
 @capability("nfs")
 def nfs(*, mounts: bool, cluster: Iterable[str]) -> None:
     """Export what the data say on the storage host; have the client where it is mounted.

@@ -91,6 +91,7 @@ def _program() -> Artifact:
 def fetch() -> None:
     """On its machine: have the program on the laptop before any host is changed."""
     if is_server():
+        packages.ahead(list(render.PACKAGES))
         room.room(name="Room for the registry", files=[(_program(), render.BINARY)])
         pushing.fetched(name="Registry in the cache", artifact=_program(), path=render.BINARY)
 

@@ -1,8 +1,9 @@
-"""What the registry needs from outside: itself."""
+"""What the registry needs from outside: itself, and packages of its machine."""
 
 from __future__ import annotations
 
-from whisklab.engine.needs.needed import Needs, Part, Scope
+from deploys.registry import render
+from whisklab.engine.needs.needed import Needs, Packages, Part, Scope
 from whisklab.engine.registries import registry
 from whisklab.engine.registries.registry import RegistrySettings
 
@@ -10,10 +11,11 @@ PRODUCT = "registry"
 
 
 def needs(scope: Scope) -> Needs:
-    """Return the program, where the environment has a registry of its own."""
+    """Return the program and packages, where the environment has a registry of its own."""
     found = registry.server(scope.inventory)
     if found is None:
         return Needs()
     version = RegistrySettings.of(found).version
     part = Part(scope.catalogue(found), PRODUCT, version, PRODUCT, scope.architectures)
-    return Needs(parts=[part])
+    packages = Packages.of([found], lambda _: render.PACKAGES, "registry")
+    return Needs(parts=[part], packages=[packages])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_file_operations import run
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.resources import packages
 
 HOLD = """
@@ -111,6 +112,7 @@ def test_packages_are_installed_without_a_question_and_without_restarts(
         program.write_text(f"#!/bin/sh\n{does}\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(Machine, "of", lambda _: Machine(node_address="192.0.2.1"))
     assert run(packages.installed, names=["jq"])
     asked = log.read_text().splitlines()
     assert [line.split()[:3] for line in asked] == [

@@ -35,13 +35,14 @@ ROOMS = {
     "ssh": {"data", "facts"},
     "kubernetes": {"facts", "ssh"},
     "artifacts": set[str](),
-    "resources": {"artifacts", "facts", "ssh"},
+    "debian": {"artifacts", "data"},
+    "resources": {"artifacts", "data", "debian", "facts", "ssh"},
     "run": {"data", "facts", "kubernetes", "needs", "ssh"},
     "tls": {"data", "facts", "resources", "run"},
     "registries": {"data", "facts", "resources", "run", "ssh", "tls"},
     "drift": {"data", "kubernetes"},
     "helm": {"artifacts", "drift", "kubernetes", "ssh"},
-    "needs": {"artifacts", "data", "helm"},
+    "needs": {"artifacts", "data", "debian", "helm"},
 }
 FILES = sorted(
     path.relative_to(REPOSITORY)

@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from whisklab.bundle import keys, output, pulling, tar
 from whisklab.bundle.contents import Contents
 from whisklab.bundle.image_lock import ImageLock
-from whisklab.bundle.items import Collected, collected
-from whisklab.bundle.manifest import FORMAT, Document, Manifest
-from whisklab.bundle.upstream import Upstream
+from whisklab.bundle.items import Collected, Sources, collected
+from whisklab.bundle.manifest import FORMAT, Document, Manifest, Need
 from whisklab.engine.artifacts.downloads import Report
 
 MANIFEST_SUFFIX = ".manifest"
@@ -32,6 +31,7 @@ class Plan:
         path: where it goes.
         split: bytes of a part, None for one file.
         since: the manifest of an earlier bundle, whose blobs are left out.
+        systems: of its machines whose packages it is to have.
     """
 
     environment: str
@@ -40,6 +40,7 @@ class Plan:
     path: Path
     split: int | None = None
     since: Manifest | None = None
+    systems: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,28 +62,27 @@ class Built:
     beside: Path
 
 
-def build(
-    plan: Plan, wanted: Contents, upstream: Upstream, lock: ImageLock, report: Report
-) -> Built:
+def build(plan: Plan, wanted: Contents, sources: Sources, lock: ImageLock, report: Report) -> Built:
     """Build a bundle. What was fetched stays in the cache, so another run goes on there.
 
     Args:
         plan: how it is to be.
         wanted: what it must hold.
-        upstream: where images come from.
+        sources: where images and packages come from.
         lock: of the images.
         report: hears of the progress.
 
     Raises:
         WhisklabError: something cannot be had, or it cannot be written; nothing of it is left.
     """
-    images = pulling.resolved(wanted.images, upstream, lock)
-    found = collected(wanted, images, upstream, report)
-    manifest = described(plan, wanted, found)
+    chosen = sources.packages.resolved(wanted.packages)
+    images = pulling.resolved(wanted.images, sources.upstream, lock)
+    found = collected(wanted, images, chosen, sources, report)
+    manifest = described(plan, [*wanted.needs, *(each.need for each in chosen)], wanted, found)
     return write(plan, manifest, found, report)
 
 
-def described(plan: Plan, wanted: Contents, found: Collected) -> Manifest:
+def described(plan: Plan, needs: Sequence[Need], wanted: Contents, found: Collected) -> Manifest:
     """Return the manifest. Pure."""
     before = {each.sha256 for each in plan.since.blobs} if plan.since else set[str]()
     blobs = found.blobs
@@ -92,7 +92,8 @@ def described(plan: Plan, wanted: Contents, found: Collected) -> Manifest:
         environment=plan.environment,
         architectures=sorted(plan.architectures),
         laptops=list(wanted.tool.laptops),
-        needs=sorted(wanted.needs, key=lambda each: (str(each), each.architectures)),
+        systems=sorted(plan.systems),
+        needs=sorted(needs, key=lambda each: (str(each), each.architectures)),
         items=sorted(found.items, key=lambda each: each.key),
         blobs=blobs,
         absent=[each.sha256 for each in blobs if each.sha256 in before],

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from whisklab.bundle.manifest import UNKNOWN, Item, Manifest
+from whisklab.bundle.manifest import PACKAGE, UNKNOWN, Item, Manifest
 
 _PURL = "pkg:"  # SPDX 2.3, annex F
 _PLAIN = re.compile(r"[^A-Za-z0-9.-]+")  # SPDX 2.3, 3.2: what an identifier may not have
@@ -97,9 +98,22 @@ def _package(item: Item) -> dict[str, Any]:
         "copyrightText": "NOASSERTION",
         "comment": f"{item.kind} for {', '.join(item.architectures)}",
     }
-    if item.source.startswith(_PURL):
+    if (purl := _purl(item)) is not None:
         found["externalRefs"] = [{
             "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-            "referenceLocator": item.source,
+            "referenceLocator": purl,
         }]  # fmt: skip
     return found
+
+
+def _purl(item: Item) -> str | None:
+    """Return how scanners name what is of an archive of packages (purl-spec)."""
+    if item.kind != PACKAGE:
+        return item.source if item.source.startswith(_PURL) else None
+    system, _, name = item.name.partition("/")
+    architecture = item.file.removesuffix(".deb").rpartition("_")[2]
+    distribution, version = system.partition("-")[0], quote(item.version, safe="")
+    return (
+        f"{_PURL}deb/{distribution}/{quote(name, safe='')}@{version}"
+        f"?arch={architecture}&distro={system}"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from whisklab.bundle import archived
+from whisklab.bundle import archived, packages
 from whisklab.bundle.manifest import CHART, FILE, IMAGE, Need
 from whisklab.bundle.names import ImageName, parse
 from whisklab.bundle.pulling import Wanted
@@ -22,10 +22,10 @@ from whisklab.errors import BadInput, WhisklabError
 
 # What a closed network needs as well, and what no bundle has yet.
 _SYSTEM = (
-    "packages of the operating system that a deploy installs, such as nfs-common: the machines "
-    "must have them, or a mirror of their distribution"
+    "packages of the operating system that a deploy installs, such as nfs-common: say which "
+    "systems the machines have when you build it (--system debian-12); else the machines must have "
+    "the packages, or a mirror of their distribution"
 )
-LACKING = (_SYSTEM,)
 _SHOWN = 20  # doubts; who has more mends one chart first
 
 
@@ -73,6 +73,7 @@ class Contents:
         charts: of the user's.
         images: of all that runs in the cluster, but those in archives of the catalogue.
         lacking: what is needed too and no bundle has; sentences.
+        packages: of the operating system, whose needs the lock of packages tells.
         tool: whisklab itself, for laptops.
     """
 
@@ -80,11 +81,12 @@ class Contents:
     charts: Sequence[OwnChart]
     images: Sequence[Wanted]
     lacking: Sequence[str]
+    packages: Sequence[packages.Wanted] = ()
     tool: Tool = field(default_factory=Tool)
 
     @property
     def needs(self) -> list[Need]:
-        """All of it, as the manifest says it."""
+        """All of it but packages, as the manifest says it."""
         images = [
             Need(
                 kind=IMAGE,
@@ -127,7 +129,7 @@ class _Images:
 
 def contents(
     needs: Needs, further: Collection[str], ignored: Collection[str],
-    architectures: Sequence[str], report: Report,
+    architectures: Sequence[str], systems: Sequence[str], report: Report,
 ) -> Contents:  # fmt: skip
     """Return what a bundle must hold.
 
@@ -136,6 +138,7 @@ def contents(
         further: images that the data name.
         ignored: texts in charts that are no images.
         architectures: of the machines.
+        systems: of the machines whose packages it is to have.
         report: hears of what is fetched for it.
 
     Raises:
@@ -171,7 +174,8 @@ def contents(
         sorted(files, key=lambda each: (each.need.name, each.need.version, each.architecture)),
         [charts[name] for name in sorted(charts)],
         archived.lacking(images.wanted(), archives),
-        [*LACKING, *dict.fromkeys(needs.lacking)],
+        [*([] if systems else [_SYSTEM]), *dict.fromkeys(needs.lacking)],
+        packages=packages.wanted(needs.packages, systems, architectures),
     )
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.bundle.blobs import require_free
-from whisklab.bundle.manifest import FILE, Item, Manifest
+from whisklab.bundle.manifest import FILE, PACKAGE, Item, Manifest
 from whisklab.bundle.older import Older
 from whisklab.bundle.volume import Volume
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.cache import cached
 from whisklab.errors import WhisklabError
+
+_KINDS = (FILE, PACKAGE)  # what deploys look for in the cache
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def fill(volume: Volume, manifest: Manifest, report: Report) -> Filled:
         WhisklabError: some are left to an earlier bundle and not there, a line for each; there is
             no room, or the cache cannot be written. What was brought stays.
     """
-    every = {_place(each): each for each in manifest.items if each.kind == FILE}
+    every = {_place(each): each for each in manifest.items if each.kind in _KINDS}
     lacking = {path: each for path, each in every.items() if not path.is_file()}
     absent = set(manifest.absent)
     wrong = [

@@ -13,6 +13,8 @@ from whisklab.bundle import pulling
 from whisklab.bundle.contents import Contents, File, OwnChart, version
 from whisklab.bundle.manifest import CHART, FILE, IMAGE, UNKNOWN, Blob, Item
 from whisklab.bundle.older import Older
+from whisklab.bundle.package_source import PackageSource
+from whisklab.bundle.packages import Chosen
 from whisklab.bundle.packing import packed
 from whisklab.bundle.pulling import Pulled
 from whisklab.bundle.tooling import Tool
@@ -53,6 +55,14 @@ class Collected:
             Blob(sha256=sha256, size=size(self.contents[sha256]))
             for sha256 in sorted(self.contents)
         ]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a bundle's images and packages come from."""
+
+    upstream: Upstream
+    packages: PackageSource
 
 
 def size(content: Content) -> int:
@@ -196,22 +206,34 @@ def tools(wanted: Tool) -> Collected:
     return found
 
 
+def packages(chosen: Sequence[Chosen], source: PackageSource) -> Collected:
+    """Return packages of the operating system, fetched where they lack.
+
+    Raises:
+        WhisklabError: some cannot be had; a line for each.
+    """
+    paths = source.fetched(chosen)
+    return Collected([each.item for each in chosen], dict[str, Content](paths))
+
+
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def collected(
-    wanted: Contents, pulled: Sequence[Pulled], upstream: Upstream, report: Report
-) -> Collected:
+    wanted: Contents, pulled: Sequence[Pulled], chosen: Sequence[Chosen], sources: Sources,
+    report: Report,
+) -> Collected:  # fmt: skip
     """Return all that a bundle must hold, on this laptop.
 
     Raises:
         WhisklabError: something cannot be had; a line for each.
     """
     kinds = (
-        files(wanted.files, upstream.older, report),
+        packages(chosen, sources.packages),
+        files(wanted.files, sources.upstream.older, report),
         charts(wanted.charts),
-        images(pulled, upstream),
+        images(pulled, sources.upstream),
         tools(wanted.tool),
     )
     whole = Collected()

@@ -10,15 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.errors import BadInput
 
-FORMAT = 2  # 1 knew no laptops
+FORMAT = 2  # since there are packages and laptops; 1 is read as well
 FILE: Final = "file"
 CHART: Final = "chart"  # of the user's; one of the catalogue is a file
 IMAGE: Final = "image"
+PACKAGE: Final = "package"  # of the operating system; named with its system
 TOOL: Final = "tool"  # whisklab itself
 WHEEL: Final = "wheel"  # a Python package that it needs
+_WITH_SYSTEMS = 2  # the first format that has them, and laptops
 UNKNOWN = "unknown"  # the licence of what does not say it
 LARGEST = 64 << 20  # bytes; the images of a whole platform make less than one
-Kind = Literal["file", "chart", "image", "tool", "wheel"]
+Kind = Literal["file", "chart", "image", "package", "tool", "wheel"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
 
@@ -45,7 +47,7 @@ class Item(_Part):
 
     Attributes:
         kind: of it.
-        name: such as k3s/airgap-images, or of an image without its tag.
+        name: such as k3s/airgap-images, debian-12/nfs-common, or of an image without its tag.
         version: of it, or an image's tag or digest.
         architectures: for which it is, of a wheel the laptops; `all` for what is the same
             everywhere.
@@ -127,6 +129,7 @@ class Manifest(_Part):
         made_by: program and version.
         environment: for which it was built.
         architectures: of the machines that it is for.
+        systems: of the machines whose packages it has, such as debian-12.
         needs: of the environment.
         laptops: that whisklab can be installed on from it; none where it is not in it.
         items: what the bundle holds.
@@ -142,6 +145,7 @@ class Manifest(_Part):
     environment: str
     architectures: list[str]
     laptops: list[Laptop] = []
+    systems: list[str] = []
     needs: list[Need]
     items: list[Item]
     blobs: list[Blob]
@@ -152,9 +156,8 @@ class Manifest(_Part):
 
     def text(self) -> bytes:
         """Return it as JSON, always the same for the same content, as the format had it."""
-        data = self.model_dump(mode="json")
-        if not self.laptops:
-            del data["laptops"]
+        later = {"systems", "laptops"} if self.format < _WITH_SYSTEMS else set[str]()
+        data = self.model_dump(mode="json", exclude=later)
         return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
     @property

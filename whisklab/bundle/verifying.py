@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from whisklab.bundle import consistency, keys, reading, simulation, tar
+from whisklab.bundle import consistency, keys, packages, reading, simulation, tar
 from whisklab.bundle.contents import Contents, version
 from whisklab.bundle.image_lock import ImageLock
 from whisklab.bundle.manifest import IMAGE, Item, Manifest, Need, owners, read
+from whisklab.bundle.packages import Chosen
 from whisklab.bundle.scan import Scan
 from whisklab.bundle.volume import Volume
 from whisklab.engine.artifacts.downloads import Report
+from whisklab.engine.debian.closure import Unsatisfied
+from whisklab.engine.debian.lock import PackageLock
 
 
 @dataclass(frozen=True)
@@ -86,17 +89,33 @@ def _titles(manifest: Manifest) -> Mapping[str, str]:
     return titles
 
 
-def unmet(manifest: Manifest, wanted: Contents, lock: ImageLock) -> list[str]:
+def unmet(
+    manifest: Manifest, wanted: Contents, lock: ImageLock, package_lock: PackageLock
+) -> list[str]:
     """Return what an environment needs now and a bundle has not, or has otherwise; sentences.
 
     Args:
         manifest: of the bundle.
         wanted: what the environment needs.
         lock: of the images.
+        package_lock: of the packages.
     """
+    try:
+        chosen = packages.of_lock(wanted.packages, package_lock)
+    except Unsatisfied as error:
+        return [
+            f"{each}, and {package_lock.path} has it not: it is older than the settings, build the "
+            "bundle again"
+            for each in error.missing
+        ]
     items = {each.key: each for each in manifest.items}
     return [
-        *(line for need in wanted.needs for line in _lacking(manifest, need)),
+        *(
+            line
+            for need in (*wanted.needs, *(each.need for each in chosen))
+            for line in _lacking(manifest, need)
+        ),
+        *_other_packages(chosen, items, package_lock),
         *_other_files(wanted, items),
         *_other_images(wanted, items, lock),
     ]
@@ -125,6 +144,18 @@ def _other_files(wanted: Contents, items: Mapping[tuple[str, ...], Item]) -> Ite
             yield (
                 f"{item}: has the SHA-256 {item.sha256}, and {each.catalogue.lock_path} says "
                 f"{each.artifact.source.sha256}: the bundle is of another lock, build it again"
+            )
+
+
+def _other_packages(
+    chosen: Sequence[Chosen], items: Mapping[tuple[str, ...], Item], lock: PackageLock
+) -> Iterator[str]:
+    for each in chosen:
+        item = items.get(each.item.key)
+        if item and item.sha256 != each.package.sha256:
+            yield (
+                f"{item}: has the SHA-256 {item.sha256}, and {lock.path} says "
+                f"{each.package.sha256}: the bundle is of another lock, build it again"
             )
 
 

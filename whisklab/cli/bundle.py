@@ -34,6 +34,9 @@ _laptop = click.option(
     "--laptop",
     help="The laptops inside, such as linux-amd64,linux-arm64,macos-arm64; this one unless said.",
 )
+_system = click.option(
+    "--system", help="Of the machines, such as debian-12,ubuntu-24.04: their packages go in."
+)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _LEAST = 1 << 20  # bytes of a part
 
@@ -52,6 +55,7 @@ bundle.add_command(upload)
     "-o", "--output", "path", type=click.Path(path_type=Path), help="The file; ENVIRONMENT.bundle."
 )
 @_arch
+@_system
 @_python
 @_laptop
 @click.option(
@@ -69,34 +73,36 @@ bundle.add_command(upload)
 @click.option("--split", help="Parts of this size, FILE.001 and so on, such as 2G.")
 @_json
 def build(
-    environment: str, path: Path | None, arch: str, python: str | None, laptop: str | None,
-    since: Path | None, sources: Sequence[Path], split: str | None, as_json: bool,
+    environment: str, path: Path | None, arch: str, system: str | None, python: str | None,
+    laptop: str | None, since: Path | None, sources: Sequence[Path], split: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Build the bundle of ENVIRONMENT where there is a network.
 
-    It holds programs, charts and images, for all of --arch, and whisklab itself, for all of
-    --python and --laptop; it is signed with the key of ENVIRONMENT, which the first build makes
-    in .secrets/ENVIRONMENT/bundle_key. What is fetched stays in the cache, so a build that was
-    killed goes on there. The same lock gives the same bytes. Exit code 0: it is there; 1: failed;
-    2: bad input.
+    It holds programs, charts and images, for all of --arch, the packages that machines of --system
+    need, each with all that it depends on, and whisklab itself, for all of --python and --laptop.
+    It is signed with the key of ENVIRONMENT, which the first build makes in
+    .secrets/ENVIRONMENT/bundle_key. What is fetched stays in the cache, so a build that was killed
+    goes on there. The same lock gives the same bytes. Exit code 0: it is there; 1: failed; 2: bad
+    input.
     """
-    from whisklab.cli.bundle_site import architectures_of, laptops_of, site_of  # noqa: PLC0415, I001  patches the library, must be first
+    from whisklab.cli.bundle_site import architectures_of, laptops_of, site_of, systems_of  # noqa: PLC0415, I001  patches the library, must be first
     from whisklab.bundle import building, keys, reading  # noqa: PLC0415
     from whisklab.bundle.older import Older  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
     parts = _bytes(split) if split else None
     before = reading.manifest_of(since) if since else None
-    architectures = architectures_of(arch)
+    architectures, systems = architectures_of(arch), systems_of(system)
     laptops = laptops_of(python, laptop)
     with ExitStack() as stack:
         older = Older([stack.enter_context(opened(each)) for each in sources])
         report = Pace(stack.enter_context(Progress()).report)
-        site = site_of(environment, architectures, report, older, laptops)
+        site = site_of(environment, architectures, systems, report, older, laptops)
         key = keys.signer(site.store)
         target = path or Path(f"{environment}.bundle")
-        plan = building.Plan(environment, architectures, key, target, parts, before)
-        built = building.build(plan, site.contents, site.upstream, site.lock, report)
+        plan = building.Plan(environment, architectures, key, target, parts, before, systems)
+        built = building.build(plan, site.contents, site.sources, site.lock, report)
     bundle_told.built(built, keys.fingerprint_of(key.public_key()), as_json=as_json)
 
 
@@ -188,7 +194,6 @@ def _unmet(environment: str, manifest: Manifest, progress: Progress) -> list[str
     from whisklab.bundle import verifying  # noqa: PLC0415
     from whisklab.bundle.pace import Pace  # noqa: PLC0415
 
-    site = site_of(
-        environment, manifest.architectures, Pace(progress.report), laptops=manifest.laptops
-    )
-    return verifying.unmet(manifest, site.contents, site.lock)
+    report, laptops = Pace(progress.report), manifest.laptops
+    site = site_of(environment, manifest.architectures, manifest.systems, report, laptops=laptops)
+    return verifying.unmet(manifest, site.contents, site.lock, site.sources.packages.lock)

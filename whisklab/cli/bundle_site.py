@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import whisklab.engine.run.start  # noqa: F401  # isort: skip  patches the standard library, must be first
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,17 @@ from whisklab.bundle import contents as bundled
 from whisklab.bundle import tool, tooling
 from whisklab.bundle.contents import Contents
 from whisklab.bundle.image_lock import ImageLock
+from whisklab.bundle.items import Sources
 from whisklab.bundle.laptops import named
 from whisklab.bundle.manifest import Laptop
 from whisklab.bundle.older import Older
+from whisklab.bundle.package_source import PackageSource
 from whisklab.bundle.upstream import Upstream
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.data.machine import ARCHITECTURES, Machine
 from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.debian.lock import PackageLock
+from whisklab.engine.debian.sources import SYSTEM
 from whisklab.engine.needs.needed import Scope, together
 from whisklab.engine.needs.settings import BundleSettings
 from whisklab.engine.run import session
@@ -33,28 +38,29 @@ class Site:
 
     Attributes:
         contents: what a bundle of it must hold.
-        upstream: where images come from.
-        lock: of these.
+        sources: where images and packages come from.
+        lock: of the images.
         store: its secrets.
     """
 
     contents: Contents
-    upstream: Upstream
+    sources: Sources
     lock: ImageLock
     store: SecretStore
 
 
 def site_of(
-    environment: str, architectures: Sequence[str], report: Report, older: Older | None = None,
-    laptops: Sequence[Laptop] = (),
+    environment: str, architectures: Sequence[str], systems: Sequence[str], report: Report,
+    older: Older | None = None, laptops: Sequence[Laptop] = (),
 ) -> Site:  # fmt: skip
     """Return an environment; charts are fetched and rendered, wheels are fetched.
 
     Args:
         environment: its name.
         architectures: of the machines that the bundle is for.
+        systems: of the machines whose packages it is to have.
         report: hears of the progress.
-        older: bundles in which images are looked for first.
+        older: bundles in which images and packages are looked for first.
         laptops: inside, that it is for.
 
     Raises:
@@ -64,14 +70,33 @@ def site_of(
     scope = Scope(session.open_inventory(environment), tuple(architectures))
     settings = BundleSettings.of(scope.leader)
     needs = together(each.needs(scope) for each in declared())
-    found = bundled.contents(needs, settings.images, settings.ignored, architectures, report)
-    tool = tooling.wanted(Path.cwd(), laptops, report)
-    return Site(
-        replace(found, tool=tool),
-        Upstream(settings.mirrors, report, older),
-        ImageLock(Path(Machine.of(scope.leader).catalogue)),
-        current().store,
+    catalogue = Path(Machine.of(scope.leader).catalogue)
+    upstream = Upstream(settings.mirrors, report, older)
+    packages = PackageSource(
+        settings.packages, PackageLock(catalogue), report, upstream.older
+    )  # fmt: skip
+    packages.require(systems)
+    found = bundled.contents(
+        needs, settings.images, settings.ignored, architectures, systems, report
     )
+    whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, report))
+    return Site(whole, Sources(upstream, packages), ImageLock(catalogue), current().store)
+
+
+def systems_of(text: str | None) -> list[str]:
+    """Return what --system names; nothing where it was not given.
+
+    Raises:
+        BadInput: that is no system.
+    """
+    found = [each.strip() for each in text.split(",")] if text is not None else []
+    wrong = [each for each in found if not re.fullmatch(SYSTEM, each)]
+    if wrong:
+        raise BadInput(
+            f"--system: {', '.join(wrong)}: expected ID and VERSION_ID of /etc/os-release, such as "
+            "debian-12"
+        )
+    return sorted(set(found))
 
 
 def laptops_of(python: str | None, platform: str | None) -> list[Laptop]:

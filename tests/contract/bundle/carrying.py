@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
@@ -22,12 +22,17 @@ from whisklab.bundle import building, keys, reading, uploading, verifying, volum
 from whisklab.bundle import upstream as registries
 from whisklab.bundle.contents import Contents, File
 from whisklab.bundle.image_lock import ImageLock
+from whisklab.bundle.items import Sources
 from whisklab.bundle.manifest import Manifest
 from whisklab.bundle.names import parse
+from whisklab.bundle.older import Older
+from whisklab.bundle.package_source import PackageSource
+from whisklab.bundle.packages import Wanted as WantedPackages
 from whisklab.bundle.pulling import Wanted
 from whisklab.bundle.source import BundleSource
 from whisklab.engine.artifacts.catalogue import Catalogue
 from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.debian.lock import PackageLock
 from whisklab.images.client import Registry
 from whisklab.images.push import Push, Pushed
 
@@ -41,10 +46,12 @@ class Builder:
     Attributes:
         directory: of catalogue, locks and bundles.
         upstream: the sources.
+        archives: system to the lines of its archives of packages.
     """
 
     directory: Path
     upstream: Upstream
+    archives: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def store(self) -> SecretStore:
@@ -72,6 +79,7 @@ class Builder:
         files: Sequence[str] = (),
         since: Path | None = None,
         split: int | None = None,
+        packages: Sequence[WantedPackages] = (),
     ) -> Path:
         """Build a bundle; returns its path."""
         wanted = [Wanted(parse(each, "test"), tuple(architectures), ("test",)) for each in images]
@@ -83,12 +91,21 @@ class Builder:
         plan = building.Plan(
             "closed", list(architectures), keys.signer(self.store), path, split,
             reading.manifest_of(since) if since else None,
+            sorted({each.system for each in packages}),
         )  # fmt: skip
-        sources = registries.Upstream(dict.fromkeys(MIRRORED, self.upstream.url), quiet)
+        from_registries = registries.Upstream(dict.fromkeys(MIRRORED, self.upstream.url), quiet)
+        sources = Sources(from_registries, self.packages(from_registries.older))
         lock = ImageLock(self.directory / f"{name}.yaml")  # tags are asked for anew
-        building.build(plan, Contents(parts, [], sorted(wanted, key=lambda each: each.name), []),
-                       sources, lock, quiet)  # fmt: skip
+        contents = Contents(
+            parts, [], sorted(wanted, key=lambda each: each.name), [], packages
+        )  # fmt: skip
+        building.build(plan, contents, sources, lock, quiet)
         return path
+
+    def packages(self, older: Older) -> PackageSource:
+        """Return where packages come from; the lock beside the catalogue has them."""
+        lock = PackageLock(self.directory / "catalogue.yaml")
+        return PackageSource(self.archives, lock, quiet, older)
 
     def manifest(self, bundle: Path) -> Manifest:
         """Verify a bundle of this builder; returns its manifest."""

@@ -20,12 +20,13 @@ from whisklab.bundle.manifest import Manifest
 if __name__ == "__main__":
     bundle = Path(sys.argv[1])
     right = manifest_of(bundle)
-    site = site_of(NAME, right.architectures, quiet, laptops=right.laptops)
-    found = {"": verifying.unmet(right, site.contents, site.lock)}
+    site = site_of(NAME, right.architectures, right.systems, quiet, laptops=right.laptops)
+    locks = site.lock, site.sources.packages.lock
+    found = {"": verifying.unmet(right, site.contents, *locks)}
     for index, item in enumerate(right.items):
         files = contents(bundle)
         data = json.loads(files[tar.MANIFEST])
         without(data, files, index, need=True)
         changed = Manifest.model_validate(data)
-        found[" ".join(item.key)] = verifying.unmet(changed, site.contents, site.lock)
+        found[" ".join(item.key)] = verifying.unmet(changed, site.contents, *locks)
     print(json.dumps(found))

@@ -78,6 +78,7 @@ def test_only_what_is_new(site: Site) -> None:
     changed = json.loads(site.run("diff", "old.bundle", delta.name, "--sbom").stdout)
     assert [each["versionInfo"] for each in changed["packages"]] == ["2"]
     assert site.run("diff", delta.name, delta.name).stdout == "no difference\n"
+    assert "(--system debian-12)" in site.run("list", delta.name).stdout
 
 
 def test_a_killed_build_goes_on(site: Site, upstream: Upstream) -> None:

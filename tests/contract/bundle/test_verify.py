@@ -23,6 +23,7 @@ from tests.contract.bundle.changing import (
     without,
     written,
 )
+from tests.contract.bundle.debs import DebArchive
 from tests.contract.bundle.site import NAME, REPOSITORY, Site, catalogue
 from tests.contract.bundle.upstream import Upstream, serving
 from whisklab.bundle import keys, tar, verifying, volume
@@ -34,6 +35,8 @@ from whisklab.lab.standins.helm import helm as helm_standin
 from whisklab.lab.standins.openwhisk import openwhisk as openwhisk_standin
 
 FLIPS = 100
+INSTALLED = ("ca-certificates", "conntrack", "curl", "iptables", "jq", "nfs-common",
+             "nfs-kernel-server", "python3")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +49,18 @@ def made(
         site = Site(directory / "site", upstream, directory / "cache")
         charts = built(helm_standin(), quiet), built(openwhisk_standin(), quiet)
         site.write(catalogue(upstream, *charts, provisioner_chart))
+        archive = DebArchive(upstream, directory / "debs")
+        for name in INSTALLED:
+            archive.add(name, "1:2.0+b~1", Depends="libc6")
+        archive.add("libc6", "2.36")
+        archive.publish(architectures=("amd64", "arm64"))
         site.say(
+            bundle_packages={"debian-12": [archive.line()]},
             bundle_images=["upstream.example/tool:1"],
             openwhisk_architectures=["amd64", "arm64"],
             releases={"mine": {"chart": str(REPOSITORY / "tests/charts/hello")}},
         )
-        bundle = site.build("--arch", "amd64,arm64")
+        bundle = site.build("--arch", "amd64,arm64", "--system", "debian-12")
         yield site, bundle, SecretStore(site.path / ".secrets" / NAME)
 
 
@@ -89,8 +98,14 @@ def test_what_a_bundle_holds(made: Made) -> None:
     assert [each.sha256 for each in manifest.blobs].count(most) == 1
     listed = json.loads(site.run("list", f"{NAME}.bundle", "--json").stdout)
     assert listed == json.loads(manifest.text())
+    packages = [each for each in manifest.items if each.kind == "package"]
+    assert [(each.name, *each.architectures) for each in packages] == [
+        (f"debian-12/{name}", architecture)
+        for name in sorted([*INSTALLED, "libc6"]) for architecture in ("amd64", "arm64")
+    ]  # fmt: skip
     said = site.run("list", f"{NAME}.bundle.manifest").stdout
-    assert "not in it: packages of the operating system" in said
+    assert "not in it: whisklab itself" in said
+    assert "not in it: packages of the operating system" not in said
     sbom = json.loads(site.run("list", f"{NAME}.bundle", "--sbom").stdout)
     assert sbom["spdxVersion"] == "SPDX-2.3"
     assert len({each["SPDXID"] for each in sbom["packages"]}) == len(manifest.items)
@@ -181,7 +196,7 @@ def test_each_item_left_out_by_the_builder_is_named(made: Made) -> None:
     """The need of it is in the manifest still; the environment, asked again, names it as well."""
     site, bundle, store = made
     items = manifest_of(bundle).items
-    assert {each.kind for each in items} == {"file", "chart", "image"}
+    assert {each.kind for each in items} == {"file", "chart", "image", "package"}
     for index, item in enumerate(items):
 
         def change(data: Data, files: dict[str, bytes], index: int = index) -> None:
@@ -258,6 +273,8 @@ def test_bad_input(made: Made, tmp_path: Path) -> None:
         (("list", str(site.path / "config.py")), "is no bundle"),
         (("verify", str(bundle), "--key", str(empty)), "is no public key"),
         (("build", NAME, "--arch", "amd64,riscv"), "--arch: riscv: expected some of"),
+        (("build", NAME, "--system", "debian"), "--system: debian: expected ID and VERSION_ID"),
+        (("build", NAME, "--system", "debian-1"), "nobody says where its packages are"),
         (("build", NAME, "--split", "12"), "--split: 12: expected"),
         (("build", NAME, "-o", str(tmp_path / "none/x")), "is no directory"),
         (("build", "nobody"), "no such inventory"),
@@ -276,8 +293,8 @@ def test_parts(made: Made) -> None:
     site, bundle, store = made
     directory = bundle.parent / "parts"
     directory.mkdir()
-    done = site.run("build", NAME, "--arch", "amd64,arm64", "--split", "1M",
-                    "-o", "parts/split.bundle")  # fmt: skip
+    done = site.run("build", NAME, "--arch", "amd64,arm64", "--system", "debian-12",
+                    "--split", "1M", "-o", "parts/split.bundle")  # fmt: skip
     assert done.returncode == 0, done.stderr
     whole = directory / "split.bundle"
     files = sorted(directory.glob("split.bundle.0*"))

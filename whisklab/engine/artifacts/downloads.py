@@ -33,6 +33,10 @@ WHOLE = {"Accept-Encoding": "identity"}
 NO_CONTINUATION = (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
+class WrongChecksum(WhisklabError):
+    """What came has another checksum than it must have."""
+
+
 def client() -> httpx.Client:
     """Return an HTTP client that follows redirections and honours the environment's proxies.
 
@@ -110,7 +114,7 @@ def _complete(
     found = sha256_of(part)
     if sha256 not in (None, found):
         part.unlink()
-        raise WhisklabError(wrong_checksum(what, url, sha256, found))
+        raise WrongChecksum(wrong_checksum(what, url, sha256, found))
     part.replace(path)
     return found
 

@@ -26,7 +26,7 @@ from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
-COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
+COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".deb")
 
 
 class _Turn(BoundedSemaphore):

@@ -1,11 +1,11 @@
-"""What a capability needs from outside: files of the catalogue, charts, images. Nothing is asked.
+"""What a capability needs from outside: files, charts, images, packages. Nothing is asked.
 
 `whisklab.bundle` makes the contents of a bundle of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pyinfra.api.host import Host
@@ -97,6 +97,32 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Packages:
+    """Packages of the operating system.
+
+    Attributes:
+        names: of them, with what they depend on left to who finds it out.
+        user: what needs them, for sentences.
+    """
+
+    names: tuple[str, ...]
+    user: str
+
+    @classmethod
+    def of(
+        cls, machines: Iterable[Host], names: Callable[[Host], Iterable[str]], user: str
+    ) -> Packages:
+        """Return those of some machines together.
+
+        Args:
+            machines: which.
+            names: those of one machine, by the function that its deploy uses.
+            user: what needs them.
+        """
+        return cls(tuple(sorted({name for each in machines for name in names(each)})), user)
+
+
+@dataclass(frozen=True)
 class Needs:
     """What is needed.
 
@@ -104,6 +130,7 @@ class Needs:
         parts: files of the catalogue.
         rendered: releases.
         images: further ones.
+        packages: of the operating system, on machines of whatever system.
         lacking: what is needed as well and cannot be in a bundle yet; sentences without an end.
         helm: the part that renders charts; its architectures do not count.
         kubernetes: the version for which they are rendered, such as v1.36.4.
@@ -112,6 +139,7 @@ class Needs:
     parts: Sequence[Part] = ()
     rendered: Sequence[Rendered] = ()
     images: Sequence[Image] = ()
+    packages: Sequence[Packages] = ()
     lacking: Sequence[str] = ()
     helm: Part | None = None
     kubernetes: str | None = None
@@ -124,6 +152,7 @@ def together(found: Iterable[Needs]) -> Needs:
         parts=[part for each in every for part in each.parts],
         rendered=[one for each in every for one in each.rendered],
         images=[image for each in every for image in each.images],
+        packages=[one for each in every for one in each.packages],
         lacking=[line for each in every for line in each.lacking],
         helm=next((each.helm for each in every if each.helm), None),
         kubernetes=next((each.kubernetes for each in every if each.kubernetes), None),

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from whisklab.engine.data.settings import Settings
+from whisklab.engine.debian import sources
 
 _REGISTRY = r"^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*)(:\d+)?$"
 Registry = Annotated[str, Field(pattern=_REGISTRY)]
 # Without an account, a password could only stand in the address, where everybody reads it.
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@'\"]+$")]
+
+
+System = Annotated[str, Field(pattern=f"^{sources.SYSTEM}$")]
+
+
+def _source(value: str) -> str:
+    sources.parsed(value)
+    return value
 
 
 class BundleSettings(Settings):
@@ -23,6 +32,10 @@ class BundleSettings(Settings):
             as `bundle build` shows it.
         mirrors: registry to the URL of another one where the same images are, for building, such as
             {"docker.io": "https://mirror.example:5000"}.
+        packages: system to the archives of its packages in place of its public ones, for building,
+            as lines of apt's sources.list, such as {"debian-12": ["deb
+            [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian
+            bookworm main"]}.
     """
 
     prefix: ClassVar[str] = "bundle_"
@@ -30,3 +43,4 @@ class BundleSettings(Settings):
     images: list[str] = []
     ignored: list[str] = []
     mirrors: dict[Registry, Url] = {}
+    packages: dict[System, list[Annotated[str, AfterValidator(_source)]]] = {}

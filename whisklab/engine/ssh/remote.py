@@ -46,6 +46,14 @@ def call(function: Callable[[Host], None]) -> FunctionCommand:
     return FunctionCommand(run, [], {})
 
 
+def tried(host: Host, command: StringCommand) -> tuple[bool, list[str]]:
+    """Run `command` as root, return whether it went well and the lines of its stdout, quietly."""
+    ok, output = host.connector.run_shell_command(
+        command, print_output=False, print_input=False, _sudo=True
+    )
+    return ok, output.stdout_lines
+
+
 def run_quietly(host: Host, command: StringCommand, *, stdin: list[str] | None = None) -> str:
     """Run `command` as root, return its stdout; nothing of it is printed, at any verbosity.
 

@@ -1,0 +1,1 @@
+"""Packages of the operating system: their relations, what follows from these, the lock of files."""
