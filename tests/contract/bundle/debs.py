@@ -77,8 +77,11 @@ class DebArchive:
 
     def add(self, name: str, version: str, **fields: str) -> bytes:
         """Have a package; returns its bytes."""
-        path = built(self.directory, name, version, **fields)
-        data = path.read_bytes()
+        return self.keep(built(self.directory, name, version, **fields))
+
+    def keep(self, path: Path) -> bytes:
+        """Have a package that is a file already; returns its bytes."""
+        name, data = path.name, path.read_bytes()
         shown = subprocess.run(
             ["dpkg-deb", "--field", str(path)], check=True, capture_output=True, text=True
         )

@@ -6,8 +6,11 @@ out of their own network is counted where it would leave it.
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +19,15 @@ from typing import Any
 import pytest
 import yaml
 
+from deploys.base.settings import BaseSettings
+from tests.contract.bundle.debs import DebArchive
 from tests.contract.bundle.upstream import Upstream, serving
 from tests.contract.registry.making import Made
 from tests.e2e.bare import bare
 from tests.e2e.cluster.outside import NOWHERE, counted, left
 from tests.e2e.cluster.site import Site
 from tests.e2e.openwhisk.registry import pulled
+from whisklab.lab.providers.nspawn.image_files import REPOSITORY
 from whisklab.lab.standins.cache import architecture
 
 pytestmark = pytest.mark.e2e
@@ -41,8 +47,16 @@ REGISTRY = "base,authority,registry"
 PROVISIONER = "sig-storage/nfs-subdir-external-provisioner:v4.0.2"
 CONTROLLER = "openwhisk/controller:ef725a6"
 RUNTIME = "openwhisk/action-nodejs-v14:1.20.0"
+# A package that nobody else has, what it depends on, and what hosts have already.
+WANTED, LIBRARY = "whisklab-probe", "whisklab-probe-lib"
+THERE = ("curl", "python3")
+HOST = "worker1"
+BASE = BaseSettings().packages
+_RELATIONS = re.compile(r"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
+_NAME = re.compile(r"(?:^|[,|] *)([a-z0-9][a-z0-9+.-]+)")
 OFFLINE = "offline = True\n"
 _FOLLOWS = ("k3s_airgap_images", "openwhisk_offline")  # from it, and is not said beside it
+SOURCES = "find /etc/apt -type f -exec sha256sum {} +"
 IMPLIED = "".join(f"{each} = True\n" for each in _FOLLOWS)
 
 
@@ -80,6 +94,43 @@ def served(upstream: Upstream, catalogue: dict[str, Any]) -> dict[str, Any]:
     return catalogue
 
 
+def packages(site: Site, upstream: Upstream, directory: Path) -> DebArchive:
+    """An archive with what deploys install, as the lab's image has it for apt.
+
+    What these depend on and each host has is there by name and version only: nobody installs it.
+    """
+    found = DebArchive(upstream, directory)
+    found.add(WANTED, "1:1.0~a+b", Depends=f"{LIBRARY} (>= 2)")
+    found.add(LIBRARY, "2", Architecture=architecture())
+    for path in fetched(site, directory / "image"):
+        found.keep(path)
+    stanzas = "\n".join(found.stanzas.values())
+    named = {each for line in _RELATIONS.findall(stanzas) for each in _NAME.findall(line)}
+    for name, version, provides in installed(site):
+        wanted = named | {*BASE, *THERE}
+        if wanted & {name, *_NAME.findall(provides)} and f"Package: {name}\n" not in stanzas:
+            found.add(name, version, **({"Provides": provides} if provides else {}))
+    found.publish(architectures=[architecture()])
+    return found
+
+
+def fetched(site: Site, directory: Path) -> list[Path]:
+    """The packages that the lab's image has for apt."""
+    directory.mkdir(parents=True)
+    argv = [*site.ssh_command(HOST), "tar", "-C", f"/{REPOSITORY}", "-cf", "-", "."]
+    sent = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(sent)) as archive:
+        archive.extractall(directory, filter="data")
+    return sorted(directory.glob("*.deb"))
+
+
+def installed(site: Site) -> list[list[str]]:
+    """Name, version and what it provides of each package of a host."""
+    form = r"${Package}\t${Version}\t${Provides}\n"
+    lines = site.ssh(HOST, "dpkg-query", "-W", "-f", form).splitlines()
+    return [line.split("\t") for line in lines]
+
+
 def path_of(artifact: dict[str, str]) -> Path:
     return Path(artifact["url"].removeprefix("file://"))
 
@@ -107,9 +158,15 @@ def bundle(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
         (site.directory / CATALOGUE).write_text(yaml.safe_dump(served(upstream, lab)))
         inventory = site.directory / site.inventory
         inventory.write_text(inventory.read_text() + _NAMES_IT)
+        system = site.ssh(
+            "worker1", "sh", "-c", '. /etc/os-release; echo "$ID-$VERSION_ID"'
+        ).strip()
+        source = packages(site, upstream, directory / "debs").line()
         with (site.directory / f"group_data/{site.name}.py").open("a") as file:
             file.write(f"bundle_mirrors = {dict.fromkeys(UPSTREAMS, upstream.url)}\n")
-        arch = ("--arch", architecture())
+            file.write(f"bundle_packages = {{{system!r}: [{source!r}]}}\n")
+            file.write(f"base_packages = {[*BASE, WANTED]}\n")
+        arch = ("--arch", architecture(), "--system", system)
         with site.variables(XDG_CACHE_HOME=str(directory / "cache")):
             built = site.whisklab("bundle", "build", site.name, *arch, "-o", str(path))
     assert built.code == 0, built.output
@@ -159,7 +216,12 @@ def test_an_upload_to_bare_machines_fills_the_cache_and_says_how_to_make_the_reg
     done = inside.whisklab("bundle", "upload", str(bundle), inside.name)
     assert done.code == 2, done.output
     assert f"whisklab apply {inside.name} --only {REGISTRY}" in done.output
+    sources = {host: inside.root(host, SOURCES) for host in inside.hosts}
     apply(inside, "--only", REGISTRY)
+    for host in inside.hosts:
+        assert inside.root(host, f"cat /opt/{WANTED} /opt/{LIBRARY}").split() == ["1:1.0~a+b", "2"]
+        assert inside.root(host, "ls /var/lib/whisklab/packages 2>&1 || true").startswith("ls: ")
+        assert inside.root(host, SOURCES) == sources[host]
 
 
 def test_an_upload_brings_files_and_images_and_a_second_one_sends_nothing(
