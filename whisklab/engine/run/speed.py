@@ -16,7 +16,7 @@ from typing import Any
 
 import pyinfra
 import pyinfra.api.arguments
-from pyinfra.api.host import HostData
+from pyinfra.api.host import Host, HostData
 from pyinfra.api.state import State
 from pyinfra.api.util import PYINFRA_INSTALL_DIR
 
@@ -28,6 +28,10 @@ def install() -> None:
     if not hasattr(stock, "cache_info"):
         for module in ("pyinfra.api.arguments", "pyinfra.api.facts"):
             _replace(module, "all_global_arguments", cache(stock))
+    pop = pyinfra.api.arguments.pop_global_arguments
+    if not hasattr(pop, "__wrapped__"):
+        for module in ("arguments", "deploy", "facts", "operation"):
+            _replace(f"pyinfra.api.{module}", "pop_global_arguments", merged_once(pop))
     _parse_once()
     HostData.__getattr__ = data_of  # type: ignore[method-assign]
     _replace("paramiko.util", "constant_time_bytes_eq", hmac.compare_digest)
@@ -53,6 +57,24 @@ def once_for_each_text(stock: Callable[[str], set[str]]) -> Callable[[str], set[
         return known(filename, Path(filename).read_bytes())
 
     return found
+
+
+def merged_once(pop: Callable[..., Any]) -> Callable[..., Any]:
+    """Return pyinfra's `pop_global_arguments`, which looks for 32 names in all data of a host.
+
+    (pyinfra merges the data of the host's groups anew for each of them.)
+    """
+
+    @wraps(pop)
+    def popped(state: State, host: Host, kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+        data = vars(host.data)
+        each, data["datas"] = data["datas"], (host.data.dict(),)
+        try:
+            return pop(state, host, kwargs)
+        finally:
+            data["datas"] = each
+
+    return popped
 
 
 def data_of(data: HostData, key: str) -> Any:  # noqa: ANN401  of any kind

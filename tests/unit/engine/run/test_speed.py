@@ -11,6 +11,11 @@ from typing import Any
 
 import pyinfra
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyinfra.api import Config, arguments
+from pyinfra.api.exceptions import ArgumentTypeError
+from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.api.util import PYINFRA_INSTALL_DIR, get_operation_order_from_stack
 from pyinfra.context import ctx_state
@@ -130,3 +135,36 @@ def test_a_file_of_data_is_parsed_once_for_each_text(tmp_path: Path) -> None:
     assert parsed == [str(first), str(second)]
     first.write_text("one six")  # as long, and within the same tick of the clock
     assert ours(str(first)) == {"one", "six"}
+
+
+_ARGUMENTS = st.dictionaries(
+    st.sampled_from(("_sudo", "_env", "_timeout", "_retries", "other")),
+    st.sampled_from((True, 3, {"A": "b"}, None)),
+)
+
+
+@given(own=_ARGUMENTS, group=_ARGUMENTS, every=_ARGUMENTS, set_later=_ARGUMENTS, called=_ARGUMENTS)
+def test_arguments_come_from_the_same_data(
+    own: dict[str, Any], group: dict[str, Any], every: dict[str, Any],
+    set_later: dict[str, Any], called: dict[str, Any],
+) -> None:  # fmt: skip
+    """Also of a wrong type, which pyinfra refuses."""
+    inventory = Inventory(([("one", own)], every), group=(["one"], group))
+    state, host = State(inventory, Config()), inventory.get_host("one")
+    for key, value in set_later.items():
+        setattr(host.data, key, value)
+    stock = arguments.pop_global_arguments
+    stock = getattr(stock, "__wrapped__", stock)
+    before = vars(host.data)["datas"]
+    assert popped(speed.merged_once(stock), state, host, called) == popped(
+        stock, state, host, called
+    )
+    assert vars(host.data)["datas"] is before
+
+
+def popped(pop: Any, state: State, host: Any, called: dict[str, Any]) -> object:
+    left = dict(called)
+    try:
+        return pop(state, host, left), left
+    except (ArgumentTypeError, TypeError, AttributeError) as error:
+        return str(error)
