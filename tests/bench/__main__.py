@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold, compare, delay, machine, noop, peers, report, scale
+from tests.bench import bundles, cold, compare, delay, machine, noop, peers, report, scale
 from tests.bench.measure import tell
 from tests.bench.report import Result
 
@@ -34,19 +34,20 @@ def parts(lab: str, sizes: Sequence[int]) -> dict[str, Callable[[], Result]]:
         "c": partial(scale.measured, sizes),
         "d": partial(delay.measured, lab),
         "e": cold.measured,
+        "f": partial(bundles.measured, lab),
     }
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("lab", help="that is up, for a, b, d and connector")
+    parser.add_argument("lab", help="that is up, for a, b, d, f and connector")
     parser.add_argument("--parts", default=" ".join(USUAL), help="such as 'a b'")
     parser.add_argument("--sizes", default=" ".join(map(str, scale.SIZES)), help="of c")
     parser.add_argument("--json", action="store_true", help="print the numbers, no tables")
     given = parser.parse_args(arguments)
     given.parts, given.sizes = given.parts.split(), [int(each) for each in given.sizes.split()]
     if strange := set(given.parts) - set(parts("", ())) - set(PROGRAMS):
-        parser.error(f"no part {', '.join(sorted(strange))}: there are a to e, connector, images")
+        parser.error(f"no part {', '.join(sorted(strange))}: there are a to f, connector, images")
     return given
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.bench import cold, compare, delay, noop, peers, playbook, scale
+from tests.bench import bundles, cold, compare, delay, noop, peers, playbook, scale
 from tests.bench.hosts import Host
 from tests.bench.items import expected, items, look, removal, unit, values
 from tests.bench.measure import Median
@@ -145,3 +145,15 @@ def test_a_long_way_is_told_in_round_trips() -> None:
 
 def test_the_relay_has_the_hosts_keys() -> None:
     assert delay.elsewhere("[127.0.0.1]:2201 ssh-ed25519 A\n") == "[127.0.0.2]:2201 ssh-ed25519 A\n"
+
+
+def test_a_bundle_is_compared_turn_by_turn() -> None:
+    found = {
+        bundles.UPLOAD: Median(8.0, 4.0, 90.0, (8.0, 6.0, 9.0), (4.0, 4.0, 4.0)),
+        bundles.PULL: Median(2.0, 0.0, 0.0, (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)),
+        bundles.SCP: Median(5.0, 1.0, 9.0, (5.0, 4.0, 10.0), (1.0, 1.0, 1.0)),
+    }
+    (upload, pulled, scp) = bundles.result(found, 3).rows
+    assert upload == ("whisklab bundle upload", "8.0", "1.5", "90")
+    assert pulled == ("the same and pulled by 3 nodes at once", "10.0", "2.0", "")
+    assert scp == ("scp to one node", "5.0", "1.0", "")
