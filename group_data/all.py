@@ -288,8 +288,7 @@ bundle_ignored = []
 # "https://mirror.example:5000"}
 bundle_mirrors = {}
 
-# system to the archives of its packages in place of its public ones, for building, as lines of
-# apt's sources.list, such as {"debian-12": ["deb
-# [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm
-# main"]}
+# system to the archives of its packages, for building, as lines of apt's sources.list, such as
+# {"debian-12": ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]
+# http://mirror.example/debian bookworm main"]}
 bundle_packages = {}

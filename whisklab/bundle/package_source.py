@@ -14,7 +14,7 @@ from whisklab.engine.debian import sources
 from whisklab.engine.debian.closure import Missing, Pool, Unsatisfied, closure
 from whisklab.engine.debian.lock import LockedPool, PackageLock
 from whisklab.engine.debian.package import Package
-from whisklab.engine.debian.sources import PUBLIC, Archive
+from whisklab.engine.debian.sources import Archive
 from whisklab.errors import BadInput, WhisklabError
 
 
@@ -57,11 +57,11 @@ class PackageSource:
         Raises:
             BadInput: they are not.
         """
-        unknown = [each for each in systems if each not in self._lines and each not in PUBLIC]
+        unknown = [each for each in systems if not self._lines.get(each)]
         if unknown:
             raise BadInput(
                 f"--system: {', '.join(unknown)}: nobody says where its packages are: name its "
-                f"archives in bundle_packages, or take some of {', '.join(PUBLIC)}"
+                "archives in bundle_packages; its machines have them below /etc/apt"
             )
 
     def resolved(self, wishes: Iterable[Wanted]) -> list[Chosen]:
@@ -104,7 +104,7 @@ class PackageSource:
         return f"{what}, and its archives {offered}: name one that has it (bundle_packages)"
 
     def _of(self, system: str, architecture: str) -> list[Archive]:
-        lines = self._lines.get(system, PUBLIC.get(system, ()))
+        lines = self._lines.get(system, ())
         found = [each for each in map(sources.parsed, lines) if each.has(architecture)]
         if not found:
             raise BadInput(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 SYSTEM = r"[a-z][a-z0-9-]*-[0-9][0-9.]*"  # ID and VERSION_ID of os-release, such as debian-12
 _LINE = re.compile(
@@ -82,32 +80,3 @@ def _options(text: str) -> dict[str, str]:
         if key not in _OPTIONS or not value:
             raise ValueError(f"expected options of {', '.join(_OPTIONS)}, not {key}")
     return {key: value for key, _, value in pairs}
-
-
-def _debian(name: str) -> tuple[str, ...]:
-    by = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg"
-    return (
-        f"deb [{by}] http://deb.debian.org/debian {name} main",
-        f"deb [{by}] http://deb.debian.org/debian {name}-updates main",
-        f"deb [{by}] http://deb.debian.org/debian-security {name}-security main",
-    )
-
-
-def _ubuntu(name: str) -> tuple[str, ...]:
-    by = "signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg"
-    places = (("amd64", "http://archive.ubuntu.com/ubuntu"),
-              ("arm64", "http://ports.ubuntu.com/ubuntu-ports"))  # fmt: skip
-    return tuple(
-        f"deb [arch={architecture} {by}] {url} {name}{pocket} main universe"
-        for architecture, url in places
-        for pocket in ("", "-updates", "-security")
-    )
-
-
-# The public archives of systems, for those that the setting bundle_packages does not name.
-PUBLIC: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "debian-12": _debian("bookworm"),
-    "debian-13": _debian("trixie"),
-    "ubuntu-22.04": _ubuntu("jammy"),
-    "ubuntu-24.04": _ubuntu("noble"),
-})  # fmt: skip

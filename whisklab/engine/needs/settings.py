@@ -32,8 +32,8 @@ class BundleSettings(Settings):
             as `bundle build` shows it.
         mirrors: registry to the URL of another one where the same images are, for building, such as
             {"docker.io": "https://mirror.example:5000"}.
-        packages: system to the archives of its packages in place of its public ones, for building,
-            as lines of apt's sources.list, such as {"debian-12": ["deb
+        packages: system to the archives of its packages, for building, as lines of apt's
+            sources.list, such as {"debian-12": ["deb
             [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian
             bookworm main"]}.
     """

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.engine.data.machine import ARCHITECTURES
-from whisklab.engine.debian.sources import PUBLIC, Archive, parsed
+from whisklab.engine.debian.sources import Archive, parsed
 
 KEYS = Path("/usr/share/keyrings/a.gpg")
 URL = "http://archive.example/debian"
@@ -46,11 +45,3 @@ def test_a_line(line: str, found: Archive) -> None:
 def test_what_is_no_source(line: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parsed(line)
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES.values())
-@pytest.mark.parametrize("system", PUBLIC)
-def test_public_archives_are_signed_and_for_all_machines(system: str, architecture: str) -> None:
-    found = [each for each in map(parsed, PUBLIC[system]) if each.has(architecture)]
-    assert len(found) == 3  # the release, its updates, its security updates
-    assert all(each.keyring for each in found)
