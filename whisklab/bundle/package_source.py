@@ -37,7 +37,7 @@ class PackageSource:
     """Where the packages of a build come from.
 
     Args:
-        lines: system to the lines of its archives, in place of the public ones.
+        lines: system to the lines of its archives.
         lock: of the packages.
         report: hears of the progress.
         older: bundles that are looked into first.

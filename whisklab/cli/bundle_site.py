@@ -20,6 +20,7 @@ from whisklab.bundle.manifest import Laptop
 from whisklab.bundle.older import Older
 from whisklab.bundle.package_source import PackageSource
 from whisklab.bundle.upstream import Upstream
+from whisklab.engine.artifacts.catalogue import lock_of
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.data.machine import ARCHITECTURES, Machine
 from whisklab.engine.data.secrets import SecretStore
@@ -79,8 +80,10 @@ def site_of(
     found = bundled.contents(
         needs, settings.images, settings.ignored, architectures, systems, report
     )
-    whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, report))
-    return Site(whole, Sources(upstream, packages), ImageLock(catalogue), current().store)
+    images = ImageLock(catalogue)
+    locks = [lock_of(catalogue), images.path, packages.lock.path]
+    whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, locks, report))
+    return Site(whole, Sources(upstream, packages), images, current().store)
 
 
 def systems_of(text: str | None) -> list[str]:
