@@ -288,7 +288,8 @@ bundle_ignored = []
 # "https://mirror.example:5000"}
 bundle_mirrors = {}
 
-# system to the archives of its packages, for building, as lines of apt's sources.list, such as
-# {"debian-12": ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]
-# http://mirror.example/debian bookworm main"]}
+# system to the archives of its packages, for building, in place of those that this laptop's apt has
+# if it is of that system, as lines of apt's sources.list, such as {"debian-12": ["deb
+# [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm
+# main"]}
 bundle_packages = {}

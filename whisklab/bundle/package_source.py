@@ -60,8 +60,9 @@ class PackageSource:
         unknown = [each for each in systems if not self._lines.get(each)]
         if unknown:
             raise BadInput(
-                f"--system: {', '.join(unknown)}: nobody says where its packages are: name its "
-                "archives in bundle_packages; its machines have them below /etc/apt"
+                f"--system: {', '.join(unknown)}: nobody says where its packages are, and this "
+                "laptop is of another system: name its archives in bundle_packages; its machines "
+                "have them below /etc/apt"
             )
 
     def resolved(self, wishes: Iterable[Wanted]) -> list[Chosen]:

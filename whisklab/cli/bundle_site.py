@@ -24,6 +24,7 @@ from whisklab.engine.artifacts.catalogue import lock_of
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.data.machine import ARCHITECTURES, Machine
 from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.debian import own
 from whisklab.engine.debian.lock import PackageLock
 from whisklab.engine.debian.sources import SYSTEM
 from whisklab.engine.needs.needed import Scope, together
@@ -73,9 +74,8 @@ def site_of(
     needs = together(each.needs(scope) for each in declared())
     catalogue = Path(Machine.of(scope.leader).catalogue)
     upstream = Upstream(settings.mirrors, report, older)
-    packages = PackageSource(
-        settings.packages, PackageLock(catalogue), report, upstream.older
-    )  # fmt: skip
+    archives = {**own.lines(), **settings.packages} if systems else settings.packages
+    packages = PackageSource(archives, PackageLock(catalogue), report, upstream.older)
     packages.require(systems)
     found = bundled.contents(
         needs, settings.images, settings.ignored, architectures, systems, report
