@@ -65,6 +65,10 @@ base_sysctl = {
 }
 base_hosts_entries = True  # whether /etc/hosts names all machines of the environment
 
+# base_updates: whether the system's own timers look for updates. False lets none of their services
+# start (apt-daily and the like), as in a closed network, where they only fail; True gives them
+# back. Not said: True; with offline = True: False
+
 # What the machines of the group storage export over NFS ------------------------------------------
 # "*" is everybody who reaches the machine: right for a network of its own. Safer: clients
 # ["cluster"], which are the addresses of the nodes. Clients and options are those of exports(5).

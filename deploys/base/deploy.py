@@ -48,3 +48,7 @@ def base() -> None:
         content=render.sysctl_file(settings.sysctl),
     )
     operations.sysctl(name="Kernel settings now", wanted=settings.sysctl)
+    if settings.updates:
+        operations.unsilenced(name="The system looks for updates", services=render.UPDATERS)
+    else:
+        operations.silenced(name="The system looks for no updates", services=render.UPDATERS)
