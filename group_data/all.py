@@ -65,6 +65,10 @@ base_sysctl = {
 }
 base_hosts_entries = True  # whether /etc/hosts names all machines of the environment
 
+# base_updates: whether the system's own timers look for updates. False lets none of their services
+# start (apt-daily and the like), as in a closed network, where they only fail; True gives them
+# back. Not said: True; with offline = True: False
+
 # What the machines of the group storage export over NFS ------------------------------------------
 # "*" is everybody who reaches the machine: right for a network of its own. Safer: clients
 # ["cluster"], which are the addresses of the nodes. Clients and options are those of exports(5).
@@ -288,7 +292,8 @@ bundle_ignored = []
 # "https://mirror.example:5000"}
 bundle_mirrors = {}
 
-# system to the archives of its packages, for building, as lines of apt's sources.list, such as
-# {"debian-12": ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]
-# http://mirror.example/debian bookworm main"]}
+# system to the archives of its packages, for building, in place of those that this laptop's apt has
+# if it is of that system, as lines of apt's sources.list, such as {"debian-12": ["deb
+# [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm
+# main"]}
 bundle_packages = {}

@@ -8,6 +8,7 @@ from pyinfra.operations import server
 from deploys.base import operations, render
 from deploys.base.settings import BaseSettings
 from whisklab.engine.data.machine import Machine
+from whisklab.engine.facts.everywhere import once
 from whisklab.engine.resources import blocks, files, packages
 from whisklab.engine.run.capability import capability
 
@@ -23,12 +24,11 @@ def base() -> None:
     """Packages, kernel modules and settings, the host's name, the names of its peers."""
     settings = BaseSettings.of(host)
     server.hostname(name="Host name", hostname=host.name)
-    addresses = {each.name: Machine.of(each).node_address for each in inventory}
     blocks.block(
         name="Names of all machines in /etc/hosts",
         path="/etc/hosts",
         marker="whisklab",
-        lines=render.hosts_lines(addresses) if settings.hosts_entries else [],
+        lines=once("lines of /etc/hosts", _hosts_lines) if settings.hosts_entries else [],
     )
     packages.installed(name="Packages", names=settings.packages)
     files.content(
@@ -48,3 +48,11 @@ def base() -> None:
         content=render.sysctl_file(settings.sysctl),
     )
     operations.sysctl(name="Kernel settings now", wanted=settings.sysctl)
+    if settings.updates:
+        operations.unsilenced(name="The system looks for updates", services=render.UPDATERS)
+    else:
+        operations.silenced(name="The system looks for no updates", services=render.UPDATERS)
+
+
+def _hosts_lines() -> list[str]:
+    return render.hosts_lines({each.name: Machine.of(each).node_address for each in inventory})

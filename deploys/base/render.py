@@ -27,6 +27,23 @@ def networkd_file() -> str:
     return "\n".join([HEADER, "[Network]", *(f"{key}=no" for key in keys)])
 
 
+# Of Debian's and Ubuntu's packages apt, fwupd, base-files, ubuntu-pro-client, update-notifier.
+UPDATERS = (
+    "apt-daily", "apt-daily-upgrade", "apt-news", "esm-cache", "fwupd-refresh", "motd-news",
+    "ua-timer", "update-notifier-download",
+)  # fmt: skip
+
+
+def silencer(service: str) -> str:
+    """Return the path of the file that lets a service never start."""
+    return f"/etc/systemd/system/{service}.service.d/whisklab.conf"
+
+
+def silencing_file() -> str:
+    """Return its content: a condition that never holds, by which a start is skipped, not failed."""
+    return "\n".join([HEADER, "[Unit]", "ConditionPathExists=!/"])
+
+
 def hosts_lines(addresses: Mapping[str, str]) -> list[str]:
     """Return the lines of /etc/hosts for these machines (name to address), sorted by name."""
     return [f"{addresses[name]} {name}" for name in sorted(addresses)]

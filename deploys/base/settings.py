@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
@@ -27,9 +29,13 @@ class BaseSettings(Settings):
         modules: kernel modules, loaded now and at each start, where the kernel has them.
         sysctl: kernel settings by name; those that this kernel does not have are left out.
         hosts_entries: whether /etc/hosts names all machines of the environment.
+        updates: whether the system's own timers look for updates. False lets none of their
+            services start (apt-daily and the like), as in a closed network, where they only fail;
+            True gives them back.
     """
 
     prefix: ClassVar[str] = "base_"
+    closed: ClassVar[Mapping[str, Any]] = MappingProxyType({"updates": False})
 
     packages: list[str] = ["ca-certificates", "conntrack", "curl", "iptables", "jq"]
     modules: list[str] = ["br_netfilter", "overlay"]
@@ -39,3 +45,4 @@ class BaseSettings(Settings):
         "net.ipv4.ip_forward": 1,
     }
     hosts_entries: bool = True
+    updates: bool = True

@@ -13,7 +13,7 @@ from pyinfra.context import ctx_state
 
 from deploys.preflight.checks import Finding, Wish, accepted, judge
 from deploys.preflight.facts import REMEMBERED
-from deploys.preflight.survey import survey
+from deploys.preflight.survey import across, survey
 from whisklab.engine.reasons import because
 from whisklab.engine.resources.files import write_command
 from whisklab.engine.ssh.remote import fail
@@ -35,11 +35,11 @@ def fit(wish: Wish, by_route: Sequence[str]) -> Generator[FunctionCommand]:
     if seen.machine is None:
         yield fail("answer: it gave none that can be understood (see above): run again")
         return
-    across = survey(state).across([each.name for each in inventory], by_route)
+    others = across(state, [each.name for each in inventory], by_route)
     findings = accepted(
         [
             *judge(seen.machine.answer, replace(wish, peers=seen.peers)),
-            *across.get(wish.name, []),
+            *others.get(wish.name, []),
             *seen.forwarding,
         ],
         wish.settings.accept,

@@ -11,6 +11,7 @@ from pyinfra.api.state import State
 from deploys.preflight.across import Seen, compare
 from deploys.preflight.checks import Finding
 from deploys.preflight.facts import MachineAnswer
+from whisklab.engine import runs
 from whisklab.engine.data.machine import Machine
 from whisklab.engine.facts import asking
 from whisklab.engine.facts.everywhere import everywhere
@@ -48,12 +49,27 @@ class Survey:
         """Return what was seen of a machine."""
         return self.looks.get(name, Look(None))
 
-    def across(
-        self, inventory: Iterable[str], by_route: Collection[str]
-    ) -> dict[str, list[Finding]]:
-        """Return what only shows when the machines are compared, see `compare`."""
-        seen = {name: look.machine for name, look in self.looks.items() if look.machine}
-        return compare(seen, inventory, by_route)
+
+class _Compared:
+    """What a run's machines are beside each other, and the looks that tell it."""
+
+    def __init__(self) -> None:
+        self.looks: Mapping[str, Look] = {}
+        self.findings: Mapping[str, list[Finding]] = {}
+
+
+def across(
+    state: State, inventory: Iterable[str], by_route: Collection[str]
+) -> Mapping[str, list[Finding]]:
+    """Return what only shows when the machines are compared, see `compare`; once for all of them.
+
+    (For each of them it would cost the square of their number.)
+    """
+    looks, known = survey(state).looks, runs.of(state).part(_Compared)
+    if known.looks is not looks:
+        seen = {name: look.machine for name, look in looks.items() if look.machine}
+        known.looks, known.findings = looks, compare(seen, inventory, by_route)
+    return known.findings
 
 
 def survey(state: State) -> Survey:

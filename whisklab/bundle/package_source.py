@@ -37,7 +37,7 @@ class PackageSource:
     """Where the packages of a build come from.
 
     Args:
-        lines: system to the lines of its archives, in place of the public ones.
+        lines: system to the lines of its archives.
         lock: of the packages.
         report: hears of the progress.
         older: bundles that are looked into first.
@@ -60,8 +60,9 @@ class PackageSource:
         unknown = [each for each in systems if not self._lines.get(each)]
         if unknown:
             raise BadInput(
-                f"--system: {', '.join(unknown)}: nobody says where its packages are: name its "
-                "archives in bundle_packages; its machines have them below /etc/apt"
+                f"--system: {', '.join(unknown)}: nobody says where its packages are, and this "
+                "laptop is of another system: name its archives in bundle_packages; its machines "
+                "have them below /etc/apt"
             )
 
     def resolved(self, wishes: Iterable[Wanted]) -> list[Chosen]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +51,13 @@ def why_none(root: Path) -> str | None:
     return None if Path(top) == root.resolve() else "it was not built at the top of a git checkout"
 
 
-def archive(root: Path) -> Archive:
-    """Return the files of a checkout that git tracks, as they are now.
+def archive(root: Path, locks: Sequence[Path] = ()) -> Archive:
+    """Return the files of a checkout that git tracks, as they are now, and its locks.
+
+    Args:
+        root: of the checkout.
+        locks: what a build writes and a deploy inside reads; those that are there go in, also
+            where git does not track them yet.
 
     Raises:
         BadInput: a file is not there, or is of a kind that is not carried; a line for each.
@@ -59,7 +65,8 @@ def archive(root: Path) -> Archive:
     """
     commit = _git(root, "rev-parse", "HEAD").decode().strip()
     notes, files, wrong = [], {}, []
-    for name, mode in _tracked(root):
+    written = dict.fromkeys(_written(root, locks), _REGULAR)
+    for name, mode in {**written, **dict(_tracked(root))}.items():
         if Path(name).parts[0] in _PRIVATE:
             notes.append(f"{name}: is tracked by git, and private: it is left out")
             continue
@@ -70,14 +77,26 @@ def archive(root: Path) -> Archive:
             files[name] = (mode == _PROGRAM, (root / name).read_bytes())
     if wrong:
         raise BadInput("\n".join(wrong))
-    return Archive(_tarred(files), commit, [*notes, *_differences(root, commit[:12])])
+    return Archive(_tarred(files), commit, [*notes, *_differences(root, commit[:12], written)])
 
 
-def _differences(root: Path, commit: str) -> Iterator[str]:
+def _written(root: Path, locks: Sequence[Path]) -> Iterator[str]:
+    """Yield the names of those locks that are there, below the checkout."""
+    top = root.resolve()
+    for each in locks:
+        path = Path(os.path.normpath(top / each))
+        if path.is_file() and path.is_relative_to(top):
+            yield str(path.relative_to(top))
+
+
+def _differences(root: Path, commit: str, written: Collection[str]) -> Iterator[str]:
     for name in _names(root, "diff", "--name-only", "-z", "HEAD"):
         yield f"{name}: is carried as it is here, and commit {commit} has it otherwise"
     for name in _names(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *_DATA):
-        yield f"{name}: is left out, for git does not track it: `git add` it if it belongs"
+        if name in written:
+            yield f"{name}: is carried, and git does not track it: `git add` it for others, too"
+        else:
+            yield f"{name}: is left out, for git does not track it: `git add` it if it belongs"
 
 
 def _tracked(root: Path) -> Iterator[tuple[str, str]]:

@@ -27,12 +27,14 @@ class Tool:
         laptops: that it is for.
         wheels: for them.
         lacking: what they need beside it; sentences.
+        locks: that the build writes and a deploy inside reads.
     """
 
     root: Path | None = None
     laptops: Sequence[Laptop] = ()
     wheels: Sequence[Wheel] = ()
     lacking: Sequence[str] = ()
+    locks: Sequence[Path] = ()
 
     @property
     def needs(self) -> list[Need]:
@@ -57,15 +59,19 @@ class Tool:
         """
         if self.root is None:
             return []
-        return [_whisklab(self.root), *((_wheel(each), each.path) for each in self.wheels)]
+        return [
+            _whisklab(self.root, self.locks),
+            *((_wheel(each), each.path) for each in self.wheels),
+        ]
 
 
-def wanted(root: Path, promised: Sequence[Laptop], report: Report) -> Tool:
+def wanted(root: Path, promised: Sequence[Laptop], locks: Sequence[Path], report: Report) -> Tool:
     """Return what laptops inside need; wheels are fetched where the cache lacks them.
 
     Args:
         root: the directory of the environment, a checkout of whisklab if it is to be carried.
         promised: the laptops.
+        locks: that the build writes and a deploy inside reads.
         report: hears of the progress.
 
     Raises:
@@ -80,7 +86,8 @@ def wanted(root: Path, promised: Sequence[Laptop], report: Report) -> Tool:
     pins = requirements.pins(lock.read_text(), str(lock))
     roots = requirements.roots(project.read_text(), str(project))
     found = wheels(roots, pins, promised, report)
-    return Tool(root, promised, found, [f"for the laptop inside: {laptops.told(promised)}"])
+    told = [f"for the laptop inside: {laptops.told(promised)}"]
+    return Tool(root, promised, found, told, locks)
 
 
 def _need(wheel: Wheel) -> Need:
@@ -94,8 +101,8 @@ def _names(promised: Sequence[Laptop]) -> list[str]:
     return sorted(map(str, promised))
 
 
-def _whisklab(root: Path) -> tuple[Item, bytes]:
-    found = tool.archive(root)
+def _whisklab(root: Path, locks: Sequence[Path]) -> tuple[Item, bytes]:
+    found = tool.archive(root, locks)
     sha256 = hashlib.sha256(found.data).hexdigest()
     item = Item(
         kind=TOOL, name=_NAME, version=version(_NAME), architectures=[ANY],

@@ -20,9 +20,11 @@ from whisklab.bundle.manifest import Laptop
 from whisklab.bundle.older import Older
 from whisklab.bundle.package_source import PackageSource
 from whisklab.bundle.upstream import Upstream
+from whisklab.engine.artifacts.catalogue import lock_of
 from whisklab.engine.artifacts.downloads import Report
 from whisklab.engine.data.machine import ARCHITECTURES, Machine
 from whisklab.engine.data.secrets import SecretStore
+from whisklab.engine.debian import own
 from whisklab.engine.debian.lock import PackageLock
 from whisklab.engine.debian.sources import SYSTEM
 from whisklab.engine.needs.needed import Scope, together
@@ -72,15 +74,16 @@ def site_of(
     needs = together(each.needs(scope) for each in declared())
     catalogue = Path(Machine.of(scope.leader).catalogue)
     upstream = Upstream(settings.mirrors, report, older)
-    packages = PackageSource(
-        settings.packages, PackageLock(catalogue), report, upstream.older
-    )  # fmt: skip
+    archives = {**own.lines(), **settings.packages} if systems else settings.packages
+    packages = PackageSource(archives, PackageLock(catalogue), report, upstream.older)
     packages.require(systems)
     found = bundled.contents(
         needs, settings.images, settings.ignored, architectures, systems, report
     )
-    whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, report))
-    return Site(whole, Sources(upstream, packages), ImageLock(catalogue), current().store)
+    images = ImageLock(catalogue)
+    locks = [lock_of(catalogue), images.path, packages.lock.path]
+    whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, locks, report))
+    return Site(whole, Sources(upstream, packages), images, current().store)
 
 
 def systems_of(text: str | None) -> list[str]:

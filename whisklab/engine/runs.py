@@ -38,7 +38,8 @@ def begin(state: State, run: Run) -> None:
 
 def of(state: State) -> Run:
     """Return the run of a state; it begins with the first question for it."""
-    return cast("Run", vars(state).setdefault(_ATTRIBUTE, Run()))
+    known = vars(state).get(_ATTRIBUTE)
+    return cast("Run", known or vars(state).setdefault(_ATTRIBUTE, Run()))
 
 
 def on(host: Host) -> Run:

@@ -84,6 +84,26 @@ def test_what_is_other_is_said(root: Path) -> None:
     ]
 
 
+def test_locks_that_the_build_wrote_go_in_tracked_or_not(root: Path) -> None:
+    names = ["files/catalogue.lock.yaml", "files/catalogue.images.lock.yaml"]
+    locks = [*map(Path, names), Path("files/never-written.yaml"), Path("../beside.yaml")]
+    (root / "../beside.yaml").write_text("")
+    for each in names:
+        (root / each).write_text(f"of: {each}\n")
+    commit(root, names[0])
+    (root / names[0]).write_text("written anew\n")
+    before, found = tool.archive(root), tool.archive(root, locks)
+    assert held(before).keys() == {*FILES, names[0]}
+    assert held(found) == {
+        **FILES, names[0]: b"written anew\n", names[1]: f"of: {names[1]}\n".encode()
+    }  # fmt: skip
+    short = found.commit[:12]
+    assert found.notes == [
+        f"{names[0]}: is carried as it is here, and commit {short} has it otherwise",
+        f"{names[1]}: is carried, and git does not track it: `git add` it for others, too",
+    ]
+
+
 def test_what_cannot_be_carried_is_named_all_at_once(root: Path) -> None:
     (root / "files/run").unlink()
     (root / "group_data/out.py").symlink_to("/etc/hostname")

@@ -79,6 +79,7 @@ def changes(site: Site) -> list[Change]:
         Change("base_modules", '["br_netfilter"]'),
         Change("base_sysctl", '{"net.ipv4.ip_forward": 1}'),
         Change("base_hosts_entries", "False"),
+        Change("base_updates", "False"),
         Change("nfs_exports", '[{"path": "/var/nfs/kubedata"}, {"path": "/var/nfs/more"}]'),
         Change("fileserver_port", "8004", heavy=True),
         Change("registry_enabled", "False", heavy=True),

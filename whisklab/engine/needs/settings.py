@@ -32,10 +32,10 @@ class BundleSettings(Settings):
             as `bundle build` shows it.
         mirrors: registry to the URL of another one where the same images are, for building, such as
             {"docker.io": "https://mirror.example:5000"}.
-        packages: system to the archives of its packages, for building, as lines of apt's
-            sources.list, such as {"debian-12": ["deb
-            [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian
-            bookworm main"]}.
+        packages: system to the archives of its packages, for building, in place of those that this
+            laptop's apt has if it is of that system, as lines of apt's sources.list, such as
+            {"debian-12": ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]
+            http://mirror.example/debian bookworm main"]}.
     """
 
     prefix: ClassVar[str] = "bundle_"

@@ -110,6 +110,11 @@ def check() -> None:
     Raises:
         BadInput: they do not; or the laptop lacks what the settings say that it has.
     """
+    everywhere.once("settings of the registry", _require_agreement)
+    _named(inventory, pushes=False)
+
+
+def _require_agreement() -> None:
     first, *others = inventory
     fields = ["url", *_OF_A_NAMED_ONE]
     if RegistrySettings.of(first).url is not None:
@@ -122,7 +127,6 @@ def check() -> None:
                     f"registry_{name}: {first.name} has {ours!r} and {other.name} {theirs!r}: it "
                     "is for all machines, put it into group_data/all.py or the environment's file"
                 )
-    _named(inventory, pushes=False)
 
 
 def _named(machines: Inventory, *, pushes: bool) -> Access | None:

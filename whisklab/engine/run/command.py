@@ -153,7 +153,7 @@ def _drive(
     run: Run | None = None,
 ) -> Outcome:
     outcome, run = Outcome(), run or Run()
-    run.part(hooks.Watchers).append(Watcher(display))
+    run.part(hooks.Watchers).append(Watcher(display, alone=output is None))
     with captured(outcome.errors, display, output or io.StringIO()), hooks.beginning(run):
         try:
             pyinfra_cli.cli.main(arguments, prog_name="whisklab", standalone_mode=False)

@@ -80,16 +80,23 @@ def change(state: State, host: Host, op_hash: str) -> Change:
 
 
 class Watcher(BaseStateCallback):
-    """Tells the display what pyinfra does."""
+    """Tells the display what pyinfra does.
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
+    Args:
+        display: hears of it.
+        alone: nobody reads what pyinfra itself tells of each operation on each host.
+    """
+
+    def __init__(self, display: Display, *, alone: bool = False) -> None:
+        self._display, self._alone = display, alone
         self._begun = False
 
     def operation_start(self, state: State, op_hash: str) -> None:  # type: ignore[override]
         """Show that it begins."""
         if not self._begun:
             self._begun = True
+            if self._alone:  # to make its lines takes as long as the operations that change nothing
+                logger.setLevel(PROGRESS)
             self._display.begin(len(state.get_op_order()))
         self._display.operation(", ".join(sorted(state.get_op_meta(op_hash).names)))
 
@@ -126,10 +133,11 @@ def captured(errors: list[str], display: Display, output: io.TextIOBase) -> Iter
     pyinfra.is_cli = True
     set_formatter(click.style)
     set_echo(click.echo)
-    handler = _Lines(errors, display)
+    handler, level = _Lines(errors, display), logger.level
     logger.addHandler(handler)
     try:
         with redirect_stdout(output), redirect_stderr(output):
             yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)

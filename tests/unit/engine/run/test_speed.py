@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pyinfra.api.exceptions import ArgumentTypeError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.api.util import PYINFRA_INSTALL_DIR, get_operation_order_from_stack
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_config, ctx_state
 
 from whisklab.engine.run import speed
 
@@ -153,8 +154,7 @@ def test_arguments_come_from_the_same_data(
     state, host = State(inventory, Config()), inventory.get_host("one")
     for key, value in set_later.items():
         setattr(host.data, key, value)
-    stock = arguments.pop_global_arguments
-    stock = getattr(stock, "__wrapped__", stock)
+    stock = inspect.unwrap(arguments.pop_global_arguments)
     before = vars(host.data)["datas"]
     assert popped(speed.merged_once(stock), state, host, called) == popped(
         stock, state, host, called
@@ -162,9 +162,69 @@ def test_arguments_come_from_the_same_data(
     assert vars(host.data)["datas"] is before
 
 
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("data"), _ARGUMENTS),
+        st.tuples(st.just("config"), st.dictionaries(
+            st.sampled_from(("SUDO", "ENV", "RETRY", "SHELL")),
+            st.sampled_from((True, 3, {"C": "d"}, "bash")), max_size=1,
+        )),
+        st.tuples(st.just("deploy"), _ARGUMENTS),
+        st.tuples(st.just("left"), st.just({})),
+        st.tuples(st.just("called"), st.dictionaries(
+            st.sampled_from(("name", "_sudo", "_env", "_retries", "other")),
+            st.sampled_from((True, 3, {"A": "b"}, None, "text")), max_size=2,
+        )),
+        st.tuples(st.just("called"), st.just({"name": "an operation", "other": 1})),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(own=_ARGUMENTS, group=_ARGUMENTS, steps=_STEPS)
+def test_arguments_that_are_known_are_those_that_would_be_worked_out(
+    own: dict[str, Any], group: dict[str, Any], steps: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Whatever changes between two operations: data, configuration, the deploy that is called."""
+    inventory = Inventory(([("one", own)], {}), group=(["one"], group))
+    config = Config()
+    state, host = State(inventory, config), inventory.get_host("one")
+    stock = inspect.unwrap(arguments.pop_global_arguments)
+    ours = speed.known_arguments(speed.merged_once(stock))
+    with ctx_config.use(config):
+        for kind, given_ in steps:
+            if kind == "data":
+                for key, value in given_.items():
+                    setattr(host.data, key, value)
+            elif kind == "config":
+                for key, value in given_.items():
+                    setattr(config, key, value)
+            elif kind == "left":
+                host.current_deploy_kwargs = None
+            else:
+                found, wanted = (popped(pop, state, host, given_) for pop in (ours, stock))
+                assert found == wanted
+                if kind == "deploy" and isinstance(found, tuple):
+                    host.current_deploy_kwargs = found[0][0]
+
+
+def test_the_arguments_of_an_operation_are_its_own() -> None:
+    """Some are taken out of them by pyinfra."""
+    inventory = Inventory((["one"], {}))
+    state, host = State(inventory, Config()), inventory.get_host("one")
+    ours = speed.known_arguments(inspect.unwrap(arguments.pop_global_arguments))
+    first, _ = ours(state, host, {"name": "a"})
+    first.clear()
+    assert ours(state, host, {"name": "b"})[0]["name"] == "b"
+    host.current_deploy_kwargs, _ = ours(state, host, {})
+    ours(state, host, {"name": "c"})[0].clear()
+    assert ours(state, host, {})[0]["name"] is None
+    assert len(ours(state, host, {})[0]) == len(arguments.all_argument_meta)
+
+
 def popped(pop: Any, state: State, host: Any, called: dict[str, Any]) -> object:
     left = dict(called)
     try:
         return pop(state, host, left), left
-    except (ArgumentTypeError, TypeError, AttributeError) as error:
+    except (ArgumentTypeError, TypeError, ValueError, AttributeError) as error:
         return str(error)
