@@ -12,6 +12,7 @@ from deploys.k3s.facts import ControlGroups, FixedSettings, Mentions
 from deploys.k3s.nodes import Replaced, immovable, nobody
 from deploys.k3s.settings import K3S, K3sSettings
 from whisklab.engine import documents
+from whisklab.engine.facts.everywhere import once
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.client import NODES, PODS, Client
 from whisklab.engine.progress import tell
@@ -28,6 +29,10 @@ def check() -> None:
     Raises:
         BadInput: two servers disagree on the cluster, or an agent is newer than the servers.
     """
+    once("settings of k3s", _require_agreement)
+
+
+def _require_agreement() -> None:
     first, *others = wanted.servers()
     for other in others:
         if K3sSettings.of(other) != K3sSettings.of(first):

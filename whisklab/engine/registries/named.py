@@ -68,7 +68,7 @@ def reached(
     return Access(
         url.removeprefix("https://"),
         account or "",
-        _password(store, secret, account, url) if account else "",
+        password(store, secret, account, url) if account else "",
         None if ca is None else _authority(ca),
         mirrors,
         project,
@@ -78,7 +78,18 @@ def reached(
     )
 
 
-def _password(store: SecretStore, name: str, account: str, url: str) -> str:
+def password(store: SecretStore, name: str, account: str, url: str) -> str:
+    """Return the password of an account.
+
+    Args:
+        store: of the environment.
+        name: of the store's file that has it.
+        account: whose it is, for sentences.
+        url: of the registry, likewise.
+
+    Raises:
+        BadInput: the laptop lacks it, or what it has is none.
+    """
     path, found = store.path(name), store.read(name)
     if found is None:
         raise BadInput(
