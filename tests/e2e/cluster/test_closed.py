@@ -222,6 +222,8 @@ def test_an_upload_to_bare_machines_fills_the_cache_and_says_how_to_make_the_reg
         assert inside.root(host, f"cat /opt/{WANTED} /opt/{LIBRARY}").split() == ["1:1.0~a+b", "2"]
         assert inside.root(host, "ls /var/lib/whisklab/packages 2>&1 || true").startswith("ls: ")
         assert inside.root(host, SOURCES) == sources[host]
+        asked = inside.root(host, "systemctl start apt-daily; systemctl show apt-daily")
+        assert {"LoadState=loaded", "ConditionResult=no"} <= set(asked.splitlines())
 
 
 def test_an_upload_brings_files_and_images_and_a_second_one_sends_nothing(
