@@ -272,3 +272,17 @@ def test_without_the_setting_the_counter_sees_who_is_asked_and_no_pod_restarts(
     assert running(inside) == before
     assert "not found" not in pull(inside, UNKNOWN)
     assert left(inside)[NOWHERE] > 0
+
+
+def test_of_a_bundle_nothing_goes_that_is_in_use_or_kept_or_not_agreed_to(
+    bundle: Path, inside: Site
+) -> None:
+    before = inside.whisklab("images", "list", inside.name, "--json").stdout
+    asked = inside.whisklab("bundle", "remove", str(bundle), inside.name)
+    assert asked.code == 2, asked.output
+    assert f"{CONTROLLER}: is in use by " in asked.output
+    assert "there is no terminal to ask at, say --yes" in asked.output
+    kept = ("--keep", str(bundle), "--yes")
+    done = inside.whisklab("bundle", "remove", str(bundle), inside.name, *kept)
+    assert (done.code, done.stdout.splitlines()[-1:]) == (0, ["nothing to remove"]), done.output
+    assert inside.whisklab("images", "list", inside.name, "--json").stdout == before
