@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from whisklab.engine.data.names import Account
 from whisklab.engine.data.settings import Settings
 from whisklab.engine.debian import sources
-from whisklab.engine.registries.named import Account
 
 _REGISTRY = r"^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*)(:\d+)?$"
 Registry = Annotated[str, Field(pattern=_REGISTRY)]

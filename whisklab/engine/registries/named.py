@@ -37,8 +37,6 @@ Url = Annotated[str, AfterValidator(_url)]
 # As a repository's name, of which it is the beginning.
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 Project = Annotated[str, Field(pattern=rf"^({_PART}(/{_PART})*)?$", max_length=128)]
-# HTTP's login by name and password ends the name with a colon (RFC 7617).
-Account = Annotated[str, Field(pattern=r"^[^:\s\x00-\x1f\x7f]+$")]
 
 
 def reached(
