@@ -75,9 +75,18 @@ def fetch(replaced: Replaced = nobody) -> None:
                 *_next_etcd(member), *_templates(member), *_lasting(member, after)]  # fmt: skip
     possible(name="k3s can be changed", refusals=refusals)
     files = wanted.artifacts(host)
-    room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
+    room.room(
+        name="Room for k3s",
+        files=[(each.artifact, each.path) for each in files],
+        keep=[each.path for each in files if each.keep],
+    )
     for each in host.loop(files):
-        pushing.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
+        pushing.fetched(
+            name=f"{each.name} in the cache",
+            artifact=each.artifact,
+            path=each.path,
+            keep=each.keep,
+        )
 
 
 def _templates(member: rolling.Member) -> list[str]:
