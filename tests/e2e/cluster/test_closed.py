@@ -271,7 +271,7 @@ def test_to_a_machine_that_was_reset_nothing_is_sent_again(inside: Site) -> None
     size = int(inside.root(node, f"du -bc {PROGRAM} {ARCHIVES}/* | tail -n 1").split()[0])
     inside.root(node, "systemctl disable k3s-agent")
     reboot(inside, node)  # nothing of a pod is mounted any more
-    inside.root(node, f"rm -rf {PROGRAM} /var/lib/rancher /etc/rancher /etc/systemd/system/k3s*")
+    inside.root(node, f"rm -rf {PROGRAM} /var/lib/rancher/* /etc/rancher /etc/systemd/system/k3s*")
     for each in Path(inside.environment["XDG_CACHE_HOME"]).glob("whisklab/artifacts/*/k3s*"):
         each.unlink()  # nor does the laptop need it
     sent = counted_by_ssh(inside, node)
