@@ -292,6 +292,11 @@ bundle_ignored = []
 # "https://mirror.example:5000"}
 bundle_mirrors = {}
 
+# registry, or host of a mirror, to the account by which it is read for building, such as
+# {"docker.io": "lab"}: many let known ones read more in an hour. Its password is in
+# .secrets/ENVIRONMENT/upstream_REGISTRY
+bundle_accounts = {}
+
 # system to the archives of its packages, for building, in place of those that this laptop's apt has
 # if it is of that system, as lines of apt's sources.list, such as {"debian-12": ["deb
 # [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm

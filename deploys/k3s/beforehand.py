@@ -12,6 +12,7 @@ from deploys.k3s.facts import ControlGroups, FixedSettings, Mentions
 from deploys.k3s.nodes import Replaced, immovable, nobody
 from deploys.k3s.settings import K3S, K3sSettings
 from whisklab.engine import documents
+from whisklab.engine.facts.everywhere import once
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.client import NODES, PODS, Client
 from whisklab.engine.progress import tell
@@ -28,6 +29,10 @@ def check() -> None:
     Raises:
         BadInput: two servers disagree on the cluster, or an agent is newer than the servers.
     """
+    once("settings of k3s", _require_agreement)
+
+
+def _require_agreement() -> None:
     first, *others = wanted.servers()
     for other in others:
         if K3sSettings.of(other) != K3sSettings.of(first):
@@ -70,9 +75,18 @@ def fetch(replaced: Replaced = nobody) -> None:
                 *_next_etcd(member), *_templates(member), *_lasting(member, after)]  # fmt: skip
     possible(name="k3s can be changed", refusals=refusals)
     files = wanted.artifacts(host)
-    room.room(name="Room for k3s", files=[(each.artifact, each.path) for each in files])
+    room.room(
+        name="Room for k3s",
+        files=[(each.artifact, each.path) for each in files],
+        keep=[each.path for each in files if each.keep],
+    )
     for each in host.loop(files):
-        pushing.fetched(name=f"{each.name} in the cache", artifact=each.artifact, path=each.path)
+        pushing.fetched(
+            name=f"{each.name} in the cache",
+            artifact=each.artifact,
+            path=each.path,
+            keep=each.keep,
+        )
 
 
 def _templates(member: rolling.Member) -> list[str]:

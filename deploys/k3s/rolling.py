@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from whisklab.engine.artifacts.catalogue import END_TOLD
 from whisklab.engine.tls.certificates import Certificate
 
 # Flags with which a kubelet does not start any more, by the Kubernetes that has removed them. What
@@ -14,7 +15,6 @@ from whisklab.engine.tls.certificates import Certificate
 # kube-proxy have lost none, so only the kubelet is asked.
 REMOVED_FLAGS = {(1, 35): ("pod-infra-container-image",)}
 TEMPLATE = ".toml.tmpl"  # ends the name of one for containerd
-END_TOLD = timedelta(days=30)  # before it
 CGROUP_V2_SINCE = (1, 35)  # Kubernetes' release notes; before it the kubelet only warned
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
 

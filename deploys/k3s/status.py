@@ -19,7 +19,7 @@ from whisklab.engine.run.declared import Platform
 from whisklab.engine.run.overview import Line, tell
 
 NODES = "nodes"
-REMOVAL = "enter it, or drain it, end its k3s and `kubectl delete node` it"
+REMOVAL = "enter it, or drain it, disable its k3s (else it returns) and `kubectl delete node` it"
 ROLE = "node-role.kubernetes.io/"
 
 

@@ -106,7 +106,7 @@ def version(machine: Host) -> str:
 def artifacts(machine: Host) -> list[Pushed]:
     """Return the binary, and the images when they are wanted: k3s's, and what the catalogue has."""
     settings = K3sSettings.of(machine)
-    found = [Pushed("k3s binary", _artifact(machine, "k3s"), render.BINARY)]
+    found = [Pushed("k3s binary", _artifact(machine, "k3s"), render.BINARY, keep=True)]
     if settings.airgap_images:
         found.append(_images("Images for a closed network", _artifact(machine, "airgap-images")))
         known, kind = catalogue(machine), architecture(machine)
@@ -117,7 +117,7 @@ def artifacts(machine: Host) -> list[Pushed]:
 
 
 def _images(name: str, bundle: Artifact) -> Pushed:
-    return Pushed(name, bundle, f"{render.IMAGES}/{bundle.file_name}", mode="644")
+    return Pushed(name, bundle, f"{render.IMAGES}/{bundle.file_name}", mode="644", keep=True)
 
 
 def _artifact(machine: Host, name: str) -> Artifact:

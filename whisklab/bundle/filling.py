@@ -43,7 +43,7 @@ def fill(volume: Volume, manifest: Manifest, report: Report) -> Filled:
         WhisklabError: some are left to an earlier bundle and not there, a line for each; there is
             no room, or the cache cannot be written. What was brought stays.
     """
-    every = {_place(each): each for each in manifest.items if each.kind in _KINDS}
+    every = places(manifest)
     lacking = {path: each for path, each in every.items() if not path.is_file()}
     absent = set(manifest.absent)
     wrong = [
@@ -63,5 +63,6 @@ def fill(volume: Volume, manifest: Manifest, report: Report) -> Filled:
     return Filled(len(every), len(lacking), size)
 
 
-def _place(item: Item) -> Path:
-    return cached(item.sha256, item.file)
+def places(manifest: Manifest) -> dict[Path, Item]:
+    """Return the files of a bundle by their places in the cache."""
+    return {cached(each.sha256, each.file): each for each in manifest.items if each.kind in _KINDS}

@@ -1,4 +1,4 @@
-"""Registries that images are fetched from: read without an account, into the laptop's cache.
+"""Registries that images are fetched from: read into the laptop's cache.
 
 What is fetched lies in the cache by its digest, so whoever was killed goes on where he was, and a
 manifest is read once: upstreams count requests.
@@ -7,14 +7,15 @@ manifest is read once: upstreams count requests.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import httpx
 
 from whisklab.bundle import asking
+from whisklab.bundle.accounts import PLAIN, Account, Tokens
 from whisklab.bundle.blobs import keep, place
 from whisklab.bundle.names import DOCKER_HUB, ImageName
 from whisklab.bundle.older import Older
@@ -22,17 +23,7 @@ from whisklab.engine.artifacts.downloads import Report, client, download
 from whisklab.engine.artifacts.sources import DOCKER_HUB_API
 from whisklab.errors import WhisklabError
 from whisklab.images.answers import NOT_FOUND, OK, UNAUTHORIZED, Reply
-from whisklab.images.login import challenge
 from whisklab.images.manifests import ACCEPTED, LARGEST, digest_of
-
-_PLAIN = ("localhost", "127.0.0.1", "[::1]")  # as everywhere, these need no TLS
-_USED_FOR = 0.75  # of a token's life
-
-
-@dataclass
-class _Token:
-    header: Mapping[str, str] = field(repr=False)
-    until: float  # of time.monotonic()
 
 
 class Upstream:
@@ -42,16 +33,18 @@ class Upstream:
         mirrors: registry to the URL of one that is asked in its place.
         report: hears of the progress.
         older: bundles that are looked into first.
+        accounts: by the registry, or the host of the mirror, that is asked by them.
     """
 
     def __init__(
-        self, mirrors: Mapping[str, str], report: Report, older: Older | None = None
-    ) -> None:
-        self._mirrors, self._tell = mirrors, report
+        self, mirrors: Mapping[str, str], report: Report, older: Older | None = None,
+        accounts: Mapping[str, Account] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        self._mirrors, self._tell, self._accounts = mirrors, report, accounts
         self.older = older or Older([])
         self._is_stopped = False
         self._http: httpx.Client | None = None
-        self._tokens: dict[str, _Token] = {}
+        self._tokens = Tokens(self._client)
         self._lock = threading.Lock()
 
     def stop(self) -> None:
@@ -72,7 +65,7 @@ class Upstream:
         if registry in self._mirrors:
             return self._mirrors[registry].rstrip("/")
         host = DOCKER_HUB_API if registry == DOCKER_HUB else registry
-        plain = host.rpartition(":")[0] in _PLAIN or host in _PLAIN
+        plain = urlsplit(f"//{host}").hostname in PLAIN
         return f"{'http' if plain else 'https'}://{host}"
 
     def manifest(self, name: ImageName, reference: str) -> bytes:
@@ -104,8 +97,10 @@ class Upstream:
         accept = {"Accept": ", ".join(ACCEPTED)}
         answer = self._asked(name, url, accept)
         if answer.status == UNAUTHORIZED:  # a token that has ended before its time
-            self._forget(name)
+            self._tokens.forget(name)
             answer = self._asked(name, url, accept)
+        if answer.status == UNAUTHORIZED and (account := self._account(name)):
+            raise account.unknown(name, url)
         if answer.status == NOT_FOUND:
             raise WhisklabError(
                 f"{name}: {url} answers 404: upstream does not have it (any more): name another "
@@ -161,34 +156,10 @@ class Upstream:
         return asking.get(self._client(), url, {**headers, **self._header(name)})
 
     def _header(self, name: ImageName) -> Mapping[str, str]:
-        """Return what a request needs beside itself: a token, if the registry wants one."""
-        key = f"{name.registry}/{name.repository}"
-        with self._lock:  # several blobs of an image want one token
-            known = self._tokens.get(key)
-            if known is None or time.monotonic() > known.until:
-                known = self._tokens[key] = self._token(name)
-        return known.header
+        """Return what a request needs beside itself."""
+        return self._tokens.header(name, self._base(name.registry), self._account(name))
 
-    def _forget(self, name: ImageName) -> None:
-        with self._lock:
-            self._tokens.pop(f"{name.registry}/{name.repository}", None)
-
-    def _token(self, name: ImageName) -> _Token:
-        base = f"{self._base(name.registry)}/v2/"
-        http = self._client()
-        answer = asking.get(http, base, {})
-        wanted = challenge(answer.headers.get("www-authenticate", ""))
-        if answer.status != UNAUTHORIZED or wanted is None:
-            return _Token({}, time.monotonic() + 3600)
-        if not wanted.realm:
-            raise WhisklabError(
-                f"{name}: {base} wants an account, and images are read without one: have them in "
-                "a registry that everybody may read, and name it (bundle_mirrors)"
-            )
-        asked = {"service": wanted.service, "scope": f"repository:{name.repository}:pull"}
-        granted = asking.get(http, f"{wanted.realm}?{httpx.QueryParams(asked)}", {})
-        text, life = asking.given(granted.data)
-        if granted.status != OK or not text:
-            raise asking.refused(name, wanted.realm, granted)
-        header = {"Authorization": f"Bearer {text}"}
-        return _Token(header, time.monotonic() + _USED_FOR * life)
+    def _account(self, name: ImageName) -> Account | None:
+        """Return the account at the registry that is really asked."""
+        mirror = self._mirrors.get(name.registry)
+        return self._accounts.get(urlsplit(mirror).netloc if mirror else name.registry)

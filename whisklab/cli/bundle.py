@@ -13,6 +13,7 @@ import click
 
 from whisklab.cli import bundle_told
 from whisklab.cli.bundle_files import KEY_OPTION, key_of, opened
+from whisklab.cli.bundle_remove import remove
 from whisklab.cli.bundle_upload import upload
 from whisklab.cli.progress import Progress
 from whisklab.cli.tables import table
@@ -47,6 +48,7 @@ def bundle() -> None:
 
 
 bundle.add_command(upload)
+bundle.add_command(remove)
 
 
 @bundle.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 from deploys import declared
 from whisklab.bundle import contents as bundled
 from whisklab.bundle import tool, tooling
+from whisklab.bundle.accounts import Account
 from whisklab.bundle.contents import Contents
 from whisklab.bundle.image_lock import ImageLock
 from whisklab.bundle.items import Sources
@@ -29,6 +30,7 @@ from whisklab.engine.debian.lock import PackageLock
 from whisklab.engine.debian.sources import SYSTEM
 from whisklab.engine.needs.needed import Scope, together
 from whisklab.engine.needs.settings import BundleSettings
+from whisklab.engine.registries.named import password
 from whisklab.engine.run import session
 from whisklab.engine.run.environment import current
 from whisklab.errors import BadInput
@@ -73,7 +75,7 @@ def site_of(
     settings = BundleSettings.of(scope.leader)
     needs = together(each.needs(scope) for each in declared())
     catalogue = Path(Machine.of(scope.leader).catalogue)
-    upstream = Upstream(settings.mirrors, report, older)
+    upstream = Upstream(settings.mirrors, report, older, accounts_of(settings, current().store))
     archives = {**own.lines(), **settings.packages} if systems else settings.packages
     packages = PackageSource(archives, PackageLock(catalogue), report, upstream.older)
     packages.require(systems)
@@ -84,6 +86,21 @@ def site_of(
     locks = [lock_of(catalogue), images.path, packages.lock.path]
     whole = replace(found, tool=tooling.wanted(Path.cwd(), laptops, locks, report))
     return Site(whole, Sources(upstream, packages), images, current().store)
+
+
+def accounts_of(settings: BundleSettings, store: SecretStore) -> dict[str, Account]:
+    """Return the accounts at registries that images are read from.
+
+    Raises:
+        BadInput: the laptop lacks the password of one.
+    """
+    files = {registry: f"upstream_{registry}" for registry in settings.accounts}
+    return {
+        registry: Account(
+            name, password(store, files[registry], name, registry), str(store.path(files[registry]))
+        )
+        for registry, name in settings.accounts.items()
+    }
 
 
 def systems_of(text: str | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from whisklab.cli import consent
 from whisklab.cli.progress import Progress
 from whisklab.cli.tables import size, table
 from whisklab.errors import BadInput
@@ -99,7 +99,7 @@ def rm(environment: str, names: tuple[str, ...], yes: bool) -> None:
         going = removal.removals(site.listed(used), wanted, used)
         for each in going:
             click.echo(str(each))
-        _require_consent("remove these tags?", yes=yes)
+        consent.require("remove these tags?", yes=yes)
         site.untag([each.name for each in going])
 
 
@@ -126,7 +126,7 @@ def gc(environment: str, yes: bool) -> None:
             f"{size(going.size)}; left-over uploads: {len(going.uploads)}, "
             f"{size(sum(going.uploads))}"
         )
-        _require_consent("remove these?", yes=yes)
+        consent.require("remove these?", yes=yes)
         site.collect(going)
         click.echo(f"freed: {size(going.size + sum(going.uploads))}")
 
@@ -177,14 +177,6 @@ def _require_fit(site: Site, source: Source, targets: Sequence[tuple[Image, Refe
                 f"{source.label}: {name} {why}: build it for these, or push it all the same with "
                 "--any-architecture"
             )
-
-
-def _require_consent(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadInput("nothing was removed: there is no terminal to ask at, say --yes")
-    click.confirm(question, abort=True)
 
 
 def _tell_pushed(done: Sequence[Pushed], *, as_json: bool) -> None:

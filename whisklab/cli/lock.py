@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -27,10 +28,13 @@ def lock(catalogue: Path, mirror: str | None, accept_changes: bool, as_json: boo
     Each comes from the release's own list of checksums, or is computed from the file. What is
     locked stays; another checksum for the same file is refused.
     """
-    from whisklab.engine.artifacts.lock import lock as resolve  # noqa: PLC0415  not for --help
+    from whisklab.engine.artifacts.catalogue import Catalogue  # noqa: PLC0415  not for --help
+    from whisklab.engine.artifacts.lock import lock as resolve  # noqa: PLC0415
 
     with Progress() as progress:
         found = resolve(catalogue, mirror, progress.report, accept_changes=accept_changes)
+    for line in Catalogue(catalogue, mirror).ending(datetime.now(UTC).date()):
+        click.echo(line, err=True)
     if as_json:
         click.echo(
             json.dumps(

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from whisklab.engine.registries.access import Access
@@ -152,7 +153,19 @@ def _given(answer: Reply) -> tuple[str, float]:
     return (text if answer.status == OK else ""), max(life, 1.0)
 
 
-def basic(access: Access) -> dict[str, str]:
+class Known(Protocol):
+    """Who has an account and its password."""
+
+    @property
+    def account(self) -> str:
+        """Its name."""
+
+    @property
+    def password(self) -> str:
+        """Of it."""
+
+
+def basic(access: Known) -> dict[str, str]:
     """Return the header of a login by name and password. Pure."""
     pair = base64.b64encode(f"{access.account}:{access.password}".encode()).decode()
     return {"Authorization": f"Basic {pair}"}

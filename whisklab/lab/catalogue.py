@@ -37,6 +37,10 @@ class Choice:
     internet: bool
     why: str
 
+    def __str__(self) -> str:
+        """Tell it in a line."""
+        return f"artifacts: {'upstream' if self.upstream else 'stand-ins'} ({self.why})"
+
 
 def choose(wish: str, before: str | None, internet: Internet) -> Choice:
     """Choose where the artifacts of a lab come from. A matter of seconds.

@@ -13,6 +13,7 @@ from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
 from whisklab.lab.beside import beside
 from whisklab.lab.catalogue import Choice
+from whisklab.lab.common.machine import Machine
 from whisklab.lab.common.process import boot_id
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Stopped, Unused, Up, Wish
@@ -65,6 +66,8 @@ def up(
         refuse_other(name, plan)
         before = state.load(name)
         choice = _chosen(catalogue, plan, before)
+        if before is None:  # now, and not when stand-ins were built and machines made
+            report(str(choice))
         plan = plan.settled(choice.internet)
         wish = wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
@@ -236,18 +239,22 @@ def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
 
 
 def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: str) -> None:
-    """Write down how to reach what the provider has made."""
-    lines = []
-    hosts = []
-    for each in plan.machines():
-        if each.name not in up.machines:
-            continue  # it is off, and was never reached
-        how = up.machines[each.name]
-        public = keys.host_key(paths, each.name)[1]
-        lines.append(keys.known_hosts_line(how.address, how.port, public))
-        forwards = {str(port): local for port, local in how.forwards.items()}
-        made = replace(each, address=how.inside)
-        hosts.append(state.Host(made, how.address, how.port, forwards, how.interface))
+    """Write down how to reach what the provider has made; of what it lacks just now, as before.
+
+    (A machine that is away for now is still one of the lab: without it, runs would take the others
+    for all there are.)
+    """
+    before = state.load(name)
+    known = {each.name: each for each in before.hosts} if before else {}
+    hosts = [
+        found
+        for each in plan.machines()
+        if (found := _reached(each, up) or known.get(each.name))  # else it was never reached
+    ]
+    lines = [
+        keys.known_hosts_line(each.ssh_address, each.ssh_port, keys.host_key(paths, each.name)[1])
+        for each in hosts
+    ]
     state.write(paths.known_hosts, "".join(lines))
     state.write(paths.topology, plan.text())
     state.save(
@@ -264,6 +271,15 @@ def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: 
             internet=plan.way_out is True,
         )
     )
+
+
+def _reached(machine: Machine, up: Up) -> state.Host | None:
+    how = up.machines.get(machine.name)
+    if how is None:
+        return None
+    forwards = {str(port): local for port, local in how.forwards.items()}
+    made = replace(machine, address=how.inside)
+    return state.Host(made, how.address, how.port, forwards, how.interface)
 
 
 def mark_stopped(name: str) -> None:

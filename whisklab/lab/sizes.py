@@ -10,7 +10,7 @@ from whisklab.lab.common.machine import Size
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _GIB = _UNITS["G"]
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
-# Of the machines of a class (see docs/multipass.md); a disk is what it may grow to.
+# Of the machines of a class (see docs/virtual-machines.md); a disk is what it may grow to.
 _SMALL, _MEMORY, _DISK = Size(2, 4 * _GIB, 20 * _GIB), 6 * _GIB, 50 * _GIB
 _NODES = frozenset({"masters", "workers"})
 _KEEPERS = frozenset({"masters", "storage", "registry"})

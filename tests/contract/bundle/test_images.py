@@ -6,7 +6,10 @@ import gzip
 import json
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,10 +18,12 @@ from tests.contract.bundle.upstream import Upstream
 from tests.contract.registry import making
 from whisklab.bundle import pulling
 from whisklab.bundle import upstream as upstreams
+from whisklab.bundle.accounts import Account
 from whisklab.bundle.image_lock import ImageLock
 from whisklab.bundle.names import parse
 from whisklab.bundle.pulling import Pulled, Wanted
 from whisklab.errors import WhisklabError
+from whisklab.images.login import basic
 from whisklab.images.manifests import Index
 
 HOST = "upstream.example"
@@ -31,11 +36,12 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pulled(
-    upstream: Upstream, tmp_path: Path, *names: str, architectures: tuple[str, ...] = BOTH
-) -> list[Pulled]:
+    upstream: Upstream, tmp_path: Path, *names: str, architectures: tuple[str, ...] = BOTH,
+    accounts: Mapping[str, Account] = MappingProxyType({}),
+) -> list[Pulled]:  # fmt: skip
     """Images with all their blobs in the cache."""
     mirrors = {HOST: upstream.url, "docker.io": upstream.url}
-    source = upstreams.Upstream(mirrors, quiet)
+    source = upstreams.Upstream(mirrors, quiet, accounts=accounts)
     tmp_path.mkdir(exist_ok=True)
     wanted = [Wanted(parse(each, "test"), architectures, ("the test",)) for each in names]
     found = pulling.resolved(wanted, source, ImageLock(tmp_path / "catalogue.yaml"))
@@ -44,10 +50,11 @@ def pulled(
 
 
 def refused(
-    upstream: Upstream, tmp_path: Path, *names: str, architectures: tuple[str, ...] = BOTH
-) -> str:
+    upstream: Upstream, tmp_path: Path, *names: str, architectures: tuple[str, ...] = BOTH,
+    accounts: Mapping[str, Account] = MappingProxyType({}),
+) -> str:  # fmt: skip
     with pytest.raises(WhisklabError) as caught:
-        pulled(upstream, tmp_path, *names, architectures=architectures)
+        pulled(upstream, tmp_path, *names, architectures=architectures, accounts=accounts)
     return str(caught.value)
 
 
@@ -199,8 +206,62 @@ def test_a_line_that_is_cut_goes_on(
 
 
 def test_a_registry_that_wants_an_account(upstream: Upstream, tmp_path: Path) -> None:
-    upstream.faults = lambda _: (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"{}")
-    assert "wants an account" in refused(upstream, tmp_path, f"{HOST}/tool:1")
+    upstream.login = LOGIN
+    said = refused(upstream, tmp_path, f"{HOST}/tool:1")
+    assert "wants an account: name it in bundle_accounts" in said
+    assert upstream.logins == set()
+
+
+LAB = Account("lab", "a password", ".secrets/lab/upstream_it")
+LOGIN = basic(LAB)["Authorization"]
+OTHERS = {HOST: LAB, "docker.io": LAB, "other.example": LAB}
+
+
+@pytest.mark.parametrize("token", [True, False])
+def test_an_account_reads(upstream: Upstream, tmp_path: Path, *, token: bool) -> None:
+    upstream.login, upstream.token = LOGIN, token
+    mine = {urlsplit(upstream.url).netloc: LAB}
+    assert len(pulled(upstream, tmp_path, f"{HOST}/tool:1", "tool:2", accounts=mine)) == 2
+    paths = {path for path, _ in upstream.logins}
+    assert paths == {"/token"} if token else all("/v2/" in path for path in paths)
+    assert {login for _, login in upstream.logins} == {LOGIN}
+
+
+@pytest.mark.parametrize("token", [True, False])
+def test_an_account_goes_to_its_own_registry_alone(
+    upstream: Upstream, tmp_path: Path, *, token: bool
+) -> None:
+    """A mirror that is asked in a registry's place gets nothing of the account there."""
+    upstream.login, upstream.token = LOGIN, token
+    refused(upstream, tmp_path, f"{HOST}/tool:1", accounts=OTHERS)
+    assert upstream.logins == set()
+
+
+@pytest.mark.parametrize("token", [True, False])
+def test_an_account_that_is_not_taken(upstream: Upstream, tmp_path: Path, *, token: bool) -> None:
+    upstream.login, upstream.token = "Basic of somebody else", token
+    mine = {urlsplit(upstream.url).netloc: LAB}
+    said = refused(upstream, tmp_path, f"{HOST}/tool:1", accounts=mine)
+    assert "does not take the account lab with the password in .secrets/lab/upstream_it" in said
+    assert LAB.password not in said
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        ('Bearer realm="http://auth.example/token",service="x"', "http://auth.example/token"),
+        ('Bearer realm="ftp://127.0.0.2/token"', "ftp://127.0.0.2/token"),
+    ],
+)
+def test_a_password_goes_through_no_open_line(
+    upstream: Upstream, tmp_path: Path, header: str, place: str
+) -> None:
+    upstream.faults = lambda _: (401, {"WWW-Authenticate": header}, b"{}")
+    mine = {urlsplit(upstream.url).netloc: LAB}
+    said = refused(upstream, tmp_path, f"{HOST}/tool:1", accounts=mine)
+    assert f"{place} is reached without TLS and would show the password of lab" in said
+    assert LAB.password not in said
+    assert LAB.password not in repr(mine)
 
 
 def test_nobody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

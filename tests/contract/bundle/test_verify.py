@@ -282,11 +282,23 @@ def test_bad_input(made: Made, tmp_path: Path) -> None:
         done = site.run(*arguments)
         assert (done.returncode, said in done.stderr) == (2, True), (arguments, done)
         assert "Traceback" not in done.stderr
+    _an_account_without_its_password(site)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     copied = Site(elsewhere, site.upstream, site.cache)
     done = copied.run("verify", str(bundle))
     assert (done.returncode, "--key" in done.stderr) == (2, True), done.stderr
+
+
+def _an_account_without_its_password(site: Site) -> None:
+    data = site.path / f"group_data/{NAME}.py"
+    before = data.read_text()
+    data.write_text(f'{before}\nbundle_accounts = {{"docker.io": "somebody"}}\n')
+    done = site.run("build", NAME)
+    data.write_text(before)
+    file = f".secrets/{NAME}/upstream_docker.io"
+    assert (done.returncode, f"{file}: not there" in done.stderr) == (2, True), done.stderr
+    assert "write the password of the account somebody at docker.io into it" in done.stderr
 
 
 def test_parts(made: Made) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tests.contract.registry import making
 from tests.unit.engine.http_server import listening
@@ -39,6 +39,8 @@ class Upstream:
         blobs: digest to bytes.
         faults: method and path to an answer in place of the right one, None for the right one.
         token: whether the registry wants one.
+        login: the header of the account that the registry, or who gives its tokens, wants.
+        logins: headers of that kind that were sent, with their paths.
         has: tells whether there is an image of a repository and tag.
         requests: method, path, Range of each.
         cut_after: bytes of a body after which the connection breaks; None never.
@@ -52,6 +54,8 @@ class Upstream:
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: Callable[[str], Answer | None] = lambda _: None
     token: bool = False
+    login: str = ""
+    logins: set[tuple[str, str]] = field(default_factory=set)
     has: Callable[[str, str], bool] = lambda _repository, _tag: True
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     cut_after: int | None = None
@@ -147,24 +151,39 @@ def _answer(upstream: Upstream, path: str, headers: Mapping[str, str]) -> Answer
     if (fault := upstream.faults(path)) is not None:
         return fault
     parts = urlsplit(path)
+    if parts.path == "/token" or parts.path.startswith("/v2/"):
+        return _of_registry(upstream, parts, headers.get("Authorization", ""))
+    body = upstream.files.get(parts.path)
+    return (404, {}, b"") if body is None else (200, {"ETag": '"1"'}, body)
+
+
+def _of_registry(upstream: Upstream, parts: SplitResult, given: str) -> Answer:
+    if given.startswith("Basic "):
+        upstream.logins.add((parts.path, given))
+    found = _PATH.fullmatch(parts.path)
+    if (status := _unknown(upstream, parts.path, found, given)) is not None:
+        return status
     if parts.path == "/token":
         scope = parse_qs(parts.query)["scope"][0]
         return 200, {}, json.dumps({"token": f"for {scope}", "expires_in": 60}).encode()
-    if not parts.path.startswith("/v2/"):
-        body = upstream.files.get(parts.path)
-        return (404, {}, b"") if body is None else (200, {"ETag": '"1"'}, body)
-    found = _PATH.fullmatch(parts.path)
-    repository = found["repository"] if found else ""
-    wanted = f"Bearer for repository:{repository}:pull"
-    if upstream.token and headers.get("Authorization") != wanted:
-        challenge = f'Bearer realm="{upstream.url}/token",service="test"'
-        return 401, {"WWW-Authenticate": challenge}, b"{}"
     if found is None:
         return 200, {}, b"{}"
-    kind, reference = found["kind"], found["reference"]
+    reference = found["reference"]
     data = (
-        upstream.manifest(repository, reference)
-        if kind == "manifests"
+        upstream.manifest(found["repository"], reference)
+        if found["kind"] == "manifests"
         else upstream.blobs.get(reference)
     )
     return (404, {}, b'{"errors": []}') if data is None else (200, {}, data)
+
+
+def _unknown(
+    upstream: Upstream, path: str, found: re.Match[str] | None, given: str
+) -> Answer | None:
+    """Return the answer to who is not known, or has not the token; None for the right one."""
+    if path == "/token" or not upstream.token:
+        wanted, way = upstream.login, 'Basic realm="test"'
+    else:
+        wanted = f"Bearer for repository:{found['repository'] if found else ''}:pull"
+        way = f'Bearer realm="{upstream.url}/token",service="test"'
+    return None if wanted in {"", given} else (401, {"WWW-Authenticate": way}, b"{}")

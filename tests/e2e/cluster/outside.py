@@ -1,9 +1,10 @@
-"""What leaves a lab's network, by the kernel's own count in the lab's namespace."""
+"""What leaves a lab's network, or comes by SSH, by the kernel's count in the lab's namespace."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ table ip {table} {{
   }}
 }}
 """
+_BY_SSH = "whisklab_by_ssh"
+_SENT = """
+table ip {table} {{
+  counter bytes {{ }}
+  chain after {{
+    type filter hook postrouting priority 0;
+    ip daddr {address} tcp dport 22 counter name bytes
+  }}
+}}
+"""
 
 
 def counted(site: Site) -> None:
@@ -43,6 +54,19 @@ def left(site: Site) -> dict[str, int]:
     (found,) = (each["set"] for each in told["nftables"] if "set" in each)
     elements: list[dict[str, Any]] = [each["elem"] for each in found.get("elem", [])]
     return {each["val"]: each["counter"]["packets"] for each in elements}
+
+
+def counted_by_ssh(site: Site, host: str) -> Callable[[], int]:
+    """Count from now on the bytes that a host gets by SSH; returns who tells how many."""
+    (address,) = (each["address"] for each in site.lab["hosts"] if each["name"] == host)
+    _nft(site, "-f", "-", stdin=_SENT.format(table=_BY_SSH, address=address))
+
+    def sent() -> int:
+        told = json.loads(_nft(site, "-j", "list", "counter", "ip", _BY_SSH, "bytes"))
+        (found,) = (each["counter"] for each in told["nftables"] if "counter" in each)
+        return int(found["bytes"])
+
+    return sent
 
 
 def _nft(site: Site, *arguments: str, stdin: str = "") -> str:

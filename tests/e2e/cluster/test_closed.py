@@ -24,7 +24,8 @@ from tests.contract.bundle.debs import DebArchive
 from tests.contract.bundle.upstream import Upstream, serving
 from tests.contract.registry.making import Made
 from tests.e2e.bare import bare
-from tests.e2e.cluster.outside import NOWHERE, counted, left
+from tests.e2e.cluster.outside import NOWHERE, counted, counted_by_ssh, left
+from tests.e2e.cluster.rebooting import reboot
 from tests.e2e.cluster.site import Site
 from tests.e2e.openwhisk.registry import pulled
 from whisklab.lab.providers.nspawn.image_files import REPOSITORY
@@ -33,6 +34,8 @@ from whisklab.lab.standins.cache import architecture
 pytestmark = pytest.mark.e2e
 
 NODES = ("master", "worker1", "worker2")
+PROGRAM = "/usr/local/bin/k3s"
+SIGN_OF_LIFE = 10_000  # bytes; what any run sends
 ARCHIVES = "/var/lib/rancher/k3s/agent/images"
 # What a chart would name that no bundle has, of an upstream that no setting names.
 UNKNOWN = f"{NOWHERE}:5000/team/unknown:1"
@@ -222,6 +225,8 @@ def test_an_upload_to_bare_machines_fills_the_cache_and_says_how_to_make_the_reg
         assert inside.root(host, f"cat /opt/{WANTED} /opt/{LIBRARY}").split() == ["1:1.0~a+b", "2"]
         assert inside.root(host, "ls /var/lib/whisklab/packages 2>&1 || true").startswith("ls: ")
         assert inside.root(host, SOURCES) == sources[host]
+        asked = inside.root(host, "systemctl start apt-daily; systemctl show apt-daily")
+        assert {"LoadState=loaded", "ConditionResult=no"} <= set(asked.splitlines())
 
 
 def test_an_upload_brings_files_and_images_and_a_second_one_sends_nothing(
@@ -260,6 +265,24 @@ def test_the_whole_platform_comes_from_the_bundle_and_nothing_leaves_the_network
 
 
 @pytest.mark.usefixtures("bundle")
+def test_to_a_machine_that_was_reset_nothing_is_sent_again(inside: Site) -> None:
+    """Its k3s comes back from what it has kept, images of pods from the registry inside."""
+    node = "worker2"
+    size = int(inside.root(node, f"du -bc {PROGRAM} {ARCHIVES}/* | tail -n 1").split()[0])
+    inside.root(node, "systemctl disable k3s-agent")
+    reboot(inside, node)  # nothing of a pod is mounted any more
+    inside.root(node, f"rm -rf {PROGRAM} /var/lib/rancher/* /etc/rancher /etc/systemd/system/k3s*")
+    for each in Path(inside.environment["XDG_CACHE_HOME"]).glob("whisklab/artifacts/*/k3s*"):
+        each.unlink()  # nor does the laptop need it
+    sent = counted_by_ssh(inside, node)
+    apply(inside)
+    assert SIGN_OF_LIFE < sent() < size / 100, (sent(), size)
+    assert inside.objects("nodes", "-l", f"kubernetes.io/hostname={node}")
+    verify = inside.whisklab("verify", inside.name)
+    assert verify.code == 0, verify.output
+
+
+@pytest.mark.usefixtures("bundle")
 def test_without_the_setting_the_counter_sees_who_is_asked_and_no_pod_restarts(
     inside: Site,
 ) -> None:
@@ -270,3 +293,17 @@ def test_without_the_setting_the_counter_sees_who_is_asked_and_no_pod_restarts(
     assert running(inside) == before
     assert "not found" not in pull(inside, UNKNOWN)
     assert left(inside)[NOWHERE] > 0
+
+
+def test_of_a_bundle_nothing_goes_that_is_in_use_or_kept_or_not_agreed_to(
+    bundle: Path, inside: Site
+) -> None:
+    before = inside.whisklab("images", "list", inside.name, "--json").stdout
+    asked = inside.whisklab("bundle", "remove", str(bundle), inside.name)
+    assert asked.code == 2, asked.output
+    assert f"{CONTROLLER}: is in use by " in asked.output
+    assert "there is no terminal to ask at, say --yes" in asked.output
+    kept = ("--keep", str(bundle), "--yes")
+    done = inside.whisklab("bundle", "remove", str(bundle), inside.name, *kept)
+    assert (done.code, done.stdout.splitlines()[-1:]) == (0, ["nothing to remove"]), done.output
+    assert inside.whisklab("images", "list", inside.name, "--json").stdout == before

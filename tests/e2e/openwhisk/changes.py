@@ -171,6 +171,7 @@ def changes(site: Site) -> list[Change]:
         Change("bundle_images", '["docker.io/library/alpine:3.20"]'),
         Change("bundle_ignored", '["team/app:rw"]'),
         Change("bundle_mirrors", '{"docker.io": "https://mirror.example"}'),
+        Change("bundle_accounts", '{"docker.io": "lab"}'),
         Change(
             "bundle_packages",
             '{"debian-12": ["deb [trusted=yes] http://mirror.example/debian bookworm main"]}',

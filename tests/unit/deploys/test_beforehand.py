@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import date
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -97,3 +98,70 @@ def test_a_template_for_containerd_can_be_accepted(
     one = Member("m1", is_server=True, pending=True, known=True, active=True,
                  version="v1.34.4+k3s1", foreign=there)  # fmt: skip
     assert bool(module._templates(one)) is refused
+
+
+GATES = ("_without_cgroup_v2", "_flags", "_next_etcd", "_templates", "_lasting")
+
+
+def fetched(
+    monkeypatch: pytest.MonkeyPatch, says: str, *, leads: bool = False
+) -> tuple[dict[str, list[str]], list[str]]:
+    """The refusals by the operation that has them, and what is told, when one of all says no."""
+    module = importlib.import_module(beforehand.__name__)
+    refused: dict[str, list[str]] = {}
+    told: list[str] = []
+    one = Member("m1", is_server=True, pending=True, known=True, active=True)
+    machine = SimpleNamespace(name="m1", loop=iter)
+    for name, value in {
+        "host": machine, "tell": told.append, "documents": SimpleNamespace(read=lambda _: {}),
+        "possible": lambda name, refusals: refused.update({name: refusals}),
+        "_undrainable": lambda _: ["no: drained"] if says == "_undrainable" else [],
+        "_say_foreign": lambda _: None,
+        **{each: (lambda *_, each=each: ["no"] if each == says else []) for each in GATES},
+    }.items():  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    known = SimpleNamespace(
+        versions=lambda _: ["v1.35.4+k3s1"],
+        ends=lambda *_: date(2020, 1, 1) if says == "_say_end" else None,
+    )
+    for name, value in {
+        "leader": lambda: SimpleNamespace(name="m1" if leads else "m0"), "servers": list,
+        "members": lambda: {"m1": one}, "node": lambda _: NODE, "artifacts": lambda _: [],
+        "catalogue": lambda _: known, "version": lambda _: "v1.35.4+k3s1",
+    }.items():  # fmt: skip
+        monkeypatch.setattr(module.wanted, name, value)
+    refusal = (lambda *_: "no") if says == "refusal" else (lambda *_: None)
+    monkeypatch.setattr(module.rolling, "refusal", refusal)
+    token = "no" if says == "token" else None
+    monkeypatch.setattr(module.token, "refusal", lambda _: token)
+    monkeypatch.setattr(module.K3sSettings, "of", lambda _: K3sSettings())
+    monkeypatch.setattr(module.room, "room", lambda **_: None)
+    monkeypatch.setattr(module.expiry, "note", lambda *_: None)
+    module.fetch.__wrapped__()
+    return refused, told
+
+
+@pytest.mark.parametrize("gate", [*GATES, "refusal"])
+def test_each_reason_against_a_change_is_a_refusal_of_it(
+    monkeypatch: pytest.MonkeyPatch, gate: str
+) -> None:
+    assert fetched(monkeypatch, gate) == ({"k3s can be changed": ["no"]}, [])
+    assert fetched(monkeypatch, "nobody") == ({"k3s can be changed": []}, [])
+
+
+@pytest.mark.parametrize(
+    ("gate", "operation"),
+    [("token", "The cluster keeps its token"), ("_undrainable", "Nodes can be drained")],
+)
+def test_what_concerns_the_cluster_is_refused_by_its_leader(
+    monkeypatch: pytest.MonkeyPatch, gate: str, operation: str
+) -> None:
+    refused, told = fetched(monkeypatch, gate, leads=True)
+    assert [name for name, why in refused.items() if why] == [operation]
+    assert told == []
+
+
+def test_the_end_of_a_version_s_life_is_told_by_the_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, (sentence,) = fetched(monkeypatch, "_say_end", leads=True)
+    assert not any(refused.values())
+    assert sentence.startswith("k3s v1.35.4+k3s1: the life of Kubernetes 1.35 has been over since")

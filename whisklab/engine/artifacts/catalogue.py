@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from whisklab.engine import documents, runs
 from whisklab.engine.artifacts.entries import Artifact, Entry, Key, Lock, Locked, Product, Source
 from whisklab.errors import BadInput
 
+END_TOLD = timedelta(days=30)  # before it
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -120,6 +121,19 @@ class Catalogue:
         return next(
             (day for line, day in found.items() if f"{version}.".startswith(f"{line}.")), None
         )
+
+    def ending(self, today: date) -> list[str]:
+        """Return a sentence for each product in whose default nothing is mended, or soon. Pure."""
+        found = []
+        for product, each in self._products.items():
+            ends = self.ends(product, each.default)
+            if ends is not None and ends - today <= END_TOLD:
+                when = f"since {ends}" if ends <= today else f"from {ends} on"
+                found.append(
+                    f"{product} {each.default}: upstream mends nothing in it {when}: enter a newer "
+                    f"one into {self.path}"
+                )
+        return found
 
     def licence(self, product: str) -> str | None:
         """Return the licence of a product's files; None: the catalogue does not say it."""

@@ -43,3 +43,5 @@ ReachableHost = Annotated[str, AfterValidator(_reachable)]
 Name = Annotated[str, AfterValidator(_name)]
 ReleaseName = Annotated[str, AfterValidator(_release_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+# HTTP's login by name and password ends the name with a colon (RFC 7617).
+Account = Annotated[str, Field(pattern=r"^[^:\s\x00-\x1f\x7f]+$")]

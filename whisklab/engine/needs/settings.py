@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from whisklab.engine.data.names import Account
 from whisklab.engine.data.settings import Settings
 from whisklab.engine.debian import sources
 
@@ -32,6 +33,9 @@ class BundleSettings(Settings):
             as `bundle build` shows it.
         mirrors: registry to the URL of another one where the same images are, for building, such as
             {"docker.io": "https://mirror.example:5000"}.
+        accounts: registry, or host of a mirror, to the account by which it is read for building,
+            such as {"docker.io": "lab"}: many let known ones read more in an hour. Its password is
+            in .secrets/ENVIRONMENT/upstream_REGISTRY.
         packages: system to the archives of its packages, for building, in place of those that this
             laptop's apt has if it is of that system, as lines of apt's sources.list, such as
             {"debian-12": ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]
@@ -43,4 +47,5 @@ class BundleSettings(Settings):
     images: list[str] = []
     ignored: list[str] = []
     mirrors: dict[Registry, Url] = {}
+    accounts: dict[Registry, Account] = {}
     packages: dict[System, list[Annotated[str, AfterValidator(_source)]]] = {}

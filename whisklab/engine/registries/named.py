@@ -37,8 +37,6 @@ Url = Annotated[str, AfterValidator(_url)]
 # As a repository's name, of which it is the beginning.
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 Project = Annotated[str, Field(pattern=rf"^({_PART}(/{_PART})*)?$", max_length=128)]
-# HTTP's login by name and password ends the name with a colon (RFC 7617).
-Account = Annotated[str, Field(pattern=r"^[^:\s\x00-\x1f\x7f]+$")]
 
 
 def reached(
@@ -68,7 +66,7 @@ def reached(
     return Access(
         url.removeprefix("https://"),
         account or "",
-        _password(store, secret, account, url) if account else "",
+        password(store, secret, account, url) if account else "",
         None if ca is None else _authority(ca),
         mirrors,
         project,
@@ -78,7 +76,18 @@ def reached(
     )
 
 
-def _password(store: SecretStore, name: str, account: str, url: str) -> str:
+def password(store: SecretStore, name: str, account: str, url: str) -> str:
+    """Return the password of an account.
+
+    Args:
+        store: of the environment.
+        name: of the store's file that has it.
+        account: whose it is, for sentences.
+        url: of the registry, likewise.
+
+    Raises:
+        BadInput: the laptop lacks it, or what it has is none.
+    """
     path, found = store.path(name), store.read(name)
     if found is None:
         raise BadInput(

@@ -18,7 +18,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
 from whisklab.engine.data.machine import Machine
-from whisklab.engine.data.names import Port
+from whisklab.engine.data.names import Account, Port
 from whisklab.engine.data.settings import Settings
 from whisklab.engine.facts import everywhere
 from whisklab.engine.registries import named
@@ -71,8 +71,8 @@ class RegistrySettings(Settings):
     enabled: bool = True
     url: named.Url | None = None
     project: named.Project = ""
-    account: named.Account | None = None
-    push_account: named.Account | None = None
+    account: Account | None = None
+    push_account: Account | None = None
     ca: str | None = None
     version: str | None = None
     port: Port = 5000

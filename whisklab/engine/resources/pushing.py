@@ -14,15 +14,17 @@ from whisklab.engine.artifacts.fetching import size, to_push
 from whisklab.engine.facts import asking
 from whisklab.engine.facts.question import Question
 from whisklab.engine.reasons import because
+from whisklab.engine.resources.kept import KEEP, KEPT, is_kept, taken
 from whisklab.engine.resources.paths import WRITING
 from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
 from whisklab.engine.scripts import script
+from whisklab.engine.ssh import locks
 from whisklab.engine.ssh.connector import WhiskSSH
-from whisklab.engine.ssh.remote import call
+from whisklab.engine.ssh.remote import call, tried
 from whisklab.errors import WhisklabError
 
 # What did not arrive whole must not stay: it is large, and nobody may come back for it.
-_PUT = f"""{WRITING}
+_PUT = f"""{WRITING}{KEEP}
 set -e; dir=$(dirname "$1"); mkdir -p "$dir"
 if test -d "$1"; then echo "a directory is there" >&2; exit 1; fi
 free=$(($(stat -f -c '%f * %S' "$dir")))
@@ -34,6 +36,7 @@ sum=$(sha256sum < "$new")
 if test "${{sum%% *}}" != "$3"; then echo "it arrived broken" >&2; exit 1; fi
 if test -n "$5"; then mkdir -p "$6"; echo "$3 $5" > "$6/$(printf %s "$1" | tr / _)"; fi
 chown 0:0 "$new"; chmod "$2" "$new"; mv -f "$new" "$1"
+if test -n "$8"; then (set +e; keep "$8" "$1" "$7") || true; fi
 """
 
 
@@ -46,12 +49,14 @@ class Pushed:
         artifact: what is to be there.
         path: absolute; missing directories are made.
         mode: octal.
+        keep: whether the host keeps a copy elsewhere, from which it comes back (`kept`).
     """
 
     name: str
     artifact: Artifact
     path: str
     mode: str = "755"
+    keep: bool = False
 
     @property
     def question(self) -> Question:
@@ -68,16 +73,19 @@ class Pushed:
 
     def have(self) -> None:
         """Push it."""
-        pushed(name=self.name, artifact=self.artifact, path=self.path, mode=self.mode)
+        pushed(
+            name=self.name, artifact=self.artifact, path=self.path, mode=self.mode, keep=self.keep
+        )  # fmt: skip
 
 
 @operation()
-def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
-    """Have the artifact in the laptop's cache if this host lacks it at `path`.
+def fetched(artifact: Artifact, path: str, *, keep: bool = False) -> Generator[FunctionCommand]:
+    """Have the artifact in the laptop's cache if this host lacks it at `path`, and kept no copy.
 
     Its own operation, so that a run can fetch everything before it changes any host.
     """
-    if Pushed("", artifact, path).why_sent(asking.once(PlacedFile, path=path)):
+    lacks = Pushed("", artifact, path).why_sent(asking.once(PlacedFile, path=path))
+    if lacks and not (keep and is_kept(artifact, path)):
         because(f"{artifact} is not on this host")
 
         def fetch_to_cache(_: Host) -> None:
@@ -88,20 +96,24 @@ def fetched(artifact: Artifact, path: str) -> Generator[FunctionCommand]:
 
 @operation()
 def pushed(
-    artifact: Artifact, path: str, mode: str = "755"
+    artifact: Artifact, path: str, mode: str = "755", *, keep: bool = False
 ) -> Generator[FunctionCommand | StringCommand]:
     """Have the artifact, or its member, at `path`: uploaded, verified there, then renamed.
+
+    Where the host has kept a copy of it nothing is sent.
 
     So a running binary can be replaced, and a broken upload leaves the old file. Arguments as the
     attributes of `Pushed`.
     """
     found, wanted = asking.once(PlacedFile, path=path), Pushed("", artifact, path, mode)
+    has_copy = keep and bool(wanted.why_sent(found)) and is_kept(artifact, path)
     if why := wanted.why(found):
-        because(why)
+        because(f"{why}, and this machine has kept a copy" if has_copy else why)
     if wanted.why_sent(found):
 
         def push_to_host(target: Host) -> None:
-            push(target, artifact, path, mode)
+            if not (has_copy and _took(target, artifact, path, mode)):
+                push(target, artifact, path, mode, keep=keep)
 
         yield call(push_to_host)
     elif why:
@@ -109,8 +121,17 @@ def pushed(
         yield StringCommand("chmod", mode, QuoteString(path))
 
 
-def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
+def _took(target: Host, artifact: Artifact, path: str, mode: str) -> bool:
+    """Put the kept copy at its path; tells whether it was there still."""
+    with locks.changing():
+        ok, _ = tried(target, taken(artifact, path, mode))
+    return ok
+
+
+def push(target: Host, artifact: Artifact, path: str, mode: str, *, keep: bool = False) -> None:
     """Upload the artifact to one host, compressed on the way if it is not yet.
+
+    With `keep` the host keeps a copy.
 
     Raises:
         WhisklabError: the host refused it, or what arrived has another checksum.
@@ -128,6 +149,7 @@ def push(target: Host, artifact: Artifact, path: str, mode: str) -> None:
         artifact.source.sha256 if artifact.member else "",
         UNPACKED,
         str(size(artifact)),
+        KEPT if keep else "",
     )
     ok, stderr = connector.stream(command, source.path)
     if not ok:

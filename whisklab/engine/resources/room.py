@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfra import host
@@ -14,6 +14,7 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from whisklab.engine.artifacts.entries import Artifact
 from whisklab.engine.artifacts.fetching import size
 from whisklab.engine.facts import asking
+from whisklab.engine.resources.kept import is_kept
 from whisklab.engine.resources.placed import PlacedFile
 from whisklab.engine.resources.possible import refused
 from whisklab.engine.resources.pushing import Pushed
@@ -54,19 +55,23 @@ class FreeSpace(FactBase[dict[str, Space]]):
 
 
 @operation()
-def room(files: Sequence[tuple[Artifact, str]]) -> Generator[FunctionCommand]:
+def room(
+    files: Sequence[tuple[Artifact, str]], keep: Collection[str] = ()
+) -> Generator[FunctionCommand]:
     """Have room for those of the files that this host lacks; else fail it, in plans too.
 
     What is not on the laptop yet has no size to compare: `pushing.push` does it then.
 
     Args:
         files: artifacts and the absolute paths where they will be pushed.
+        keep: those of the paths of which hosts keep copies, which then need no more room.
     """
     lacking = {
         path: artifact
         for artifact, path in files
         if size(artifact)
         and Pushed("", artifact, path).why_sent(asking.once(PlacedFile, path=path))
+        and not (path in keep and is_kept(artifact, path))
     }
     if lacking:
         spaces = host.get_fact(FreeSpace, paths=list(lacking))

@@ -62,8 +62,9 @@ class WhiskSSH(Channels):
             self._connect_to_sshd()
             asking.of(self.host).counts()
             self._disable_nagle()
-            # paramiko's thread would look ten times a second whether it is to end.
-            self.transport.sock.settimeout(alive.BEAT)
+            # paramiko's thread would look ten times a second whether it is to end; to close the
+            # socket wakes it as well.
+            self.transport.sock.settimeout(None)
             alive.watch(self.transport, self.run_lock.beat)
             user, sudo = self.data["ssh_user"] or "the user", bool(self.host.data.get("_sudo"))
             self._login = login.Login(self.host.name, user, sudo, self.context.secrets)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from whisklab import local_network
+
 
 def remedy(
     problem: str,
@@ -34,6 +36,8 @@ def remedy(
             f"{where} is not reached through its jump host: {way}; a login there by "
             "`ssh` must work without a question (its host key known, the key in the agent)"
         )
+    elif local_network.is_refused(None, problem):
+        problem = f"{problem}; or {local_network.REFUSED}"
     return f"{where} does not answer: {problem}; start it, or leave it out with --limit"
 
 

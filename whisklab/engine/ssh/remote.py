@@ -49,8 +49,9 @@ def call(function: Callable[[Host], None]) -> FunctionCommand:
 def tried(host: Host, command: StringCommand) -> tuple[bool, list[str]]:
     """Run `command` as root, return whether it went well and the lines of its stdout, quietly."""
     ok, output = host.connector.run_shell_command(
-        command, print_output=False, print_input=False, _sudo=True
-    )
+        command, print_output=False, print_input=False, _sudo=True,
+        _shell_executable=host.state.config.SHELL,
+    )  # fmt: skip
     return ok, output.stdout_lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,36 @@ def test_offline(
     assert len(said) == 1
     assert "cannot be read" in said[0]
     assert file.read_text() == "# as it was\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        (date(2027, 2, 1), ""),
+        (date(2027, 5, 28), ""),
+        (date(2027, 5, 29), "from 2027-06-28 on"),
+        (date(2027, 6, 27), "from 2027-06-28 on"),
+        (date(2027, 6, 28), "since 2027-06-28"),
+        (date(2028, 1, 1), "since 2027-06-28"),
+    ],
+)
+def test_a_version_whose_life_is_over_is_told(tmp_path: Path, day: date, told: str) -> None:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(
+        "a: {default: v1.2.3, ends: {v1.2: 2027-06-28, v1.3: 2029-01-01}, versions: {v1.2.3: {}}}\n"
+        "b: {default: v1, versions: {v1: {}}}\n"
+    )
+    sentence = f"a v1.2.3: upstream mends nothing in it {told}: enter a newer one into {path}"
+    assert Catalogue(path).ending(day) == ([sentence] if told else [])
+
+
+def test_the_verb_tells_of_a_version_whose_life_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text("a: {default: v1, ends: {v1: 2020-01-01}, versions: {v1: {}}}\n")
+    assert run(["lock", str(path)]) == 0
+    assert "a v1: upstream mends nothing in it since 2020-01-01" in capsys.readouterr().err
 
 
 def test_no_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyinfra.api.state import State
+from pyinfra.context import ctx_state
 
 from whisklab.engine import runs
 from whisklab.engine.data import settings
@@ -31,7 +32,7 @@ class Machines(list[Any]):
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Make:
+def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Make]:
     store = SecretStore(tmp_path / "secrets")
     for name in (registry.ACCOUNT, registry.PUSH_ACCOUNT):
         store.write(name, f"of {name}")
@@ -47,11 +48,13 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Make:
              for host, values in zip(found, data, strict=True)],
             [RegistrySettings, Machine], lambda _: False,
         )  # fmt: skip
+        ctx_state.set(state)
         monkeypatch.setattr(registry, "inventory", found)
         monkeypatch.setattr(registry, "current", lambda: SimpleNamespace(store=store, name="lab"))
         return found
 
-    return made
+    yield made
+    ctx_state.reset()
 
 
 def test_one_of_our_own_unless_another_is_named(make: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, cast
 
 import gevent
@@ -106,3 +108,28 @@ def test_a_beat_that_fails_or_blocks_does_not_end_the_watch() -> None:
 def test_a_host_that_leaves_is_named(state: str, sentence: str) -> None:
     assert str(alive.Leaving("a", state)) == sentence
     assert state not in alive.STAYS
+
+
+_SILENT = """
+from whisklab.engine.run.start import run
+import socket, threading, paramiko
+ours, theirs = socket.socketpair()
+transport = paramiko.Transport(ours)
+transport.start_client(event=threading.Event())
+theirs.sendall(b"SSH-2.0-silent\\r\\n")
+while b"SSH-2.0" not in theirs.recv(4096):
+    pass
+transport.sock.settimeout(None)  # as our connector has it
+threading.Event().wait(0.5)
+assert transport.is_alive()
+transport.close()
+transport.join(10)
+assert not transport.is_alive()
+"""
+
+
+def test_to_close_a_connection_ends_its_thread_which_nothing_else_wakes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SILENT], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")

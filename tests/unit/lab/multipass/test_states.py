@@ -46,6 +46,8 @@ def test_up(one: Lab, state: str, then: str | None, calls: list[str]) -> None:
     done = one.provider.up(one.wish(ONE), one.report)
     assert one.program.changed() == calls
     assert set(done.machines) == {"master"}
+    told = [line for line in one.said if "`snap refresh --hold multipass`" in line]
+    assert len(told) == ("Suspended" in {state, then})
 
 
 def test_up_starts_what_is_unknown_and_does_not_answer(one: Lab) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.lab.multipass.rig import Lab
 from whisklab.cli.main import run
 from whisklab.errors import BadInput
-from whisklab.lab import inventory, manage, provider, state
+from whisklab.lab import inventory, manage, provider, snapshots, state
 
 TOPOLOGY = (
     "provider: multipass\ncatalogue: upstream\nhosts:\n  master: {groups: [masters]}\n"
@@ -161,3 +161,30 @@ def test_what_is_too_much_for_this_computer_is_refused_before_anything_is_made(
     assert run(["up", "fern"]) == 2
     assert "this computer has 65536 MB: give them less" in capsys.readouterr().err
     assert fresh.program.changed() == []
+
+
+def test_where_artifacts_come_from_is_said_before_any_machine_is_made(fresh: Lab) -> None:
+    """Machines and stand-ins take minutes."""
+    told: list[str] = []
+    topology = Path("inventories/fern.yaml")
+    manage.up("fern", topology, told.append)
+    assert told[0].startswith("artifacts: upstream (")
+    assert len(told) > 1
+    told.clear()
+    manage.up("fern", topology, told.append)
+    assert not [each for each in told if each.startswith("artifacts: ")]
+
+
+def test_a_machine_that_a_rebuild_has_lost_stays_in_the_inventory(fresh: Lab) -> None:
+    """Else a run would take it for one that was given up."""
+    assert run(["up", "fern"]) == 0
+    before = state.load("fern")
+    assert before
+    fresh.program.fault("launch fern-worker1", "launch failed: no room", times=9)
+    assert run(["rebuild", "fern", "worker1", "--yes"]) == 1
+    snapshots.take("fern", "b", {}, print)
+    after = state.load("fern")
+    assert after
+    assert [each.name for each in after.hosts] == [each.name for each in before.hosts]
+    assert [name for name, _ in inventory.groups("fern")["workers"]] == ["worker1"]
+    assert len(state.paths("fern").known_hosts.read_text().splitlines()) == len(before.hosts)

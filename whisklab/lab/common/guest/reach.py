@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whisklab import local_network
 from whisklab.errors import WhisklabError
 from whisklab.lab.common.machine import SSH
 
@@ -126,10 +125,6 @@ def _why(error: BaseException) -> str:
     causes = getattr(error, "errors", None)  # of paramiko, when no address answers
     if number is None and causes:
         number = next((each.errno for each in causes.values()), None)
-    # So macOS answers a program whose user has not allowed it to reach the local network.
-    if number == errno.EHOSTUNREACH and sys.platform == "darwin":
-        return (
-            "macOS lets this program not reach the local network: allow it in System Settings, "
-            "Privacy & Security, Local Network"
-        )
+    if local_network.is_refused(number):
+        return local_network.REFUSED
     return str(error) or type(error).__name__

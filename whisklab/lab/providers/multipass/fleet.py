@@ -159,6 +159,11 @@ class Fleet:
                     f"{instance}: Multipass calls it {there.state} for {_ON_ITS_WAY:.0f} s: wait, "
                     f"or `multipass stop --force {instance}`, and run this again"
                 )
+            if there.state is State.SUSPENDED:
+                self.report(
+                    f"{name}: is suspended, as a refresh of Multipass's snap leaves instances: "
+                    "`snap refresh --hold multipass` holds these off"
+                )
             self._step(name, step)
             began = True
         return began
