@@ -260,6 +260,8 @@ openwhisk_timeout = 900  # seconds until it must be ready
 #   values_files  paths; secrets belong into a file below .secrets/<environment>/
 #   wait, timeout whether its pods must be ready (True), and within how many seconds (300)
 #   present       False uninstalls it; its claims and their data stay, unless keep_claims is False
+#   variables     {"DOMAIN": "lab.example"}: ${DOMAIN}, ${RELEASE} and ${NAMESPACE} are filled in
+#                 in strings of values and values_files, and in filled_files of a chart directory
 
 releases = {}  # name of the release to what it is
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from pyinfra import host
 from pyinfra.api.host import Host
@@ -13,6 +13,8 @@ from whisklab.engine import helm
 from whisklab.engine.artifacts.catalogue import Catalogue, opened
 from whisklab.engine.data.machine import Machine
 from whisklab.engine.helm import values
+from whisklab.engine.helm.charts import Chart
+from whisklab.engine.helm.overlay import Overlay, filled
 from whisklab.engine.kubernetes.kube import Endpoint
 from whisklab.engine.run.capability import capability, selected
 from whisklab.errors import BadInput
@@ -45,8 +47,12 @@ def wanted(leader: Host) -> Iterator[helm.Release]:
 
 def _release(name: str, given: UserRelease, catalogue: Catalogue) -> helm.Release:
     laid = values.merged(values.read(map(Path, given.values_files)), given.values)
-    values.text(laid)
     chart = helm.chart(given.chart, given.version, catalogue) if given.chart else None
+    if given.variables is not None:
+        names = {"RELEASE": name, "NAMESPACE": given.namespace, **given.variables}
+        laid = values.filled_in(laid, names, "values")
+        chart = _filled(chart, given.filled_files, names) if chart else None
+    values.text(laid)
     return helm.Release(
         name=name,
         chart=chart,
@@ -57,6 +63,26 @@ def _release(name: str, given: UserRelease, catalogue: Catalogue) -> helm.Releas
         present=given.present,
         keep_claims=given.keep_claims,
     )
+
+
+def _filled(chart: Chart, files: Iterable[str], names: Mapping[str, str]) -> Chart:
+    """Return a chart with `${NAME}` filled in in some files of its directory."""
+    found: dict[str, bytes] = {}
+    for each in files:
+        path = PurePosixPath(each)
+        if (
+            chart.path is None
+            or not chart.path.is_dir()
+            or path.is_absolute()
+            or ".." in path.parts
+        ):
+            raise BadInput(f"filled_files: {each}: expected a file of a chart that is a directory")
+        try:
+            text = (chart.path / path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"filled_files: {each}: cannot be read as text: {error}") from error
+        found[str(path)] = filled(text, names, each).encode()
+    return chart.changed(Overlay(files=found))
 
 
 @capability("releases", "fetch")

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from whisklab.engine.helm.overlay import filled
 from whisklab.engine.kubernetes.objects import HIDDEN, SOUNDS_SECRET, Loader
 from whisklab.errors import BadInput
 
@@ -52,6 +53,26 @@ def read(paths: Iterable[Path]) -> dict[str, Any]:
             raise BadInput(f"{path}: holds no values: expected `key: value` lines")
         result = merged(result, found or {})
     return result
+
+
+def filled_in(values: Values, names: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Return values with `${NAME}` filled in where they are strings, see `overlay.filled`. Pure.
+
+    Raises:
+        BadInput: a name that has no value.
+    """
+
+    def one(value: Any, path: str) -> Any:  # noqa: ANN401  whatever YAML has
+        if isinstance(value, str):
+            return filled(value, names, f"{where}: {path}")
+        if isinstance(value, Mapping):
+            return {key: one(each, f"{path}.{key}" if path else str(key))
+                    for key, each in value.items()}  # fmt: skip
+        if isinstance(value, list):
+            return [one(each, f"{path}[{number}]") for number, each in enumerate(value)]
+        return value
+
+    return {key: one(each, str(key)) for key, each in values.items()}
 
 
 def text(values: Values) -> str:
