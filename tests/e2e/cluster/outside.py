@@ -28,13 +28,12 @@ table ip {table} {{
   }}
 }}
 """
-_BY_SSH = "whisklab_by_ssh"
 _SENT = """
 table ip {table} {{
   counter bytes {{ }}
   chain after {{
     type filter hook postrouting priority 0;
-    ip daddr {address} tcp dport 22 counter name bytes
+    ip daddr {{ {addresses} }} tcp dport 22 counter name bytes
   }}
 }}
 """
@@ -56,13 +55,14 @@ def left(site: Site) -> dict[str, int]:
     return {each["val"]: each["counter"]["packets"] for each in elements}
 
 
-def counted_by_ssh(site: Site, host: str) -> Callable[[], int]:
-    """Count from now on the bytes that a host gets by SSH; returns who tells how many."""
-    (address,) = (each["address"] for each in site.lab["hosts"] if each["name"] == host)
-    _nft(site, "-f", "-", stdin=_SENT.format(table=_BY_SSH, address=address))
+def counted_by_ssh(site: Site, *hosts: str) -> Callable[[], int]:
+    """Count from now on the bytes that hosts get by SSH; returns who tells how many."""
+    addresses = [each["address"] for each in site.lab["hosts"] if each["name"] in hosts]
+    table = "_".join(("whisklab_by_ssh", *hosts))
+    _nft(site, "-f", "-", stdin=_SENT.format(table=table, addresses=", ".join(addresses)))
 
     def sent() -> int:
-        told = json.loads(_nft(site, "-j", "list", "counter", "ip", _BY_SSH, "bytes"))
+        told = json.loads(_nft(site, "-j", "list", "counter", "ip", table, "bytes"))
         (found,) = (each["counter"] for each in told["nftables"] if "counter" in each)
         return int(found["bytes"])
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.e2e
 
 NODES = ("master", "worker1", "worker2")
 PROGRAM = "/usr/local/bin/k3s"
-SIGN_OF_LIFE = 10_000  # bytes; what any run sends
+SIGN_OF_LIFE, QUESTIONS = 10_000, 300_000  # bytes of a run that sends no artifact to a host
 ARCHIVES = "/var/lib/rancher/k3s/agent/images"
 # What a chart would name that no bundle has, of an upstream that no setting names.
 UNKNOWN = f"{NOWHERE}:5000/team/unknown:1"
@@ -261,6 +261,9 @@ def test_the_whole_platform_comes_from_the_bundle_and_nothing_leaves_the_network
     plan = inside.whisklab("plan", inside.name, "--json")
     assert plan.code == 0, plan.output
     assert json.loads(plan.stdout)["changes"] == []
+    sent = counted_by_ssh(inside, *inside.hosts)
+    apply(inside)
+    assert SIGN_OF_LIFE < sent() < QUESTIONS * len(inside.hosts)
     assert left(inside) == {}
 
 
