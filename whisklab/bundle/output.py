@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import resource
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from whisklab.bundle.parts import CHUNK, part
 from whisklab.engine.artifacts.downloads import PROGRESS_EVERY, Report, progress
 from whisklab.errors import BadInput, WhisklabError
 
+_FAT32 = (4 << 30) - 1  # bytes; no file there is larger
 _SLACK = 16 << 20  # bytes that stay free, for the file system itself
 
 
@@ -110,6 +113,7 @@ def writing(path: Path, split: int | None, total: int, report: Report) -> Iterat
             f"{path}: the bundle needs {total / 1e6:.0f} MB, and {path.parent} has "
             f"{free / 1e6:.0f} MB free: make room there, or name another file (-o)"
         )
+    require_size(path, min(split or total, total))
     output = Output(path, split, total, report)
     try:
         yield output
@@ -122,6 +126,33 @@ def writing(path: Path, split: int | None, total: int, report: Report) -> Iterat
     except BaseException:
         output.give_up()
         raise
+
+
+def require_size(path: Path, size: int) -> None:
+    """Do nothing if one file may be so large beside `path`; known before the first byte.
+
+    Raises:
+        BadInput: the file system (FAT32 on sticks), or this process, has a smaller limit.
+        WhisklabError: nothing can be written there.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    may = allowed == resource.RLIM_INFINITY or size <= allowed
+    probe = _unfinished(path)
+    try:
+        if may and size > _FAT32:  # (FAT writes zeros for what is smaller; others take no time)
+            with probe.open("wb") as file:
+                os.ftruncate(file.fileno(), size)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise WhisklabError(f"{path}: cannot be written: {error.strerror}") from error
+        may = False
+    finally:
+        probe.unlink(missing_ok=True)
+    if not may:
+        raise BadInput(
+            f"{path}: {size / 1e6:.0f} MB are more than one file may have there: build parts "
+            "(--split 2G), or name another file (-o)"
+        )
 
 
 def put(output: Output, entry: tar.Entry, content: Content, sha256: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.contract.bundle.changing import contents, manifest_of, problems
@@ -18,8 +20,9 @@ from tests.contract.bundle.site import NAME, REPOSITORY, Site, entry
 from tests.contract.bundle.upstream import Upstream
 from tests.contract.registry import making
 from tests.contract.registry.memory import limited
-from whisklab.bundle import tar
+from whisklab.bundle import output, tar
 from whisklab.engine.data.secrets import SecretStore
+from whisklab.errors import BadInput
 
 TOOL = "upstream.example/tool:1"
 
@@ -182,11 +185,32 @@ def test_an_unfinished_bundle_is_none(site: Site) -> None:
     # The cache is filled first: the limit is for its files, too.
     site.build("-o", "elsewhere.bundle")
     done = site.run("build", NAME, prefix=limited)
-    assert done.returncode == 1, done.stderr
-    assert "cannot be written (File too large)" in done.stderr
-    assert "--split" in done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "are more than one file may have there: build parts (--split 2G)" in done.stderr
     assert bundle.read_bytes() == before
     assert not list(site.path.glob(".*unfinished"))
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "refused"),
+    [(5 << 30, 4 << 30, True), (5 << 30, 6 << 30, False), (3 << 30, 1, False)],
+)
+def test_a_stick_with_a_limit_for_one_file_is_known_before_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, limit: int, *, refused: bool
+) -> None:
+    """As FAT32 refuses what is larger than 4 GB; what is smaller is not tried, it takes time."""
+
+    def ftruncate(_: int, length: int) -> None:
+        if length >= limit:
+            raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(os, "ftruncate", ftruncate)
+    if refused:
+        with pytest.raises(BadInput, match="5369 MB are more than one file may have there"):
+            output.require_size(tmp_path / "a.bundle", size)
+    else:
+        output.require_size(tmp_path / "a.bundle", size)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_cache_is_noticed(site: Site) -> None:
