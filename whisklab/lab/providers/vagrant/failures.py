@@ -23,6 +23,14 @@ _LEFT = (
     "libvirt has a machine or a disk of this name that Vagrant knows no more (`virsh list --all`, "
     f"`virsh vol-list default`): {domains.remedy('NAME')}"
 )
+_NAMED = (
+    "VirtualBox has a machine of this name that Vagrant knows no more (`VBoxManage list vms`): if "
+    "it is not needed, `VBoxManage unregistervm NAME --delete`, or take another name for the lab"
+)
+_FULL = (
+    "the disk of this computer, where boxes and machines' disks lie, is full: make room there "
+    "(`vagrant box prune`, `whisklab clean`), and run again"
+)
 _PROCESSORS = (
     "this box is not made for this computer's processors and this hypervisor: `image:` of the "
     "topology names one that is, NAME or NAME@VERSION, or `hypervisor:` another hypervisor"
@@ -45,6 +53,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"VMX root mode|VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE", _KVM),
     (r"not within the\s+allowed ranges", _NETWORK),
     (r"domain about to create is already taken|Volume for domain is already created", _LEFT),
+    (r"VirtualBox machine with the name .* already exists", _NAMED),
+    (r"VERR_DISK_FULL|No space left on device", _FULL),
     (r"active machine was found with a different provider", _OTHER),
     (r"because it is locked", "another vagrant is at work with it: wait for its end"),
     (r"support the requested\s+architecture|isn't installed\s+for the architecture", _PROCESSORS),
