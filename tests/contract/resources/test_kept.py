@@ -117,10 +117,12 @@ def test_a_copy_that_is_not_the_artifact_is_not_used(
     outcome = push(way, wanted, path)
     assert (outcome.failed, way.sent) == (False, 2), outcome.said
     assert "kept" not in str(outcome.why)
-    assert way.machine.at(path).read_bytes() == copy_of(way, path).read_bytes() == data
+    assert way.machine.at(path).read_bytes() == data
+    theirs = harm is a_directory  # nobody removes what somebody has put there
+    assert (copy_of(way, path) / "theirs").exists() is theirs
     taken_off(way, path)
     assert not push(way, wanted, path).failed
-    assert way.sent == 2
+    assert way.sent == 2 + theirs
 
 
 def test_a_file_that_was_edited_in_place_is_sent_though_its_copy_is_the_same_one(
@@ -177,3 +179,9 @@ def test_a_kept_one_needs_no_room(
     files = [(wanted, NEAR)]
     assert way.machine.run(room.room, files=files, keep=[NEAR]) == NOTHING
     assert way.machine.run(room.room, files=files).failed
+    there = room.FreeSpace.process
+    monkeypatch.setattr(  # the copies are on a disk of their own
+        room.FreeSpace, "process",
+        lambda self, output: there(self, output) | {kept.KEPT: room.Space("another", 1 << 63)},
+    )  # fmt: skip
+    assert way.machine.run(room.room, files=files, keep=[NEAR]).failed

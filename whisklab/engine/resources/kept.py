@@ -23,7 +23,7 @@ KEPT = "/var/lib/whisklab/kept"  # on a host: a file for each path
 KEEP = f"""
 keep() {{
   kept=$1/$(printf %s "$2" | tr / _)
-  mkdir -p -m 700 "$1" && rm -rf -- "$kept" || return 0
+  mkdir -p -m 700 "$1" && test ! -d "$kept" && rm -f -- "$kept" || return 0
   ln -T -- "$2" "$kept" 2>/dev/null && return
   free=$(($(stat -f -c '%f * %S' "$1")))
   if test $((2 * $3)) -lt "$free" && cp -T -- "$2" "$kept{UNFINISHED}"; then

@@ -14,7 +14,7 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from whisklab.engine.artifacts.entries import Artifact
 from whisklab.engine.artifacts.fetching import size
 from whisklab.engine.facts import asking
-from whisklab.engine.resources.kept import is_kept
+from whisklab.engine.resources.kept import KEPT, is_kept
 from whisklab.engine.resources.placed import PlacedFile
 from whisklab.engine.resources.possible import refused
 from whisklab.engine.resources.pushing import Pushed
@@ -64,18 +64,25 @@ def room(
 
     Args:
         files: artifacts and the absolute paths where they will be pushed.
-        keep: those of the paths of which hosts keep copies, which then need no more room.
+        keep: those of the paths of which hosts keep copies: there these need no more room, if they
+            are on the same file system.
     """
     lacking = {
         path: artifact
         for artifact, path in files
         if size(artifact)
         and Pushed("", artifact, path).why_sent(asking.once(PlacedFile, path=path))
-        and not (path in keep and is_kept(artifact, path))
     }
     if lacking:
-        spaces = host.get_fact(FreeSpace, paths=list(lacking))
-        yield from refused(too_large(lacking, spaces))
+        spaces = host.get_fact(FreeSpace, paths=[*lacking, KEPT])
+        sent = {
+            path: artifact
+            for path, artifact in lacking.items()
+            if path not in keep
+            or spaces[path].device != spaces[KEPT].device  # then it is copied
+            or not is_kept(artifact, path)
+        }
+        yield from refused(too_large(sent, spaces))
 
 
 def too_large(lacking: Mapping[str, Artifact], spaces: Mapping[str, Space]) -> list[str]:
