@@ -30,10 +30,10 @@ table ip {table} {{
 """
 _SENT = """
 table ip {table} {{
-  counter bytes {{ }}
+  counter sent {{ }}
   chain after {{
     type filter hook postrouting priority 0;
-    ip daddr {{ {addresses} }} tcp dport 22 counter name bytes
+    ip daddr {{ {addresses} }} tcp dport 22 counter name sent
   }}
 }}
 """
@@ -62,7 +62,7 @@ def counted_by_ssh(site: Site, *hosts: str) -> Callable[[], int]:
     _nft(site, "-f", "-", stdin=_SENT.format(table=table, addresses=", ".join(addresses)))
 
     def sent() -> int:
-        told = json.loads(_nft(site, "-j", "list", "counter", "ip", table, "bytes"))
+        told = json.loads(_nft(site, "-j", "list", "counter", "ip", table, "sent"))
         (found,) = (each["counter"] for each in told["nftables"] if "counter" in each)
         return int(found["bytes"])
 
