@@ -27,6 +27,7 @@ from tests.e2e.bare import bare
 from tests.e2e.cluster.outside import NOWHERE, counted, counted_by_ssh, left
 from tests.e2e.cluster.rebooting import reboot
 from tests.e2e.cluster.site import Site
+from tests.e2e.cluster.waiting import until
 from tests.e2e.openwhisk.registry import pulled
 from whisklab.lab.providers.nspawn.image_files import REPOSITORY
 from whisklab.lab.standins.cache import architecture
@@ -204,9 +205,18 @@ def running(site: Site) -> dict[str, str]:
     return {
         each["containerID"]: each["state"]["running"]["startedAt"]
         for pod in site.objects("pods", "-A")
-        for each in pod["status"]["containerStatuses"]
+        for each in pod["status"].get("containerStatuses", [])
         if "running" in each["state"]
     }
+
+
+def settled(site: Site) -> bool:
+    """Whether no pod is on its way: each has ended, or all of it is ready."""
+    return all(
+        pod["status"]["phase"] in {"Succeeded", "Failed"}
+        or all(each["ready"] for each in pod["status"].get("containerStatuses", [{"ready": False}]))
+        for pod in site.objects("pods", "-A")
+    )
 
 
 def pull(site: Site, image: str) -> str:
@@ -291,6 +301,7 @@ def test_without_the_setting_the_counter_sees_who_is_asked_and_no_pod_restarts(
 ) -> None:
     data = inside.directory / f"group_data/{inside.name}.py"
     data.write_text(data.read_text().replace(OFFLINE, IMPLIED))
+    until("no pod is on its way any more", lambda: settled(inside))
     before = running(inside)
     apply(inside)
     assert running(inside) == before
