@@ -12,12 +12,15 @@ CA = "/etc/rancher/k3s/registry-ca.crt"
 _WORD = re.compile(r'(\S+?)=("[^"]*"|\S+)')
 _MANIFEST = re.compile(r"/v2/(.+)/manifests/[^/]+")
 # All of a node's images but k3s's own, each under the name that it has behind a prefix.
+# The ctr of Debian 12 (containerd 1.6) ends a push now and then with "failed to copy", where the
+# registry has answered before it was done reading: containerd/containerd issues 5734 and 7972.
 _PUSH = """
 set -e; ctr() { k3s ctr -n k8s.io images "$@"; }
+push() { ctr push --tlscacert "$2" --user "$3" "$1" > /dev/null; }
 for name in $(ctr ls -q | grep ^docker.io/ | grep -v ^docker.io/rancher/); do
   there=$1/${name#docker.io/}; there=$(echo "$there" | sed s,/library/,/,)
   ctr tag --force "$name" "$there" > /dev/null
-  ctr push --tlscacert "$2" --user "$3" "$there" > /dev/null
+  push "$there" "$2" "$3" || push "$there" "$2" "$3" || push "$there" "$2" "$3"
   ctr rm "$there" > /dev/null
   echo "$there"
 done
