@@ -51,6 +51,7 @@ preflight(
     ports=ports(declared(), platform),
     open_ports=open_ports(declared(), platform),
     nodes=platform.nodes,
+    makes_route=k3s.makes_route(),
 )
 if nfs.is_server():
     nfs.fit(cluster=platform.addresses)

@@ -12,6 +12,7 @@ from deploys.k3s.facts import ControlGroups, FixedSettings, Mentions
 from deploys.k3s.nodes import Replaced, immovable, nobody
 from deploys.k3s.settings import K3S, K3sSettings
 from whisklab.engine import documents
+from whisklab.engine.data.machine import Machine
 from whisklab.engine.facts.everywhere import once
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.client import NODES, PODS, Client
@@ -27,7 +28,8 @@ def check() -> None:
     """Check what concerns several hosts at once.
 
     Raises:
-        BadInput: two servers disagree on the cluster, or an agent is newer than the servers.
+        BadInput: two servers disagree on the cluster, an agent is newer than the servers, or pods'
+            packets of a node would leave it over a card that leads nowhere.
     """
     once("settings of k3s", _require_agreement)
 
@@ -41,6 +43,12 @@ def _require_agreement() -> None:
                 "cluster must agree, put them into group_data/masters.py"
             )
     for each in wanted.nodes():
+        if K3sSettings.of(each).dummy_route and Machine.of(each).node_interface is None:
+            raise BadInput(
+                f"{each.name}: k3s_dummy_route gives it a default route that leads nowhere, and "
+                "k3s sends pods' packets that way unless it knows another: say node_interface in "
+                "the inventory, the network card that has its node_address"
+            )
         if rolling.newer(wanted.version(each), wanted.version(first)):
             raise BadInput(
                 f"{each.name} is to have k3s {wanted.version(each)}, newer than "

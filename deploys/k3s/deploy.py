@@ -50,6 +50,11 @@ def is_node() -> bool:
     return wanted.is_node(host)
 
 
+def makes_route() -> bool:
+    """Tell whether this host is a node that gets a default route from its k3s."""
+    return is_node() and K3sSettings.of(host).dummy_route
+
+
 def ports(_: Platform) -> dict[int, str]:
     """Return the TCP ports on which k3s listens on this host, and its service."""
     if not is_node():

@@ -19,6 +19,7 @@ LINKS = ("/usr/local/bin/kubectl", "/usr/local/bin/crictl", "/usr/local/bin/ctr"
 CONFIG = "/etc/rancher/k3s/config.yaml"
 TOKEN = "/etc/rancher/k3s/cluster-token"  # noqa: S105  a path
 REGISTRIES = "/etc/rancher/k3s/registries.yaml"
+NAME_SERVERS = "/etc/rancher/k3s/resolv.conf"
 REGISTRY_CA = "/etc/rancher/k3s/registry-ca.crt"  # read at each pull
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEFAULTS = "/etc/default"  # what units read their environment from
@@ -37,7 +38,14 @@ SNAPSHOT, SNAPSHOTS = (
     "whisklab",
     5,
 )  # base name of ours, and how many stay, as k3s does with its own
+# As k3s's documentation says it ("Prepare the network": default network route), but for the card: a
+# bridge without ports leads nowhere as well as a dummy, for which many kernels lack the driver, and
+# k3s needs bridges anyhow. The addresses are of RFC 5737, and the metric is behind those of real
+# routes.
+DUMMY_CARD, DUMMY_ADDRESS, DUMMY_GATEWAY = "whisklab0", "203.0.113.254/31", "203.0.113.255"
+DUMMY_METRIC = "2000"
 KUBELET_PORT = 10250
+RESOLV_CONF = "resolv-conf"  # of config.yaml
 KUBELET_ARG = "kubelet-arg"  # of config.yaml
 # Of it, too. k3s does so for registries with an entry below `mirrors`, "*" among them (its
 # documentation, "Default Endpoint Fallback", and pkg/agent/containerd/config.go).
@@ -65,6 +73,9 @@ class Node:
         registries: content of registries.yaml (see `mirrors`), None for no such file.
         kubelet_args: of ours, beside those of the settings.
         mirrors_only: whether a registry that has a mirror is never asked itself.
+        dummy_route: whether it gets a default route that leads nowhere.
+        resolv_conf: content of the file of name servers for its pods (see `resolving`), None where
+            k3s finds one.
     """
 
     name: str
@@ -77,6 +88,8 @@ class Node:
     registries: str | None = field(default=None, repr=False)
     kubelet_args: tuple[str, ...] = ()
     mirrors_only: bool = False
+    dummy_route: bool = False
+    resolv_conf: str | None = None
 
     @property
     def service(self) -> str:
@@ -113,6 +126,8 @@ def config(node: Node, settings: K3sSettings) -> str:
         values["server"] = node.join
     if node.mirrors_only:
         values[MIRRORS_ONLY] = True
+    if node.resolv_conf is not None:
+        values[RESOLV_CONF] = NAME_SERVERS
     if node.is_server:
         values |= _server_values(node, settings)
     values |= settings.server_config if node.is_server else settings.agent_config
@@ -182,8 +197,19 @@ def unit(node: Node) -> str:
         _TEMPLATES / "k3s.service.j2",
         role="server" if node.is_server else "agent",
         binary=BINARY,
+        dummy_route=_dummy_route() if node.dummy_route else [],
         record=recorder(node.service, [BINARY, CONFIG, *optional, node.unit_path]),
     )
+
+
+def _dummy_route() -> list[str]:
+    """Return the arguments of ip that make it; what is there already may fail."""
+    return [
+        f"link add {DUMMY_CARD} type bridge",
+        f"link set {DUMMY_CARD} up",
+        f"address replace {DUMMY_ADDRESS} dev {DUMMY_CARD}",
+        f"route replace default via {DUMMY_GATEWAY} dev {DUMMY_CARD} metric {DUMMY_METRIC}",
+    ]
 
 
 def _data(node: Node, settings: K3sSettings) -> str:

@@ -57,6 +57,9 @@ class K3sSettings(Settings):
             do only when told so; systemd has used version 2 since 2021.
         airgap_images: put k3s's own images and the catalogue's archives of images on each node, for
             closed networks; switched off, they stay.
+        dummy_route: in a network without a gateway, give each node a default route over a card that
+            leads nowhere, as k3s starts with none; a real one comes first. Such machines need
+            node_interface in the inventory.
         drain: move a node's pods to other nodes before its k3s is changed.
         foreign_files: what k3s reads beside our files, and no run has written: "warn", "refuse" to
             change anything, or "accept"; another minor of k3s beside a template for containerd only
@@ -82,6 +85,7 @@ class K3sSettings(Settings):
     registries: Annotated[dict[str, Any] | None, Field(repr=False)] = None
     cgroup_v1: bool = False
     airgap_images: bool = False
+    dummy_route: bool = False
     drain: bool = False
     foreign_files: Literal["warn", "refuse", "accept"] = "warn"
     ready_within: Annotated[int, Field(ge=1)] = 300

@@ -8,7 +8,7 @@ from pyinfra import host, inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from deploys.k3s import mirrors, proxied, render, rolling, token
+from deploys.k3s import mirrors, proxied, render, resolving, rolling, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.nodes import Replaced, nobody
 from deploys.k3s.rolling import Member
@@ -85,6 +85,8 @@ def node(machine: Host) -> render.Node:
         registries=mirrors.registries(K3sSettings.of(machine), access),
         kubelet_args=(render.ON_CGROUP_V1,) if _on_cgroup_v1(machine) else (),
         mirrors_only=data.offline and access is not None,
+        dummy_route=K3sSettings.of(machine).dummy_route,
+        resolv_conf=resolving.resolv_conf(machine),
     )
 
 
@@ -157,7 +159,7 @@ def files(machine: Host) -> list[Desired]:
     A file has the same place in the list of each machine.
     """
     settings, wanted = K3sSettings.of(machine), node(machine)
-    binary, *images = artifacts(machine)
+    binary, *archives = artifacts(machine)
     return [
         binary,
         *(Link(f"Link {path}", path, render.BINARY) for path in render.LINKS),
@@ -166,16 +168,17 @@ def files(machine: Host) -> list[Desired]:
              secret=render.holds_secrets(settings), secret_lines=render.SECRET_LINES),
         _optional("registries.yaml", render.REGISTRIES, wanted.registries),
         _optional("Registry's CA", render.REGISTRY_CA, mirrors.registry_ca(registry.access())),
+        _optional("Name servers", render.NAME_SERVERS, wanted.resolv_conf, is_secret=False),
         _optional("Proxy", wanted.environment_path, wanted.environment),
         File("systemd unit", wanted.unit_path, render.unit(wanted)),
-        *images,
+        *archives,
     ]  # fmt: skip
 
 
-def _optional(name: str, path: str, content: str | None) -> Desired:
+def _optional(name: str, path: str, content: str | None, *, is_secret: bool = True) -> Desired:
     if content is None:
         return Absent(f"No {name[0].lower()}{name[1:]}", path, render.HEADER)
-    return File(name, path, content, "600", secret=True)
+    return File(name, path, content, "600" if is_secret else "644", secret=is_secret)
 
 
 def members() -> Mapping[str, Member]:

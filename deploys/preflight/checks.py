@@ -15,6 +15,7 @@ SUPPORTED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 # counted. Firmware and crash kernels take more; a tenth is allowed for.
 SHOWN_OF_MEMORY = 0.9
 KB = 1024  # in a MB
+IPV4 = 4
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -43,6 +44,7 @@ class Wish:
         ports: TCP ports on which our services will listen, and their units' names.
         open_ports: what a firewall must let in, and what it is for.
         containers: whether containers will run on it.
+        makes_route: whether it gets a default route when its k3s starts.
         peers: node_address of each machine that it was asked to reach, and its name.
         settings: of this machine.
     """
@@ -52,6 +54,7 @@ class Wish:
     ports: Mapping[int, str] = field(default_factory=dict)
     open_ports: Mapping[str, str] = field(default_factory=dict)
     containers: bool = False
+    makes_route: bool = False
     peers: Mapping[str, str] = field(default_factory=dict)
     settings: PreflightSettings = field(default_factory=PreflightSettings)
 
@@ -134,11 +137,12 @@ def _addresses(answer: Answer, wish: Wish) -> Iterator[Finding]:
             f"its node_address {wish.address} is not on it, there are {', '.join(others)}: correct "
             "node_address in the inventory, or set up the address",
         )
-    if wanted.version not in answer.routes:
+    needs_route = wish.containers and not (wish.makes_route and wanted.version == IPV4)
+    if needs_route and wanted.version not in answer.routes:
         yield Finding(
             "route",
             f"it has no default route for IPv{wanted.version}, without which k3s does not start: "
-            "add one, in a closed network to any address",
+            "add one, or, in a network without a gateway, set k3s_dummy_route = True",
         )
 
 

@@ -16,7 +16,11 @@ from whisklab.engine.data.machine import Machine
 
 @deploy("preflight")
 def preflight(
-    *, ports: Mapping[int, str], open_ports: Mapping[str, str], nodes: Sequence[Host]
+    *,
+    ports: Mapping[int, str],
+    open_ports: Mapping[str, str],
+    nodes: Sequence[Host],
+    makes_route: bool,
 ) -> None:
     """Look for what cannot work on this machine, and between all machines.
 
@@ -24,6 +28,7 @@ def preflight(
         ports: TCP port to the service on this host that will listen there.
         open_ports: what a firewall of this host must let in (`8472/udp`, a network), and what for.
         nodes: the machines on which containers will run.
+        makes_route: whether this host gets a default route when its k3s starts.
     """
     wish = Wish(
         name=host.name,
@@ -31,6 +36,7 @@ def preflight(
         ports=ports,
         open_ports=open_ports,
         containers=host.name in {each.name for each in nodes},
+        makes_route=makes_route,
         settings=PreflightSettings.of(host),
     )
     by_route = [each.name for each in nodes if Machine.of(each).node_interface is None]

@@ -104,6 +104,7 @@ def changes(site: Site) -> list[Change]:
         Change("k3s_registries", _REGISTRIES, heavy=True),
         Change("k3s_cgroup_v1", "False", refused=_cgroups(site)),
         Change("k3s_airgap_images", why_not="the hosts have no way out"),
+        Change("k3s_dummy_route", "True", refused="say node_interface in the inventory"),
         Change("k3s_drain", "True"),
         Change("k3s_foreign_files", '"refuse"'),
         Change("k3s_ready_within", "240"),

@@ -15,6 +15,7 @@ from deploys.k3s.facts import FixedSettings
 from deploys.k3s.installed import ForeignK3s, Given, InSqlite, Installed
 from deploys.k3s.rolling import Member
 from deploys.k3s.settings import K3sSettings
+from whisklab.errors import BadInput
 
 NODE = render.Node("m1", "10.0.0.1", None, is_server=True)
 WANTED = yaml.safe_load(render.config(NODE, K3sSettings()))
@@ -165,3 +166,24 @@ def test_the_end_of_a_version_s_life_is_told_by_the_leader(monkeypatch: pytest.M
     refused, (sentence,) = fetched(monkeypatch, "_say_end", leads=True)
     assert not any(refused.values())
     assert sentence.startswith("k3s v1.35.4+k3s1: the life of Kubernetes 1.35 has been over since")
+
+
+@pytest.mark.parametrize(("makes", "card", "refused"), [
+    (False, None, False), (False, "eth1", False), (True, "eth1", False), (True, None, True),
+])  # fmt: skip
+def test_a_route_that_leads_nowhere_is_not_for_pods(
+    monkeypatch: pytest.MonkeyPatch, makes: bool, card: str | None, refused: bool
+) -> None:
+    module, one = importlib.import_module(beforehand.__name__), SimpleNamespace(name="w1")
+    monkeypatch.setattr(module.wanted, "servers", lambda: [one])
+    monkeypatch.setattr(module.wanted, "nodes", lambda: [one])
+    monkeypatch.setattr(module.wanted, "version", lambda _: "v1.36.4+k3s1")
+    settings = K3sSettings(dummy_route=makes)
+    monkeypatch.setattr(module.K3sSettings, "of", lambda _: settings)
+    machine = SimpleNamespace(node_interface=card)
+    monkeypatch.setattr(module.Machine, "of", lambda _: machine)
+    if not refused:
+        module._require_agreement()
+        return
+    with pytest.raises(BadInput, match="^w1: k3s_dummy_route .* say node_interface in the inven"):
+        module._require_agreement()

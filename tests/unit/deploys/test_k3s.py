@@ -91,6 +91,22 @@ def test_the_unit() -> None:
     assert "/run/whisklab/k3s-agent.started" in text
 
 
+@pytest.mark.parametrize("node", [FIRST, AGENT])
+def test_a_route_that_leads_nowhere_is_made_before_k3s_starts(node: render.Node) -> None:
+    """As k3s's documentation does it, but for the kind of card; what is there already may fail."""
+    lines = render.unit(replace(node, dummy_route=True)).splitlines()
+    made = [line for line in lines if "/sbin/ip " in line]
+    assert made == [
+        "ExecStartPre=-/sbin/ip link add whisklab0 type bridge",
+        "ExecStartPre=-/sbin/ip link set whisklab0 up",
+        "ExecStartPre=-/sbin/ip address replace 203.0.113.254/31 dev whisklab0",
+        "ExecStartPre=-/sbin/ip route replace default via 203.0.113.255 dev whisklab0 metric 2000",
+    ]
+    assert [line for line in lines if line not in made] == render.unit(node).splitlines()
+    starts = [each.startswith("ExecStart=") for each in lines].index(True)
+    assert all(lines.index(each) < starts for each in made)
+
+
 @pytest.mark.parametrize(
     "registries", [None, {"mirrors": {"docker.io": {"endpoint": ["http://x"]}}}]
 )

@@ -159,6 +159,18 @@ def test_each_finding(kind: str, wrong: dict[str, Any], part: str) -> None:
     assert ": " in finding.sentence  # what is wrong: what to do
 
 
+@pytest.mark.parametrize("routes", [{}, {6: "eth0"}])
+def test_a_route_that_k3s_brings_or_that_nobody_needs(routes: dict[int, str]) -> None:
+    answer = dataclasses.replace(FIT, listeners=OURS, routes=routes)
+    assert judge(answer, dataclasses.replace(WISH, makes_route=True)) == []
+    (finding,) = judge(answer, WISH)
+    assert finding.sentence.endswith("in a network without a gateway, set k3s_dummy_route = True")
+    assert judge(answer, dataclasses.replace(WISH, containers=False)) == []
+    six = dataclasses.replace(WISH, address="fd00::2", makes_route=True)  # it is for IPv4
+    found = [each.kind for each in judge(dataclasses.replace(answer, routes={4: "eth0"}), six)]
+    assert "route" in found
+
+
 @pytest.mark.parametrize("system", ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"])
 def test_supported_systems(system: str) -> None:
     assert judge(dataclasses.replace(FIT, os=system, listeners=OURS), WISH) == []
