@@ -10,7 +10,10 @@ from deploys.base.settings import BaseSettings
 from whisklab.engine.data.machine import Machine
 from whisklab.engine.facts.everywhere import once
 from whisklab.engine.resources import blocks, files, packages
+from whisklab.engine.resources.paths import Text
 from whisklab.engine.run.capability import capability
+
+HOSTS = "/etc/hosts"
 
 
 @capability("base", "fetch")
@@ -24,12 +27,21 @@ def base() -> None:
     """Packages, kernel modules and settings, the host's name, the names of its peers."""
     settings = BaseSettings.of(host)
     server.hostname(name="Host name", hostname=host.name)
+    named = once("lines of /etc/hosts", _hosts_lines) if settings.hosts_entries else []
     blocks.block(
         name="Names of all machines in /etc/hosts",
-        path="/etc/hosts",
+        path=HOSTS,
         marker="whisklab",
-        lines=once("lines of /etc/hosts", _hosts_lines) if settings.hosts_entries else [],
+        lines=named,
     )
+    template = render.hosts_template(host.get_fact(Text, path=HOSTS))
+    if template and host.get_fact(Text, path=template):  # else it makes the file of nothing
+        blocks.block(
+            name="Names of all machines in what cloud-init makes /etc/hosts of",
+            path=template,
+            marker="whisklab",
+            lines=named,
+        )
     packages.installed(name="Packages", names=settings.packages)
     files.content(
         name="Kernel modules at each start",

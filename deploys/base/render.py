@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 HEADER = "# Written by whisklab (deploys/base); changes are undone by the next run."
@@ -42,6 +43,19 @@ def silencer(service: str) -> str:
 def silencing_file() -> str:
     """Return its content: a condition that never holds, by which a start is skipped, not failed."""
     return "\n".join([HEADER, "[Unit]", "ConditionPathExists=!/"])
+
+
+# The words of cloud-init's templates, at the top of what it writes anew at each start where
+# `manage_etc_hosts` is true, as with Multipass (its config/cloud-init templates/hosts.*.tmpl).
+_MASTER_FILE = re.compile(
+    r"^# .*make changes to the master file in (/etc/cloud/templates/[\w.-]+)$", re.M
+)
+
+
+def hosts_template(hosts: str) -> str | None:
+    """Return what cloud-init makes /etc/hosts of, by that file's text; None where it does not."""
+    found = _MASTER_FILE.search(hosts)
+    return found[1] if found else None
 
 
 def hosts_lines(addresses: Mapping[str, str]) -> list[str]:

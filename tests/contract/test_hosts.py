@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploys.base.render import hosts_lines
+from deploys.base.render import hosts_lines, hosts_template
 from tests.contract.test_file_operations import OWNER, run
 from whisklab.engine.resources import blocks
 
@@ -71,3 +71,30 @@ def test_the_block_comes_and_goes_and_the_own_name_has_both_addresses(
     assert named == (["127.0.1.1", "10.0.0.1"], ["10.0.0.2"])
     # What `hostname -f` says is the installer's still, which a block before it would change.
     assert whole == getent(tmp_path, "hosts", "box")[0].split()[1] == line.split()[1]
+
+
+# The beginning of what cloud-init writes, where it manages the file; of its templates.
+MANAGED = """\
+# Your system has configured 'manage_etc_hosts' as True.
+# As a result, if you wish for changes to this file to persist
+# then you will need to either
+# a.) make changes to the master file in {}
+# b.) change or remove the value of 'manage_etc_hosts' in
+#     /etc/cloud/cloud.cfg or cloud-config from user-data
+#
+127.0.1.1 box box
+"""
+TEMPLATE = "/etc/cloud/templates/hosts.debian.tmpl"
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    (MANAGED.format(TEMPLATE), TEMPLATE),
+    (MANAGED.format("/etc/cloud/templates/hosts.tmpl"), "/etc/cloud/templates/hosts.tmpl"),
+    (HOSTS.format("127.0.1.1 box"), None),
+    ("", None),
+    (MANAGED.format("/etc/cloud/templates/../../shadow"), None),
+    (MANAGED.format("/etc/shadow"), None),
+    (f"10.0.0.1 make changes to the master file in {TEMPLATE}\n", None),
+])  # fmt: skip
+def test_what_cloud_init_makes_the_file_of_is_said_in_it(text: str, found: str | None) -> None:
+    assert hosts_template(text) == found

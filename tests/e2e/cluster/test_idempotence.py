@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -160,6 +161,25 @@ def test_a_worker_made_anew_joins_in_its_turn(site: Site) -> None:
     conditions = {c["type"]: c["status"] for c in node["status"]["conditions"]}
     assert conditions["Ready"] == "True"
     assert site.converge() == set()
+
+
+def test_names_are_there_after_cloud_init_has_written_hosts_anew(site: Site) -> None:
+    """As it does at each start with `manage_etc_hosts`; of its template."""
+    host, template = "worker1", "/etc/cloud/templates/hosts.debian.tmpl"
+    says = f"# a.) make changes to the master file in {template}"
+    before = site.root(host, "cat /etc/hosts")
+    site.root(
+        host,
+        f"sed -i '1i {says}' /etc/hosts; mkdir -p {Path(template).parent}; "
+        f"printf '## template:jinja\\n{says}\\n127.0.0.1 localhost\\n' > {template}",
+    )
+    assert site.converge() == {
+        ("base | Names of all machines in what cloud-init makes /etc/hosts of", host)
+    }
+    site.root(host, f"sed 1d {template} > /etc/hosts")
+    assert "worker2" in site.root(host, "getent hosts worker2")
+    assert site.converge() == set()
+    site.root(host, f"rm {template}; cat > /etc/hosts << 'END'\n{before}END")
 
 
 def test_a_new_worker_leaves_the_others_alone(site: Site) -> None:
