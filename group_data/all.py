@@ -32,9 +32,9 @@ mirror = None  # "cn": the laptop downloads from a mirror in China, where the ca
 no_proxy = []  # what is reached without it, such as ["10.0.0.0/8", ".example.org"]; the cluster is
 
 # the machines have no way out, and what they need came with a bundle (`whisklab bundle upload`):
-# images come from the environment's own registry only, under the names that charts have, and nobody
-# else is asked. Other settings get other defaults by it, which stand beside them; what you say of
-# them wins
+# images come from the environment's own registry only, under the names that charts have, or lie on
+# each node where there is none, and nobody else is asked. Other settings get other defaults by it,
+# which stand beside them; what you say of them wins
 offline = False
 
 # What a machine must at least have ---------------------------------------------------------------
@@ -138,6 +138,9 @@ k3s_cgroup_v1 = False
 # k3s_airgap_images: put k3s's own images and the catalogue's archives of images on each node, for
 # closed networks; switched off, they stay. Not said: False; with offline = True: True
 
+# in a network without a gateway, give each node a default route over a card that leads nowhere, as
+# k3s starts with none; a real one comes first. Such machines need node_interface in the inventory
+k3s_dummy_route = False
 k3s_drain = False  # move a node's pods to other nodes before its k3s is changed
 
 # what k3s reads beside our files, and no run has written: "warn", "refuse" to change anything, or

@@ -11,6 +11,7 @@ from pyinfra import host
 from pyinfra.api.host import Host
 
 from deploys.k3s import (
+    images,
     kubeconfig,
     namesakes,
     operations,
@@ -139,6 +140,12 @@ def start(turn: Turn | None = None) -> None:
         directory=render.containerd(node, K3sSettings.of(host)),
     )
     service.running(_before(turn), turn.settle if turn else None)
+    if given := images.wanted():
+        images.held(
+            name="Images in containerd",
+            images=given,
+            within=K3sSettings.of(host).ready_within,
+        )
 
 
 def _before(turn: Turn | None) -> Callable[[Host], None]:

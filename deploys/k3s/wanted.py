@@ -8,7 +8,7 @@ from pyinfra import host, inventory
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from deploys.k3s import mirrors, proxied, render, resolving, rolling, token
+from deploys.k3s import images, mirrors, proxied, render, resolving, rolling, token
 from deploys.k3s.facts import ForeignFiles, MachineState, OtherVersion
 from deploys.k3s.nodes import Replaced, nobody
 from deploys.k3s.rolling import Member
@@ -106,7 +106,10 @@ def version(machine: Host) -> str:
 
 
 def artifacts(machine: Host) -> list[Pushed]:
-    """Return the binary, and the images when they are wanted: k3s's, and what the catalogue has."""
+    """Return the binary, and the images when they are wanted.
+
+    These are k3s's, what the catalogue has, and, without a registry, what a bundle has brought.
+    """
     settings = K3sSettings.of(machine)
     found = [Pushed("k3s binary", _artifact(machine, "k3s"), render.BINARY, keep=True)]
     if settings.airgap_images:
@@ -115,7 +118,7 @@ def artifacts(machine: Host) -> list[Pushed]:
         for product in known.having("images", kind):
             bundle = known.artifact(product, None, "images", kind)
             found.append(_images(f"Images of {product}", bundle))
-    return found
+    return [*found, *images.archives(machine)]
 
 
 def _images(name: str, bundle: Artifact) -> Pushed:
@@ -172,6 +175,7 @@ def files(machine: Host) -> list[Desired]:
         _optional("Proxy", wanted.environment_path, wanted.environment),
         File("systemd unit", wanted.unit_path, render.unit(wanted)),
         *archives,
+        *images.gone(),
     ]  # fmt: skip
 
 

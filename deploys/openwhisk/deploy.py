@@ -19,6 +19,7 @@ from whisklab.engine.helm.records import Cluster
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.kube import Endpoint
 from whisklab.engine.progress import tell
+from whisklab.engine.registries import registry
 from whisklab.engine.resources.possible import possible
 from whisklab.engine.run.capability import capability, selected
 from whisklab.engine.run.declared import Platform
@@ -199,6 +200,7 @@ def _release(place: render.Place, api: Endpoint) -> helm.Release:
         wait=False,  # its stages are waited for, which can say more
         timeout=settings.timeout,
         hints=HINTS,
+        never_pulls=registry.nobody_is_asked(host),
     )
 
 

@@ -13,6 +13,7 @@ from whisklab.engine.artifacts.catalogue import opened
 from whisklab.engine.data.machine import Machine
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.client import Client
+from whisklab.engine.registries import registry
 from whisklab.engine.resources.possible import possible
 from whisklab.engine.run.capability import capability, selected
 from whisklab.engine.run.declared import Platform, Storage
@@ -42,6 +43,7 @@ def _release(storage: Storage) -> helm.Release | None:
         values=render.values(settings, server, path),
         timeout=settings.timeout,
         keep_claims=False,  # with mount options it has one: of the whole export, which stays
+        never_pulls=registry.nobody_is_asked(host),
     )
 
 

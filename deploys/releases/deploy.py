@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pyinfra import host
@@ -16,6 +17,7 @@ from whisklab.engine.helm import values
 from whisklab.engine.helm.charts import Chart
 from whisklab.engine.helm.overlay import Overlay, filled
 from whisklab.engine.kubernetes.kube import Endpoint
+from whisklab.engine.registries import registry
 from whisklab.engine.run.capability import capability, selected
 from whisklab.errors import BadInput
 
@@ -106,5 +108,7 @@ def releases(api: Endpoint) -> None:
     Args:
         api: of this server.
     """
+    never_pulls = registry.nobody_is_asked(host)
     for each in wanted(host):
-        helm.released(name=f"Release {each.name}", release=each, api=api)
+        release = replace(each, never_pulls=never_pulls)
+        helm.released(name=f"Release {each.name}", release=release, api=api)

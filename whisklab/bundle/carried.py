@@ -20,12 +20,17 @@ from whisklab.images.names import parse as reference
 
 # Of what is known by its digest only: without a tag `whisklab images gc` would take it.
 _PINNED, _LETTERS = "pinned-", 12
-# An image's name in the registry and the digest of a manifest to its bytes, None for none.
-Document = Callable[[Reference, str], bytes | None]
+# The digest of a manifest to its bytes, None for none.
+Document = Callable[[str], bytes | None]
 
 
 class Absent(WhisklabError):
-    """What is left to an earlier bundle is not in the registry."""
+    """What is left to an earlier bundle is not where that one's images went."""
+
+
+def named(manifest: Manifest) -> list[tuple[Item, str]]:
+    """Return the images of a bundle with their whole names, each with a tag."""
+    return [(each, _name(each)) for each in manifest.items if each.kind == IMAGE]
 
 
 def references(manifest: Manifest, access: Access | None = None) -> list[tuple[Item, Reference]]:
@@ -36,10 +41,8 @@ def references(manifest: Manifest, access: Access | None = None) -> list[tuple[I
     """
     found: dict[Reference, Item] = {}
     pairs = []
-    for item in manifest.items:
-        if item.kind != IMAGE:
-            continue
-        there = _reference(item, access)
+    for item, name in named(manifest):
+        there = reference(name, access)
         other = found.setdefault(there, item)
         if other.sha256 != item.sha256:
             raise BadInput(
@@ -50,45 +53,44 @@ def references(manifest: Manifest, access: Access | None = None) -> list[tuple[I
     return pairs
 
 
-def _reference(item: Item, access: Access | None) -> Reference:
+def _name(item: Item) -> str:
     name = names.parse(titled(item.name, item.version).replace(" ", ":", 1), str(item))
     tag = f"{_PINNED}{item.sha256[:_LETTERS]}" if name.digest else name.tag
-    return reference(f"{name.registry}/{name.repository}:{tag}", access)
+    return f"{name.registry}/{name.repository}:{tag}"
 
 
-def image(item: Item, there: Reference, document: Document) -> Image:
+def image(item: Item, name: str, document: Document, place: str) -> Image:
     """Return an image as it is pushed: all its manifests, and where in the archive its blobs are.
 
     Args:
         item: of the bundle.
-        there: its name in the registry.
+        name: that it gets.
         document: returns a manifest.
+        place: where images go, for the sentence, such as "the registry".
 
     Raises:
         Absent: one of its manifests is nowhere.
     """
-    top = _parsed(item, there, f"sha256:{item.sha256}", document)
+
+    def parsed(digest: str) -> manifests.Manifest | Index:
+        data = document(digest)
+        if data is None:
+            raise Absent(
+                f"{item}: its manifest {digest} is left to an earlier bundle, and {place} has it "
+                "not: upload that one first"
+            )
+        return manifests.parse(f"{item}: {digest}", data)
+
+    top = parsed(f"sha256:{item.sha256}")
     children = top.entries if isinstance(top, Index) else ()
-    found = [_parsed(item, there, each.digest, document) for each in children] or [top]
+    found = [parsed(each.digest) for each in children] or [top]
     ones = tuple(each for each in found if not isinstance(each, Index))  # the builder refuses these
     files = {
         blob.digest: tar.BLOBS + blob.digest.removeprefix("sha256:")
         for each in ones
         for blob in each.blobs
     }
-    return Image((str(there),), top, ones, files, frozenset(item.architectures))
-
-
-def _parsed(
-    item: Item, there: Reference, digest: str, document: Document
-) -> manifests.Manifest | Index:
-    data = document(there, digest)
-    if data is None:
-        raise Absent(
-            f"{item}: its manifest {digest} is left to an earlier bundle, and the registry has it "
-            "not: upload that one first"
-        )
-    return manifests.parse(f"{item}: {digest}", data)
+    return Image((name,), top, ones, files, frozenset(item.architectures))
 
 
 def shared(targets: Sequence[tuple[Image, Reference]]) -> Mapping[str, Sequence[str]]:

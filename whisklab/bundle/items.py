@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
 
-from whisklab.bundle import pulling
+from whisklab.bundle import layout, pulling
 from whisklab.bundle.contents import Contents, File, OwnChart, version
 from whisklab.bundle.manifest import CHART, FILE, IMAGE, UNKNOWN, Blob, Item
 from whisklab.bundle.older import Older
@@ -24,11 +23,10 @@ from whisklab.engine.artifacts.entries import ANY
 from whisklab.engine.artifacts.fetching import fetch
 from whisklab.engine.cache import cached
 from whisklab.errors import WhisklabError
-from whisklab.images.manifests import OCI_INDEX, Index
+from whisklab.images.manifests import Index
 
 # Artifacts that hold the work of others, each with a licence of its own.
 _OF_OTHERS = ("images", "airgap-images", "npm-cache")
-_NAME = "io.containerd.image.name"
 Content = Path | bytes
 
 
@@ -155,7 +153,6 @@ def images(pulled: Sequence[Pulled], upstream: Upstream) -> Collected:
     """
     paths = pulling.fetched(pulled, upstream)
     found = Collected()
-    entries = []
     for each in pulled:
         documents: dict[str, Content] = {_sha256(data): data for data in each.documents}
         blobs = {blob.digest.removeprefix("sha256:"): paths[blob.digest] for blob in each.blobs}
@@ -163,12 +160,7 @@ def images(pulled: Sequence[Pulled], upstream: Upstream) -> Collected:
         found.contents |= parts
         sizes = {sha256: size(content) for sha256, content in parts.items()}
         found.items.append(_image(each, sizes, paths))
-        entries.append({
-            "mediaType": each.top.media_type, "digest": each.top.digest,
-            "size": len(each.top.data), "annotations": {_NAME: str(each.wanted.name)},
-        })  # fmt: skip
-    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    found.index = (json.dumps(index, indent=1, sort_keys=True) + "\n").encode()
+    found.index = layout.index((each.top, str(each.wanted.name)) for each in pulled)
     return found
 
 

@@ -55,12 +55,15 @@ def _private(store: SecretStore) -> Ed25519PrivateKey:
 
 
 def trusted(store: SecretStore) -> Ed25519PublicKey | None:
-    """Return the key with which an environment signs; None where it has none yet.
+    """Return the key that an environment goes by: its own, or one that was put there; None without.
 
     Raises:
         WhisklabError: others can read it, or it is none.
     """
-    return None if store.read(KEY) is None else _private(store).public_key()
+    if store.read(KEY) is not None:
+        return _private(store).public_key()
+    given = store.path(PUBLIC)
+    return public(given) if given.is_file() else None
 
 
 def public(path: Path) -> Ed25519PublicKey:

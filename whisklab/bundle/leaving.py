@@ -8,10 +8,15 @@ from pathlib import Path
 
 from whisklab.bundle import carried, filling
 from whisklab.bundle.manifest import Manifest
+from whisklab.engine.artifacts.node_images import NodeImage, NodeImages
 from whisklab.engine.registries.access import Access
 from whisklab.images.image import listed
 from whisklab.images.listing import Listed
-from whisklab.images.names import Reference
+from whisklab.images.names import Reference, split_tag, without_host
+from whisklab.images.used import Used
+
+_OTHER = "{}: is another image than the bundle's by now: it stays"
+_USED = "{}: is in use by {}: it stays"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,46 @@ class Tags:
 
     going: Sequence[Reference]
     staying: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Archives:
+    """Archives of images for nodes.
+
+    Attributes:
+        going: that nobody needs.
+        staying: as of `Tags`.
+    """
+
+    going: Sequence[NodeImage]
+    staying: Sequence[str]
+
+
+def archives(old: Manifest, kept: Sequence[Manifest], there: NodeImages, used: Used) -> Archives:
+    """Return which images of an environment's list may go; as `images` and `tags` for a registry.
+
+    Args:
+        old: the manifest of the bundle that has brought them.
+        kept: those of bundles whose images stay.
+        there: the list.
+        used: by the cluster.
+    """
+    stay = {name for each in kept for _, name in carried.named(each)}
+    going: list[NodeImage] = []
+    staying: list[str] = []
+    for item, name in carried.named(old):
+        found = there.having(name)
+        if found is None or name in stay:
+            continue
+        path, tag = split_tag(without_host(name))
+        users = used.of(Reference(path, tag or ""), [found.digest])
+        if found.digest != f"sha256:{item.sha256}":
+            staying.append(_OTHER.format(name))
+        elif users:
+            staying.append(_USED.format(name, listed(list(users))))
+        else:
+            going.append(found)
+    return Archives(going, staying)
 
 
 def images(old: Manifest, kept: Sequence[Manifest], access: Access) -> dict[Reference, str]:
@@ -55,9 +100,9 @@ def tags(there: Sequence[Listed], brought: Mapping[Reference, str]) -> Tags:
         if each.name not in brought:
             continue
         if each.digest != brought[each.name]:
-            staying.append(f"{each.name}: is another image than the bundle's by now: it stays")
+            staying.append(_OTHER.format(each.name))
         elif each.users:
-            staying.append(f"{each.name}: is in use by {listed(list(each.users))}: it stays")
+            staying.append(_USED.format(each.name, listed(list(each.users))))
         else:
             going.append(each.name)
     return Tags(going, staying)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from whisklab.bundle import carried, tar
 from whisklab.bundle.manifest import IMAGE, Manifest
@@ -45,7 +46,7 @@ def ready(source: BundleSource, manifest: Manifest, registry: Registry) -> Ready
     pairs = carried.references(manifest, registry.access)
     repositories = list(dict.fromkeys(there.repository for _, there in pairs))
 
-    def document(there: Reference, digest: str) -> bytes | None:
+    def document(digest: str, there: Reference) -> bytes | None:
         name = tar.BLOBS + digest.removeprefix("sha256:")
         if source.has(name):
             return source.document(name)
@@ -58,7 +59,8 @@ def ready(source: BundleSource, manifest: Manifest, registry: Registry) -> Ready
     targets, wrong = [], []
     for item, there in pairs:
         try:
-            targets.append((carried.image(item, there, document), there))
+            in_it = partial(document, there=there)
+            targets.append((carried.image(item, str(there), in_it, "the registry"), there))
         except carried.Absent as error:
             wrong.append(str(error))
     if wrong:

@@ -56,7 +56,7 @@ def key_of(volume: Volume, given: Path | None) -> Ed25519PublicKey:
     found = keys.trusted(store)
     if found is None:
         raise BadInput(
-            f"{volume.label}: there is no {store.path(keys.KEY)} to check its signature with: give "
-            f"the {keys.PUBLIC} of who built it (--key)"
+            f"{volume.label}: there is no {store.path(keys.PUBLIC)} to check its signature with: "
+            "put there that of who built it, or give it (--key)"
         )
     return found

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from whisklab.bundle.filling import Filled
     from whisklab.bundle.manifest import Manifest
+    from whisklab.bundle.node_archives import Archived
     from whisklab.bundle.volume import Volume
     from whisklab.images.push import Pushed
 
@@ -35,12 +36,14 @@ def upload(file: Path, environment: str, key_path: Path | None, as_json: bool) -
     """Bring a bundle FILE, or its parts FILE.001 and so on, to where ENVIRONMENT needs it.
 
     Each byte is compared first. Programs, charts and archives go into this laptop's cache, from
-    which `whisklab apply` sends them; images go into the registry of ENVIRONMENT. Only what lacks
-    is sent, and what was cut goes on where it was. Exit code 0: all is there; 1: failed; 2: bad
-    input, such as a bundle for other machines.
+    which `whisklab apply` sends them; images go into the registry of ENVIRONMENT, or, where it has
+    none, into the cache, too, and `whisklab apply` puts them on each node. Only what lacks is sent,
+    and what was cut goes on where it was. Exit code 0: all is there; 1: failed; 2: bad input, such
+    as a bundle for other machines.
     """
     from whisklab.engine.run.start import session  # noqa: PLC0415, I001  patches the standard library, must be first
     from whisklab.bundle import filling, uploading  # noqa: PLC0415
+    from whisklab.engine.registries import registry  # noqa: PLC0415
 
     inventory = session.open_inventory(environment)  # before a large file is read for nothing
     with opened(file) as volume, Progress() as progress:
@@ -50,10 +53,15 @@ def upload(file: Path, environment: str, key_path: Path | None, as_json: bool) -
         if not as_json:
             _tell_files(filled)
         pushed: Sequence[Pushed] = ()
-        if uploading.has_images(manifest):
+        archived = None
+        if not registry.is_wanted(inventory):
+            archived = _archive(volume, manifest, progress.report)
+        elif uploading.has_images(manifest):
             pushed = _push(volume, manifest, inventory, environment, progress.report)
     if as_json:
-        click.echo(json.dumps(_as_data(volume, filled, pushed), indent=1))
+        click.echo(json.dumps(_as_data(volume, filled, pushed, archived), indent=1))
+    elif archived is not None:
+        _tell_archived(archived, environment)
     else:
         _tell_images(pushed)
 
@@ -92,6 +100,20 @@ def _push(
         return site.push(source, found.targets, report, found.elsewhere)
 
 
+def _archive(volume: Volume, manifest: Manifest, report: Callable[[str], None]) -> Archived:
+    """Have the images where `whisklab apply` finds them for nodes, and the list that names them."""
+    from whisklab.bundle import node_archives  # noqa: PLC0415
+    from whisklab.bundle.source import BundleSource  # noqa: PLC0415
+    from whisklab.engine.artifacts import node_images  # noqa: PLC0415
+    from whisklab.engine.run.environment import current  # noqa: PLC0415
+
+    path = current().node_images
+    source, before = BundleSource(volume, manifest), node_images.read(path)
+    found = node_archives.archive(source, manifest, before, report)
+    node_images.write(path, found.images)
+    return found
+
+
 def _tell_files(filled: Filled) -> None:
     click.echo(
         f"files: {filled.total} in this laptop's cache, {filled.brought} of them new "
@@ -112,13 +134,28 @@ def _tell_images(pushed: Sequence[Pushed]) -> None:
     )
 
 
+def _tell_archived(archived: Archived, environment: str) -> None:
+    click.echo(
+        f"images: {archived.total} in this laptop's cache, {archived.brought} of them new "
+        f"({size(archived.size)}); {environment} has no registry, so `whisklab apply "
+        f"{environment}` puts them on its nodes"
+    )
+
+
 def _bytes(pushed: Sequence[Pushed]) -> tuple[int, int]:
     return sum(each.sent for each in pushed), sum(each.skipped for each in pushed)
 
 
-def _as_data(volume: Volume, filled: Filled, pushed: Sequence[Pushed]) -> dict[str, object]:
+def _as_data(
+    volume: Volume, filled: Filled, pushed: Sequence[Pushed], archived: Archived | None
+) -> dict[str, object]:
     sent, skipped = _bytes(pushed)
-    return {
+    found: dict[str, object] = {
         "bundle": volume.label, "files": asdict(filled), "sent": sent, "skipped": skipped,
         "images": [asdict(each) for each in pushed],
     }  # fmt: skip
+    if archived is not None:
+        found["archives"] = {
+            "total": archived.total, "brought": archived.brought, "size": archived.size
+        }  # fmt: skip
+    return found

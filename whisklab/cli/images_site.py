@@ -50,10 +50,6 @@ class Site:
     registry: Registry
 
     @property
-    def _api(self) -> Endpoint:
-        return Endpoint(KUBECONFIG, K3sSettings.of(self.master).https_listen_port)
-
-    @property
     def _ours(self) -> Host:
         """The machine that has the registry.
 
@@ -77,7 +73,7 @@ class Site:
     def architectures(self) -> dict[str, str]:
         """Return the architecture of each node."""
         try:
-            return reach.architectures(self.master, self._api)
+            return reach.architectures(self.master, _api(self.master))
         except WhisklabError as error:
             raise WhisklabError(
                 f"for which architecture the nodes are is not known: {error}: "
@@ -92,7 +88,7 @@ class Site:
         through = self.machine or self.master
         found = {through.name: architecture(through)}
         with suppress(WhisklabError):
-            found |= reach.architectures(self.master, self._api)
+            found |= reach.architectures(self.master, _api(self.master))
         return found
 
     def push(
@@ -124,27 +120,7 @@ class Site:
 
     def used(self) -> Used:
         """Return what the cluster uses, and OpenWhisk's actions."""
-        try:
-            found = reach.objects(self.master, self._api)
-            below = self.registry.access.below
-            return used({**found, "Action": self._actions()}, below)
-        except WhisklabError as error:
-            raise WhisklabError(f"what the cluster uses is not known: {error}") from error
-
-    def _actions(self) -> Sequence[Mapping[str, Any]]:
-        """Return the actions of the guests' namespace that have an image of their own."""
-        if not OpenWhiskSettings.of(self.master).enabled:
-            return []
-        client = connect_openwhisk(self.master, self._api)
-        found = []
-        for each in client.listed("actions"):
-            kinds = [note["value"] for note in each["annotations"] if note["key"] == "exec"]
-            if kinds == ["blackbox"]:
-                package = each["namespace"].partition("/")[2]
-                name = f"{package}/{each['name']}" if package else each["name"]
-                image = ((client.get("actions", name) or {}).get("exec") or {}).get("image", "")
-                found.append({"metadata": {"namespace": "_", "name": name}, "image": image})
-        return found
+        return uses(self.master, self.registry.access.below)
 
     def listed(self, using: Used) -> list[Listed]:
         """Return all tags of the registry."""
@@ -174,6 +150,43 @@ class Site:
         host.collect(self._ours, self._program, told, self.registry.require_login)
 
 
+def uses(master: Host, below: str = "") -> Used:
+    """Return what a cluster uses, and OpenWhisk's actions.
+
+    Args:
+        master: the first server, connected.
+        below: what stands in the registry before each name.
+
+    Raises:
+        WhisklabError: the cluster cannot be asked.
+    """
+    try:
+        found = reach.objects(master, _api(master))
+        return used({**found, "Action": _actions(master)}, below)
+    except WhisklabError as error:
+        raise WhisklabError(f"what the cluster uses is not known: {error}") from error
+
+
+def _api(master: Host) -> Endpoint:
+    return Endpoint(KUBECONFIG, K3sSettings.of(master).https_listen_port)
+
+
+def _actions(master: Host) -> Sequence[Mapping[str, Any]]:
+    """Return the actions of the guests' namespace that have an image of their own."""
+    if not OpenWhiskSettings.of(master).enabled:
+        return []
+    client = connect_openwhisk(master, _api(master))
+    found = []
+    for each in client.listed("actions"):
+        kinds = [note["value"] for note in each["annotations"] if note["key"] == "exec"]
+        if kinds == ["blackbox"]:
+            package = each["namespace"].partition("/")[2]
+            name = f"{package}/{each['name']}" if package else each["name"]
+            image = ((client.get("actions", name) or {}).get("exec") or {}).get("image", "")
+            found.append({"metadata": {"namespace": "_", "name": name}, "image": image})
+    return found
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
@@ -183,6 +196,18 @@ def opened(environment: str) -> Iterator[Site]:
     """Open an environment; raises as `session.open_inventory` and `reached`."""
     with reached(whisklab.engine.run.start.session.open_inventory(environment)) as site:
         yield site
+
+
+@contextmanager
+def cluster(inventory: Inventory) -> Iterator[Host]:
+    """Connect to the first server of an environment.
+
+    Raises:
+        WhisklabError: it cannot be reached.
+    """
+    master: Host = inventory.get_group("masters")[0]
+    with whisklab.engine.run.start.session.connected(master):
+        yield master
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.contract.bundle.site import NAME, Site
@@ -33,13 +34,14 @@ def test_what_is_wrong_is_said_before_anything_is_brought(site: Site, tmp_path: 
     secrets = site.path / ".secrets" / NAME
     for each in ("bundle_key", "bundle_key.pub"):
         (secrets / each).rename(secrets / f"{each}.kept")
-    assert "to check its signature with: give the bundle_key.pub" in said(2, str(bundle), NAME)
+    assert f"there is no .secrets/{NAME}/bundle_key.pub to check its signature with: put" in said(
+        2, str(bundle), NAME
+    )
     stranger = SecretStore(tmp_path / "stranger")
     keys.signer(stranger)
     other = ("--key", str(stranger.path(keys.PUBLIC)))
     assert "is by the key SHA256:" in said(1, str(bundle), NAME, *other)
-    for each in ("bundle_key", "bundle_key.pub"):
-        (secrets / f"{each}.kept").replace(secrets / each)
+    (secrets / "bundle_key.pub.kept").replace(secrets / "bundle_key.pub")  # which is enough
 
     # Right so far: the cache is filled, and the registry's first deploy finds all in it.
     done = inside.run("upload", str(bundle), NAME)
@@ -55,3 +57,35 @@ def test_what_is_wrong_is_said_before_anything_is_brought(site: Site, tmp_path: 
     assert {each.name for each in cached.iterdir()} == {each["sha256"] for each in files}
     again = inside.run("upload", str(bundle), NAME)
     assert f"files: {len(files)} in this laptop's cache, 0 of them new" in again.stdout
+
+
+def test_without_a_registry_images_are_archived_for_nodes_and_the_list_names_them(
+    site: Site, tmp_path: Path
+) -> None:
+    bundle = site.build()
+    site.say(registry_enabled=False)
+    inside = Site(site.path, site.upstream, tmp_path / "inside", dict(site.data))
+    site.upstream.faults = lambda _: (503, {}, b"")
+    done = inside.run("upload", str(bundle), NAME)
+    assert done.returncode == 0, done.stderr
+    items = site.manifest()["items"]
+    names = {(each["name"], each["sha256"]) for each in items if each["kind"] == "image"}
+    assert f"images: {len(names)} in this laptop's cache, {len(names)} of them new" in done.stdout
+    assert f"`whisklab apply {NAME}` puts them on its nodes" in done.stdout
+    path = site.path / f"inventories/{NAME}.images.json"
+    listed = json.loads(path.read_text())
+    assert {
+        (each["name"].rpartition(":")[0], each["digest"].removeprefix("sha256:"))
+        for each in listed["images"]
+    } == names
+    cached = {each.parent.name for each in (tmp_path / "inside").rglob("*.oci.tar")}
+    assert cached == {
+        archive["sha256"] for each in listed["images"] for archive in each["archives"].values()
+    }
+    before = path.stat().st_mtime_ns
+    again = json.loads(inside.run("upload", str(bundle), NAME, "--json").stdout)
+    assert again["archives"] == {"total": len(names), "brought": 0, "size": 0}
+    assert (again["images"], again["sent"], path.stat().st_mtime_ns) == ([], 0, before)
+    path.write_text("{")
+    wrong = inside.run("upload", str(bundle), NAME)
+    assert (wrong.returncode, "is no list of images" in wrong.stderr) == (2, True), wrong.stderr

@@ -230,3 +230,34 @@ def test_a_dry_run_that_fails_otherwise_does_not_pass_for_a_yes(server: Server, 
     assert server.released(only_plan=True).why[-1] == "it would be refused"
     assert server.released().failed
     assert all(words[0] == "template" for words in server.called())
+
+
+ASKS = """
+---
+{apiVersion: batch/v1, kind: Job, metadata: {name: asks}, spec: {template: {spec: {containers: [
+  {name: one, image: busybox}, {name: two, image: "a:1", imagePullPolicy: Always},
+  {name: three, image: "b:1"}]}}}}
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_where_nothing_can_be_pulled_each_container_that_asks_is_told(
+    server: Server, *, there: bool
+) -> None:
+    if there:
+        changed(server)
+    server.helm("template", says=MANIFEST + ASKS)
+    closed = otherwise(never_pulls=True)
+    planned = server.released(closed, only_plan=True)
+    said = [line.partition(", so it asks a registry")[0] for line in planned.errors]
+    container = "release hello: Job/asks: container"
+    assert said == [
+        f"{container} one (busybox) says no imagePullPolicy, which is Always for `latest`",
+        f"{container} two (a:1) says imagePullPolicy: Always",
+    ]
+    assert server.released(closed).failed
+    assert server.api.changes == []
+    assert all(words[0] == "template" for words in server.called())
+    assert server.released(only_plan=True).errors == []  # where there is a registry
+    server.helm("template", says=MANIFEST)
+    assert server.released(closed, only_plan=True).errors == []

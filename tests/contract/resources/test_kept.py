@@ -185,3 +185,15 @@ def test_a_kept_one_needs_no_room(
         lambda self, output: there(self, output) | {kept.KEPT: room.Space("another", 1 << 63)},
     )  # fmt: skip
     assert way.machine.run(room.room, files=files, keep=[NEAR]).failed
+
+
+def test_what_is_no_longer_wanted_goes_with_its_copy(way: Way, wanted: Artifact, path: str) -> None:
+    assert way.machine.run(pushing.gone, path=path) == NOTHING
+    assert not push(way, wanted, path).failed
+    assert not push(way, wanted, f"{path}-2").failed
+    assert not way.machine.run(pushing.gone, path=path).failed
+    assert not way.machine.at(path).exists()
+    assert not copy_of(way, path).exists()
+    assert way.machine.at(f"{path}-2").exists()
+    assert copy_of(way, f"{path}-2").exists()
+    assert way.machine.run(pushing.gone, path=path) == NOTHING

@@ -14,17 +14,19 @@ from whisklab.engine.urls import file_name
 
 Url = Annotated[str, Field(pattern=r"^(https?|file|oci|oci\+http)://")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+BUNDLE = "bundle:///"  # before the name of a file that no upstream has: a bundle's upload brings it
 ANY = "all"  # the architecture of what is the same everywhere, as Debian says
 
 
 class Source(BaseModel):
     """Where one file comes from: its URL and its SHA-256, hexadecimal.
 
-    The URL is https, http or file, or one of the forms of `whisklab.engine.artifacts.sources`.
+    The URL is https, http or file, one of the forms of `whisklab.engine.artifacts.sources`, or
+    BUNDLE and a name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    url: Url
+    url: Url | Annotated[str, Field(pattern=rf"^{BUNDLE}[^/]+$")]
     sha256: Digest
 
 

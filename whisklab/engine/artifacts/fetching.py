@@ -19,14 +19,15 @@ from gevent.lock import BoundedSemaphore
 from pyinfra import logger
 
 from whisklab.engine import runs
-from whisklab.engine.artifacts.entries import Artifact
+from whisklab.engine.artifacts.entries import BUNDLE, Artifact
+from whisklab.engine.artifacts.node_images import ENDING
 from whisklab.engine.cache import cached, sha256_of, writing
 from whisklab.engine.urls import wrong_checksum
 from whisklab.errors import WhisklabError
 from whisklab.paths import cache_dir
 
 CHUNK = 1 << 20
-COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".deb")
+COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2", ".deb", ENDING)
 
 
 class _Turn(BoundedSemaphore):
@@ -87,6 +88,11 @@ def _fetch(artifact: Artifact, report: Callable[[str], None]) -> Path:
         _check(artifact, path)
         return path
     if not path.is_file():
+        if artifact.source.url.startswith(BUNDLE):
+            raise WhisklabError(
+                f"{artifact}: this laptop's cache has it not: `whisklab bundle upload` of the "
+                "bundle that has it brings it"
+            )
         from whisklab.engine.artifacts.downloads import download  # noqa: PLC0415  see urls.py
         from whisklab.engine.artifacts.sources import locate  # noqa: PLC0415
 

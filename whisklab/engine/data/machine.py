@@ -72,8 +72,9 @@ class Machine(Settings):
             is.
         offline: the machines have no way out, and what they need came with a bundle (`whisklab
             bundle upload`): images come from the environment's own registry only, under the names
-            that charts have, and nobody else is asked. Other settings get other defaults by it,
-            which stand beside them; what you say of them wins.
+            that charts have, or lie on each node where there is none, and nobody else is asked.
+            Other settings get other defaults by it, which stand beside them; what you say of them
+            wins.
     """
 
     prefix: ClassVar[str] = ""

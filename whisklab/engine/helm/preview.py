@@ -18,8 +18,13 @@ from whisklab.engine.helm.records import FIXED, Cluster
 from whisklab.engine.helm.release import DEPLOYED, Release, Revision
 from whisklab.engine.kubernetes import kube
 from whisklab.engine.kubernetes.objects import CLAIM, Id, Object, objects
+from whisklab.engine.kubernetes.pulling import pulling
 from whisklab.errors import WhisklabError
 
+_NOBODY = (
+    "release {0}: {1}, so it asks a registry at each start, and there is none (offline = True): "
+    "say imagePullPolicy: IfNotPresent for it in its values"
+)
 NO_KIND = "ensure CRDs are installed first"  # Helm's words
 
 
@@ -62,6 +67,8 @@ def preview(cluster: Cluster, release: Release, latest: Revision | None) -> Prev
     if answer.code:
         raise WhisklabError(release.hinted(plainly(answer.message, release.name)))
     after = _objects(release, answer.stdout)
+    if release.never_pulls and (lines := pulling(after)):
+        raise WhisklabError("\n".join(_NOBODY.format(release.name, each) for each in lines))
     if latest is None:
         return Preview(manifests.compare({}, after))
     base = _base(cluster, release, latest)

@@ -44,6 +44,8 @@ class Release:
         keep_claims: leave PersistentVolumeClaims that it has no more, or when it goes, and with
             them the data.
         hints: what helm may say, and a sentence on what to do then.
+        never_pulls: whether nodes can pull from nowhere, so that no container may ask for more than
+            they have.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Release:
     present: bool = True
     keep_claims: bool = True
     hints: Mapping[str, str] = field(default_factory=dict)
+    never_pulls: bool = False
 
     def hinted(self, message: str) -> str:
         """Return what helm says, with what to do if that is known; a schema may quote a secret."""

@@ -104,6 +104,21 @@ def server(machines: Inventory | None = None) -> Host | None:
     return found if settings.enabled and settings.url is None else None
 
 
+def is_wanted(machines: Inventory | None = None) -> bool:
+    """Tell whether the environment has a registry, its own or a named one; nobody is asked.
+
+    Args:
+        machines: as for `server`.
+    """
+    first = next(iter(inventory if machines is None else machines))
+    return server(machines) is not None or RegistrySettings.of(first).url is not None
+
+
+def nobody_is_asked(machine: Host) -> bool:
+    """Tell whether a machine's network is closed and has no registry, so that nothing is pulled."""
+    return Machine.of(machine).offline and not is_wanted()
+
+
 def check() -> None:
     """Do nothing if all machines agree on the registry that the settings name.
 

@@ -87,5 +87,12 @@ def taken(artifact: Artifact, path: str, mode: str) -> StringCommand:
     return _script(_TAKE, path, artifact.source.sha256, mode, member=bool(artifact.member))
 
 
+def forgotten(path: str) -> StringCommand:
+    """Return what removes a file and its kept copy."""
+    return script(
+        'rm -f -- "$2" "$1/$(printf %s "$2" | tr / _)"', KEPT, path
+    )  # fmt: skip
+
+
 def _script(text: str, path: str, sha256: str, *more: str, member: bool) -> StringCommand:
     return script(text, KEPT, path, sha256, UNPACKED if member else "", *more)

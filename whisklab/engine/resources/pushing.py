@@ -14,7 +14,7 @@ from whisklab.engine.artifacts.fetching import size, to_push
 from whisklab.engine.facts import asking
 from whisklab.engine.facts.question import Question
 from whisklab.engine.reasons import because
-from whisklab.engine.resources.kept import KEEP, KEPT, is_kept, taken
+from whisklab.engine.resources.kept import KEEP, KEPT, forgotten, is_kept, taken
 from whisklab.engine.resources.paths import WRITING
 from whisklab.engine.resources.placed import UNPACKED, Placed, PlacedFile
 from whisklab.engine.scripts import script
@@ -76,6 +76,43 @@ class Pushed:
         pushed(
             name=self.name, artifact=self.artifact, path=self.path, mode=self.mode, keep=self.keep
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gone:
+    """No artifact at a path of ours, nor a kept copy of one.
+
+    Attributes:
+        name: of the operation that removes it.
+        path: absolute; what lies there is known to be ours by its name.
+    """
+
+    name: str
+    path: str
+
+    @property
+    def question(self) -> Question:
+        """What is there."""
+        return Question.of(PlacedFile, path=self.path)
+
+    def why(self, found: Placed) -> str | None:
+        """Tell that one is there. Pure."""
+        return "it is no longer wanted" if found.digests else None
+
+    def have(self) -> None:
+        """Remove it."""
+        gone(name=self.name, path=self.path)
+
+
+@operation()
+def gone(path: str) -> Generator[StringCommand]:
+    """Have no artifact at `path`, nor a kept copy; yields nothing when there is none.
+
+    Arguments as the attributes of `Gone`.
+    """
+    if why := Gone("", path).why(asking.once(PlacedFile, path=path)):
+        because(why)
+        yield forgotten(path)
 
 
 @operation()

@@ -45,6 +45,11 @@ class Environment:
         return self.directory / ".secrets" / self.name
 
     @property
+    def node_images(self) -> Path:
+        """The list of the images that its nodes are given themselves; there need be none."""
+        return self.directory / "inventories" / f"{self.name}.images.json"
+
+    @property
     def logs(self) -> Path:
         """The directory of the logs of its runs."""
         return self.directory / runlog.DIRECTORY / self.name
