@@ -13,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,10 +111,15 @@ class Site:
         assert "catalogue: auto" in text
         topology.write_text(text.replace("catalogue: auto", f"catalogue: {catalogue}"))
 
+    def command(self, argv: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
+        """Return how a command is started here, and with which environment variables."""
+        return argv, self.environment
+
     def run(self, *argv: str, timeout: float = 600) -> Run:
         """Run a command in the copy; stdin is closed, as in CI."""
+        words, environment = self.command(argv)
         done = subprocess.run(
-            argv, cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL,
+            words, cwd=self.directory, env=environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", timeout=timeout, check=False,
         )  # fmt: skip
         output = STYLE.sub("", done.stdout + done.stderr)

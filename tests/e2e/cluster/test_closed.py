@@ -6,30 +6,29 @@ out of their own network is counted where it would leave it.
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import shutil
-import subprocess
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploys.base.settings import BaseSettings
-from tests.contract.bundle.debs import DebArchive
+from tests.contract.bundle.checkout import commit, git
 from tests.contract.bundle.upstream import Upstream, serving
-from tests.contract.registry.making import Made
 from tests.e2e.bare import bare
+from tests.e2e.cluster.laptop import Laptop
+from tests.e2e.cluster.laptop import inside as laptop_inside
+from tests.e2e.cluster.network import BASE, LIBRARY, WANTED, packages, served
 from tests.e2e.cluster.outside import NOWHERE, counted, counted_by_ssh, left
 from tests.e2e.cluster.rebooting import reboot
 from tests.e2e.cluster.site import Site
 from tests.e2e.cluster.waiting import until
-from tests.e2e.openwhisk.registry import pulled
-from whisklab.lab.providers.nspawn.image_files import REPOSITORY
+from tests.e2e.openwhisk.registry import HOST as HOLDER
+from tests.e2e.openwhisk.registry import UNIT, pulled
+from whisklab.bundle.tar import INSTALL
+from whisklab.engine.artifacts.node_images import NodeImage, read
 from whisklab.lab.standins.cache import architecture
 
 pytestmark = pytest.mark.e2e
@@ -42,101 +41,32 @@ ARCHIVES = "/var/lib/rancher/k3s/agent/images"
 UNKNOWN = f"{NOWHERE}:5000/team/unknown:1"
 UPSTREAMS = ("docker.io", "quay.io", "registry.k8s.io")
 CATALOGUE = "files/closed.yaml"
-_NAMES_IT = f"""
+_SAYS = """
 for _group in _groups.values():
-    for _, _data in _group:
-        _data["catalogue"] = "{CATALOGUE}"
+    for _name, _data in _group:
+        _data.update(catalogue={catalogue!r}, node_interface={cards!r}[_name])
 """
+_ASK = """
+import socket, struct
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.settimeout(20)
+labels = b"".join(bytes([len(each)]) + each.encode() for each in {name!r}.split("."))
+asked.sendto(struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + labels + bytes([0, 0, 1, 0, 1]),
+             ({address!r}, 53))
+print(asked.recv(512)[3] & 15)
+"""
+SERVFAIL = 2
+# One machine has no gateway, so k3s would not start there.
+LONELY, DEFAULT, DUMMY = "worker2", "ip route show default", "whisklab0"
 REGISTRY = "base,authority,registry"
 PROVISIONER = "sig-storage/nfs-subdir-external-provisioner:v4.0.2"
 CONTROLLER = "openwhisk/controller:ef725a6"
+BUSYBOX = "docker.io/library/busybox:1.36.1"
 RUNTIME = "openwhisk/action-nodejs-v14:1.20.0"
-# A package that nobody else has, what it depends on, and what hosts have already.
-WANTED, LIBRARY = "whisklab-probe", "whisklab-probe-lib"
-THERE = ("curl", "python3")
-HOST = "worker1"
-BASE = BaseSettings().packages
-_RELATIONS = re.compile(r"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
-_NAME = re.compile(r"(?:^|[,|] *)([a-z0-9][a-z0-9+.-]+)")
 OFFLINE = "offline = True\n"
 _FOLLOWS = ("k3s_airgap_images", "openwhisk_offline")  # from it, and is not said beside it
 SOURCES = "find /etc/apt -type f -exec sha256sum {} +"
 IMPLIED = "".join(f"{each} = True\n" for each in _FOLLOWS)
-
-
-def images(archive: Path) -> Iterator[tuple[str, str, Made]]:
-    """The repository, tag and content of each image of an OCI archive."""
-    with tarfile.open(archive) as opened:
-        files = {each.name: file.read() for each in opened if (file := opened.extractfile(each))}
-
-    def blob(digest: str) -> bytes:
-        return files[f"blobs/{digest.replace(':', '/')}"]
-
-    for entry in json.loads(files["index.json"])["manifests"]:
-        _, _, name = entry["annotations"]["io.containerd.image.name"].partition("/")
-        repository, _, tag = name.rpartition(":")
-        manifest = blob(entry["digest"])
-        found = json.loads(manifest)
-        parts = [found["config"], *found["layers"]]
-        blobs = {each["digest"]: blob(each["digest"]) for each in parts}
-        yield repository, tag, Made(manifest, blobs, architecture())
-
-
-def served(upstream: Upstream, catalogue: dict[str, Any]) -> dict[str, Any]:
-    """The lab's catalogue with addresses of the network; its images are in a registry there."""
-    for product, found in catalogue.items():
-        for version, names in found["versions"].items():
-            for each in names.pop("images", {}).values():
-                for repository, tag, image in images(path_of(each)):
-                    upstream.put(repository, tag, image)
-            for name, kinds in names.items():
-                for each in kinds.values():
-                    path = path_of(each)
-                    there = f"/{product}/{version}/{name}/{path.name}"
-                    upstream.files[there] = path.read_bytes()
-                    each["url"] = f"{upstream.url}{there}"
-    return catalogue
-
-
-def packages(site: Site, upstream: Upstream, directory: Path) -> DebArchive:
-    """An archive with what deploys install, as the lab's image has it for apt.
-
-    What these depend on and each host has is there by name and version only: nobody installs it.
-    """
-    found = DebArchive(upstream, directory)
-    found.add(WANTED, "1:1.0~a+b", Depends=f"{LIBRARY} (>= 2)")
-    found.add(LIBRARY, "2", Architecture=architecture())
-    for path in fetched(site, directory / "image"):
-        found.keep(path)
-    stanzas = "\n".join(found.stanzas.values())
-    named = {each for line in _RELATIONS.findall(stanzas) for each in _NAME.findall(line)}
-    for name, version, provides in installed(site):
-        wanted = named | {*BASE, *THERE}
-        if wanted & {name, *_NAME.findall(provides)} and f"Package: {name}\n" not in stanzas:
-            found.add(name, version, **({"Provides": provides} if provides else {}))
-    found.publish(architectures=[architecture()])
-    return found
-
-
-def fetched(site: Site, directory: Path) -> list[Path]:
-    """The packages that the lab's image has for apt."""
-    directory.mkdir(parents=True)
-    argv = [*site.ssh_command(HOST), "tar", "-C", f"/{REPOSITORY}", "-cf", "-", "."]
-    sent = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(sent)) as archive:
-        archive.extractall(directory, filter="data")
-    return sorted(directory.glob("*.deb"))
-
-
-def installed(site: Site) -> list[list[str]]:
-    """Name, version and what it provides of each package of a host."""
-    form = r"${Package}\t${Version}\t${Provides}\n"
-    lines = site.ssh(HOST, "dpkg-query", "-W", "-f", form).splitlines()
-    return [line.split("\t") for line in lines]
-
-
-def path_of(artifact: dict[str, str]) -> Path:
-    return Path(artifact["url"].removeprefix("file://"))
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +82,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, lab_name: str, test_file: str
         yield made
 
 
+def card(site: Site, host: Mapping[str, str]) -> str:
+    """The network card that has a host's address."""
+    said = site.root(host["name"], f"ip -o -4 addr show to {host['address']}")
+    return said.split()[1].partition("@")[0]
+
+
 @pytest.fixture(scope="module")
 def bundle(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The environment's bundle; what it was made of is gone."""
@@ -161,7 +97,8 @@ def bundle(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
         lab = yaml.safe_load(Path(site.lab["catalogue"]).read_text())
         (site.directory / CATALOGUE).write_text(yaml.safe_dump(served(upstream, lab)))
         inventory = site.directory / site.inventory
-        inventory.write_text(inventory.read_text() + _NAMES_IT)
+        cards = {each["name"]: card(site, each) for each in site.lab["hosts"]}
+        inventory.write_text(inventory.read_text() + _SAYS.format(catalogue=CATALOGUE, cards=cards))
         system = site.ssh(
             "worker1", "sh", "-c", '. /etc/os-release; echo "$ID-$VERSION_ID"'
         ).strip()
@@ -170,6 +107,11 @@ def bundle(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
             file.write(f"bundle_mirrors = {dict.fromkeys(UPSTREAMS, upstream.url)}\n")
             file.write(f"bundle_packages = {{{system!r}: [{source!r}]}}\n")
             file.write(f"base_packages = {[*BASE, WANTED]}\n")
+            file.write("k3s_dummy_route = True\n")
+        # Only what git tracks is carried, as from a user's checkout.
+        git(site.directory, "init", "--quiet", "--initial-branch=main")
+        (site.directory / ".git/info/exclude").write_text(".venv\n")  # a link here
+        commit(site.directory)
         arch = ("--arch", architecture(), "--system", system)
         with site.variables(XDG_CACHE_HOME=str(directory / "cache")):
             built = site.whisklab("bundle", "build", site.name, *arch, "-o", str(path))
@@ -180,12 +122,34 @@ def bundle(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 
 @pytest.fixture(scope="module")
-def inside(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The laptop inside: its cache is empty."""
-    cache = tmp_path_factory.mktemp("inside")
-    with site.variables(XDG_CACHE_HOME=str(cache)):
-        yield site
-    shutil.rmtree(cache)
+def inside(site: Site, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """The laptop inside: no network, an empty cache, and whisklab from the bundle alone."""
+    directory = tmp_path_factory.mktemp("inside")
+    cache = directory / "cache"
+    with (
+        site.variables(XDG_CACHE_HOME=str(cache)),
+        laptop_inside(site, directory / "laptop") as laptop,
+    ):
+        key = site.directory / f".secrets/{site.name}/bundle_key.pub"
+        there = directory / "laptop"
+        for argv in (
+            ("tar", "xf", str(bundle), "-C", str(there), INSTALL),
+            (
+                "python3",
+                str(there / INSTALL),
+                str(bundle),
+                str(laptop.directory),
+                "--key",
+                str(key),
+            ),
+        ):
+            done = laptop.run(*argv)
+            assert done.code == 0, done.output
+        secrets = laptop.directory / f".secrets/{site.name}"
+        secrets.mkdir(parents=True, mode=0o700)
+        shutil.copy(key, secrets)
+        yield laptop
+    shutil.rmtree(directory)
 
 
 def upload(site: Site, bundle: Path) -> dict[str, Any]:
@@ -217,6 +181,32 @@ def settled(site: Site) -> bool:
         or all(each["ready"] for each in pod["status"].get("containerStatuses", [{"ready": False}]))
         for pod in site.objects("pods", "-A")
     )
+
+
+def listed(site: Site) -> list[NodeImage]:
+    """The images that nodes are given themselves."""
+    return read(site.directory / f"inventories/{site.name}.images.json").images
+
+
+def run_on(site: Site, node: str, image: str) -> None:
+    """Have a pod of an image on a node, which ends well."""
+    container = {"name": "c", "image": image, "imagePullPolicy": "IfNotPresent",
+                 "command": ["/bin/true"]}  # fmt: skip
+    wish = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried"},
+        "spec": {"nodeName": node, "restartPolicy": "Never", "containers": [container]},
+    }  # fmt: skip
+    site.root("master", f"echo '{json.dumps(wish)}' | kubectl apply -f - >/dev/null")
+    looks = ("get", "pod", "tried", "-o", "jsonpath={.status.phase}")
+    until(f"{image} has run", lambda: site.kubectl(*looks) == "Succeeded")
+    site.kubectl("delete", "pod", "tried", "--grace-period=0", "--force")
+
+
+def looked_up(site: Site, node: str, name: str) -> int:
+    """What the cluster's DNS answers to a question for a name's address: a code of RFC 1035."""
+    (service,) = site.objects("service", "-n", "kube-system", "-l", "k8s-app=kube-dns")
+    ask = _ASK.format(name=name, address=service["spec"]["clusterIP"])
+    return int(site.ssh(node, "python3", "-c", ask))
 
 
 def pull(site: Site, image: str) -> str:
@@ -256,10 +246,12 @@ def test_an_upload_brings_files_and_images_and_a_second_one_sends_nothing(
 def test_the_whole_platform_comes_from_the_bundle_and_nothing_leaves_the_network(
     inside: Site,
 ) -> None:
+    inside.root(LONELY, "ip route del default")
     apply(inside)
     verify = inside.whisklab("verify", inside.name)
     assert verify.code == 0, verify.output
     assert "hello.js by wsk" in verify.output
+    assert f"dev {DUMMY} " in inside.root(LONELY, DEFAULT)
     for node in NODES:  # k3s's own came with it
         held = inside.root(node, f"ls {ARCHIVES}").split()
         assert held, node
@@ -268,6 +260,8 @@ def test_the_whole_platform_comes_from_the_bundle_and_nothing_leaves_the_network
     assert {each.rpartition(":")[0] for each in (PROVISIONER, CONTROLLER, RUNTIME)} <= given
     refused = pull(inside, UNKNOWN)
     assert "not found" in refused, refused
+    # Nor is anybody outside asked for a name, who would not answer.
+    assert {looked_up(inside, node, "outside.example") for node in NODES} == {SERVFAIL}
     plan = inside.whisklab("plan", inside.name, "--json")
     assert plan.code == 0, plan.output
     assert json.loads(plan.stdout)["changes"] == []
@@ -275,24 +269,6 @@ def test_the_whole_platform_comes_from_the_bundle_and_nothing_leaves_the_network
     apply(inside)
     assert SIGN_OF_LIFE < sent() < QUESTIONS * len(inside.hosts)
     assert left(inside) == {}
-
-
-@pytest.mark.usefixtures("bundle")
-def test_to_a_machine_that_was_reset_nothing_is_sent_again(inside: Site) -> None:
-    """Its k3s comes back from what it has kept, images of pods from the registry inside."""
-    node = "worker2"
-    size = int(inside.root(node, f"du -bc {PROGRAM} {ARCHIVES}/* | tail -n 1").split()[0])
-    inside.root(node, "systemctl disable k3s-agent")
-    reboot(inside, node)  # nothing of a pod is mounted any more
-    inside.root(node, f"rm -rf {PROGRAM} /var/lib/rancher/* /etc/rancher /etc/systemd/system/k3s*")
-    for each in Path(inside.environment["XDG_CACHE_HOME"]).glob("whisklab/artifacts/*/k3s*"):
-        each.unlink()  # nor does the laptop need it
-    sent = counted_by_ssh(inside, node)
-    apply(inside)
-    assert SIGN_OF_LIFE < sent() < size / 100, (sent(), size)
-    assert inside.objects("nodes", "-l", f"kubernetes.io/hostname={node}")
-    verify = inside.whisklab("verify", inside.name)
-    assert verify.code == 0, verify.output
 
 
 @pytest.mark.usefixtures("bundle")
@@ -321,3 +297,71 @@ def test_of_a_bundle_nothing_goes_that_is_in_use_or_kept_or_not_agreed_to(
     done = inside.whisklab("bundle", "remove", str(bundle), inside.name, *kept)
     assert (done.code, done.stdout.splitlines()[-1:]) == (0, ["nothing to remove"]), done.output
     assert inside.whisklab("images", "list", inside.name, "--json").stdout == before
+
+
+def test_without_a_registry_each_node_gets_the_images_themselves(
+    bundle: Path, inside: Site
+) -> None:
+    """Switched off where all runs: no pod restarts."""
+    data = inside.directory / f"group_data/{inside.name}.py"
+    data.write_text(data.read_text().replace(IMPLIED, OFFLINE) + "registry_enabled = False\n")
+    done = upload(inside, bundle)
+    images = {name for each in listed(inside) for name in (each.name, each.by_digest)}
+    assert done["archives"]["brought"] == len(images) / 2 > 0
+    until("no pod is on its way any more", lambda: settled(inside))
+    before, outside = running(inside), left(inside)
+    apply(inside)
+    assert running(inside) == before
+    assert not inside.root(HOLDER, f"systemctl is-active {UNIT} || true").startswith("active")
+    for node in NODES:
+        held = inside.root(node, f"ls {ARCHIVES}").split()
+        assert {each.partition("-")[0] for each in held} == {"k3s", "whisklab"}, held
+        assert images <= set(inside.root(node, "ctr -n k8s.io images ls -q").split())
+    plan = inside.whisklab("plan", inside.name, "--json")
+    assert plan.code == 0, plan.output
+    assert json.loads(plan.stdout)["changes"] == []
+    assert left(inside) == outside
+
+
+@pytest.mark.usefixtures("bundle")
+def test_to_a_machine_that_was_reset_nothing_is_sent_again(site: Site, inside: Laptop) -> None:
+    """Its k3s and the images of pods come back from what it has kept."""
+    node = LONELY
+    size = int(inside.root(node, f"du -bc {PROGRAM} {ARCHIVES}/* | tail -n 1").split()[0])
+    inside.root(node, "systemctl disable k3s-agent")
+    reboot(site, node)  # nothing of a pod is mounted any more
+    assert DUMMY not in inside.root(node, "ip route del default; ip route show default")
+    inside.root(node, f"rm -rf {PROGRAM} /var/lib/rancher/* /etc/rancher /etc/systemd/system/k3s*")
+    for each in Path(inside.environment["XDG_CACHE_HOME"]).glob("whisklab/artifacts/*/k3s*"):
+        each.unlink()  # nor does the laptop need it
+    sent = counted_by_ssh(inside, node)
+    apply(inside)
+    assert SIGN_OF_LIFE < sent() < size / 100, (sent(), size)
+    assert inside.objects("nodes", "-l", f"kubernetes.io/hostname={node}")
+    verify = inside.whisklab("verify", inside.name)
+    assert verify.code == 0, verify.output
+    (busybox,) = (each for each in listed(inside) if each.name == BUSYBOX)
+    for image in (busybox.name, busybox.by_digest):
+        run_on(inside, node, image)
+
+
+def test_of_images_on_nodes_what_the_cluster_uses_stays_and_the_rest_goes(
+    bundle: Path, inside: Site
+) -> None:
+    there = listed(inside)
+    done = inside.whisklab("bundle", "remove", str(bundle), inside.name, "--yes")
+    assert done.code == 0, done.output
+    assert f"docker.io/{CONTROLLER}: is in use by " in done.output
+    gone = [each for each in there if each not in listed(inside)]
+    assert gone
+    assert all(f"{each.name}, from the nodes" in done.output for each in gone)
+    for each in there:
+        path = Path(inside.environment["XDG_CACHE_HOME"], "whisklab/artifacts")
+        (archive,) = each.archives.values()
+        assert (path / archive.sha256).exists() == (each not in gone), each.name
+    before = running(inside)
+    apply(inside)
+    assert running(inside) == before
+    for node in NODES:
+        held = set(inside.root(node, f"ls {ARCHIVES} /var/lib/whisklab/kept").split())
+        assert not any(each.file in name for each in gone for name in held), held
