@@ -1,4 +1,7 @@
-"""`whisklab bundle upload` as a user types it, up to where a machine would be needed."""
+"""`whisklab bundle upload` as a user types it, up to where a machine would be needed.
+
+One bundle for all, as its charts take long to render.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from whisklab.engine.data.secrets import SecretStore
 
 
 def test_what_is_wrong_is_said_before_anything_is_brought(site: Site, tmp_path: Path) -> None:
-    """One bundle for all, as its charts take long to render."""
     bundle = site.build()
     inside = Site(site.path, site.upstream, tmp_path / "inside", dict(site.data))
     site.upstream.faults = lambda _: (503, {}, b"")
@@ -57,15 +59,12 @@ def test_what_is_wrong_is_said_before_anything_is_brought(site: Site, tmp_path: 
     assert {each.name for each in cached.iterdir()} == {each["sha256"] for each in files}
     again = inside.run("upload", str(bundle), NAME)
     assert f"files: {len(files)} in this laptop's cache, 0 of them new" in again.stdout
-
-
-def test_without_a_registry_images_are_archived_for_nodes_and_the_list_names_them(
-    site: Site, tmp_path: Path
-) -> None:
-    bundle = site.build()
     site.say(registry_enabled=False)
-    inside = Site(site.path, site.upstream, tmp_path / "inside", dict(site.data))
-    site.upstream.faults = lambda _: (503, {}, b"")
+    _without_a_registry(site, Site(site.path, site.upstream, tmp_path / "second", {}), bundle)
+
+
+def _without_a_registry(site: Site, inside: Site, bundle: Path) -> None:
+    """Images are archived for nodes, and the list names them."""
     done = inside.run("upload", str(bundle), NAME)
     assert done.returncode == 0, done.stderr
     items = site.manifest()["items"]
@@ -78,7 +77,7 @@ def test_without_a_registry_images_are_archived_for_nodes_and_the_list_names_the
         (each["name"].rpartition(":")[0], each["digest"].removeprefix("sha256:"))
         for each in listed["images"]
     } == names
-    cached = {each.parent.name for each in (tmp_path / "inside").rglob("*.oci.tar")}
+    cached = {each.parent.name for each in inside.cache.rglob("*.oci.tar")}
     assert cached == {
         archive["sha256"] for each in listed["images"] for archive in each["archives"].values()
     }
