@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from whisklab.lab import manage, state
+from whisklab.lab import records, state
 from whisklab.lab.common.guest.reach import public_of
 from whisklab.lab.common.guest.record import Record
 from whisklab.lab.providers.vagrant.description import describe, directory
@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     shutil.copy(ROOT / "Vagrantfile", home)
     plan = parse((ROOT / "inventories/vagrant.yaml").read_text(), "vagrant.yaml")
-    wish = manage.wish_of("vagrant", plan, state.paths("vagrant"))
+    wish = records.wish_of("vagrant", plan, state.paths("vagrant"))
     record = Record("vagrant", "vagrant", wish.user, wish.key, home=home)
     for each in wish.machines:
         record.begun(each.name, each.groups, public_of(wish.host_keys[each.name]))

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.lab import catalogue as artifacts
-from whisklab.lab import keys, state
 from whisklab.lab import provider as providers
+from whisklab.lab import records, state
 from whisklab.lab.beside import beside
 from whisklab.lab.catalogue import Choice
-from whisklab.lab.common.machine import Machine
-from whisklab.lab.common.process import boot_id
 from whisklab.lab.common.run import Report
-from whisklab.lab.provider import Stopped, Unused, Up, Wish
+from whisklab.lab.provider import Stopped, Unused, Up
 from whisklab.lab.state import StatePaths
-from whisklab.lab.topology import Topology, load, parse
+from whisklab.lab.topology import Topology, load
 from whisklab.lab.user_lock import user_lock
 
 
@@ -61,7 +59,7 @@ def up(
         WhisklabError: a host could not be made or does not answer.
     """
     paths = state.paths(name)
-    plan = load(topology) if topology else remembered(name)
+    plan = load(topology) if topology else records.remembered(name)
     with user_lock(name, report):
         refuse_other(name, plan)
         before = state.load(name)
@@ -69,7 +67,7 @@ def up(
         if before is None:  # now, and not when stand-ins were built and machines made
             report(str(choice))
         plan = plan.settled(choice.internet)
-        wish = wish_of(name, plan, paths)
+        wish = records.wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
         provider.check(wish)
 
@@ -82,7 +80,7 @@ def up(
         else:
             used, _ = beside(made, lambda say: provider.prepare(wish, say), report)
         result = provider.up(wish, report, prune=prune, recover=recover)
-        write_down(name, plan, paths, result, used)
+        records.write_down(name, plan, paths, result, used)
         return Brought(result, choice, first=before is None)
 
 
@@ -93,15 +91,15 @@ def rebuild(name: str, only: Sequence[str], report: Report) -> Brought:
         BadInput: there is no such lab or host.
     """
     paths = state.paths(name)
-    plan = remembered(name)
+    plan = records.remembered(name)
     with user_lock(name, report):
         choice = _chosen(None, plan, state.load(name))
         used = artifacts.made(choice, report)
-        wish = wish_of(name, plan, paths)
+        wish = records.wish_of(name, plan, paths)
         provider = providers.get(plan.provider)
         provider.check(wish)
         result = provider.rebuild(wish, tuple(only), report)
-        write_down(name, plan, paths, result, used)
+        records.write_down(name, plan, paths, result, used)
         return Brought(result, choice)
 
 
@@ -113,7 +111,7 @@ def stop(name: str, report: Report) -> Stopped:
     """
     with user_lock(name, report):
         result = provider_of(name).stop(name, report)
-        mark_stopped(name)
+        records.mark_stopped(name)
         return result
 
 
@@ -176,20 +174,6 @@ def _catalogues_of_snapshots(report: Report) -> Iterator[str]:
                     report(f"{lab}@{snapshot.name} is left alone: {error}")
 
 
-def remembered(name: str) -> Topology:
-    """The topology that a lab was last brought up with.
-
-    Raises:
-        BadInput: there is no such lab.
-    """
-    file = state.paths(name).topology
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BadInput(f"there is no lab {name!r}: run `whisklab up {name}`") from None
-    return parse(text, str(file))
-
-
 def provider_of(name: str) -> providers.Provider:
     """The provider of a lab; where nothing is written down of it, who knows it.
 
@@ -219,73 +203,6 @@ def refuse_other(name: str, plan: Topology) -> None:
 def asks(name: str) -> bool:
     """Whether a person is to be asked before a lab is removed; no for one that is not there."""
     return state.load(name) is not None and provider_of(name).asks
-
-
-def wish_of(name: str, plan: Topology, paths: StatePaths) -> Wish:
-    """What a provider needs to know. Makes the keys that are missing."""
-    paths.top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    machines = plan.machines()
-    return Wish(
-        name=name,
-        user=plan.user,
-        authorized_key=keys.user_key(paths, name),
-        key=paths.key,
-        network=plan.network,
-        internet=plan.internet is True,
-        options=plan.options(),
-        machines=machines,
-        host_keys={each.name: keys.host_key(paths, each.name)[0] for each in machines},
-    )
-
-
-def write_down(name: str, plan: Topology, paths: StatePaths, up: Up, catalogue: str) -> None:
-    """Write down how to reach what the provider has made; of what it lacks just now, as before.
-
-    (A machine that is away for now is still one of the lab: without it, runs would take the others
-    for all there are.)
-    """
-    before = state.load(name)
-    known = {each.name: each for each in before.hosts} if before else {}
-    hosts = [
-        found
-        for each in plan.machines()
-        if (found := _reached(each, up) or known.get(each.name))  # else it was never reached
-    ]
-    lines = [
-        keys.known_hosts_line(each.ssh_address, each.ssh_port, keys.host_key(paths, each.name)[1])
-        for each in hosts
-    ]
-    state.write(paths.known_hosts, "".join(lines))
-    state.write(paths.topology, plan.text())
-    state.save(
-        state.Lab(
-            name=name,
-            provider=plan.provider,
-            user=plan.user,
-            key=str(paths.key),
-            known_hosts=str(paths.known_hosts),
-            catalogue=catalogue,
-            running=True,
-            boot_id=boot_id(),
-            hosts=hosts,
-            internet=plan.way_out is True,
-        )
-    )
-
-
-def _reached(machine: Machine, up: Up) -> state.Host | None:
-    how = up.machines.get(machine.name)
-    if how is None:
-        return None
-    forwards = {str(port): local for port, local in how.forwards.items()}
-    made = replace(machine, address=how.inside)
-    return state.Host(made, how.address, how.port, forwards, how.interface)
-
-
-def mark_stopped(name: str) -> None:
-    """Write down that a lab's hosts do not run."""
-    if lab := state.load(name):
-        state.save(replace(lab, running=False))
 
 
 def _chosen(catalogue: str | None, plan: Topology, before: state.Lab | None) -> Choice:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from whisklab.errors import BadInput, WhisklabError
-from whisklab.lab import kept, manage, state
+from whisklab.lab import kept, manage, records, state
 from whisklab.lab import provider as providers
 from whisklab.lab.common.run import Report
 from whisklab.lab.provider import Snapshot, Up
@@ -58,10 +58,10 @@ def take(name: str, snapshot: str | None, notes: Mapping[str, Any], report: Repo
     Raises:
         BadInput: no such lab, or the name is taken.
     """
-    paths, plan = state.paths(name), manage.remembered(name)
+    paths, plan = state.paths(name), records.remembered(name)
     with user_lock(name, report):
         lab = _known(name)
-        wish = manage.wish_of(name, plan, paths)
+        wish = records.wish_of(name, plan, paths)
         called = snapshot or time.strftime("%Y-%m-%d-%H%M%S")
         provider = providers.get(plan.provider)
         taken, up = provider.snapshot(wish, called, kept.of_lab(name, lab), notes, report)
@@ -112,7 +112,7 @@ def restore(name: str, snapshot: str | None, report: Report) -> Restored:
         had = {host.name for host in before.hosts} if before else set()
         up = provider.restore(kept.wish(files, plan, name), called, report)
         kept.write_state(files, paths)
-        manage.write_down(name, plan, paths, up, files[kept.CATALOGUE])
+        records.write_down(name, plan, paths, up, files[kept.CATALOGUE])
         return Restored(
             up,
             dropped=tuple(sorted(had - set(up.machines))),
@@ -157,7 +157,7 @@ def clone(name: str, snapshot: str | None, other: str, report: Report) -> Restor
         kept.write_environment(files, other)
         if again:
             _write_state(name, plan, state.paths(name), again, files[kept.CATALOGUE])
-        manage.write_down(other, plan, paths, up, files[kept.CATALOGUE])
+        records.write_down(other, plan, paths, up, files[kept.CATALOGUE])
         (paths.top / _TOKEN).unlink()
         return Restored(up)
 
@@ -180,9 +180,9 @@ def _newest(name: str, there: Mapping[str, Snapshot]) -> str:
 def _write_state(name: str, plan: Topology, paths: StatePaths, up: Up | None, source: str) -> None:
     """Write down how a lab is reached that was stopped and, unless `up` is None, started again."""
     if up is None:
-        manage.mark_stopped(name)
+        records.mark_stopped(name)
     else:
-        manage.write_down(name, plan, paths, up, source)
+        records.write_down(name, plan, paths, up, source)
 
 
 def _token(paths: StatePaths) -> str:

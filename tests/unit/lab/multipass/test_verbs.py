@@ -11,7 +11,7 @@ import pytest
 from tests.unit.lab.multipass.rig import Lab
 from whisklab.cli.main import run
 from whisklab.errors import BadInput
-from whisklab.lab import inventory, manage, provider, snapshots, state
+from whisklab.lab import inventory, manage, provider, records, snapshots, state
 
 TOPOLOGY = (
     "provider: multipass\ncatalogue: upstream\nhosts:\n  master: {groups: [masters]}\n"
@@ -145,7 +145,7 @@ def test_what_makes_snapshots_useless_asks_first(
 ) -> None:  # fmt: skip
     """Without an answer it is by --yes."""
     assert run(["up", "fern"]) == 0
-    wish = manage.wish_of("fern", manage.remembered("fern"), state.paths("fern"))
+    wish = records.wish_of("fern", records.remembered("fern"), state.paths("fern"))
     fresh.provider.snapshot(wish, "ready", {}, {}, fresh.report)
     capsys.readouterr()
     monkeypatch.setattr("sys.stdin", io.StringIO(answer or ""))
