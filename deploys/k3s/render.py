@@ -45,6 +45,11 @@ SNAPSHOT, SNAPSHOTS = (
 DUMMY_CARD, DUMMY_ADDRESS, DUMMY_GATEWAY = "whisklab0", "203.0.113.254/31", "203.0.113.255"
 DUMMY_METRIC = "2000"
 KUBELET_PORT = 10250
+# What a kubelet has written down of its own pulls. Since Kubernetes 1.35 it gives an image that it
+# has pulled once to those pods only that name it in the same way ("busybox", not "docker.io/
+# library/busybox"), and for others asks a registry again; without a record it is anybody's
+# (KEP-2535; its documentation: "removing the image pull records").
+PULL_RECORDS = "/var/lib/kubelet/image_manager/pulled"
 RESOLV_CONF = "resolv-conf"  # of config.yaml
 KUBELET_ARG = "kubelet-arg"  # of config.yaml
 # Of it, too. k3s does so for registries with an entry below `mirrors`, "*" among them (its
@@ -74,6 +79,7 @@ class Node:
         kubelet_args: of ours, beside those of the settings.
         mirrors_only: whether a registry that has a mirror is never asked itself.
         dummy_route: whether it gets a default route that leads nowhere.
+        pulls: whether it may have images from elsewhere than its own archives.
         resolv_conf: content of the file of name servers for its pods (see `resolving`), None where
             k3s finds one.
     """
@@ -89,6 +95,7 @@ class Node:
     kubelet_args: tuple[str, ...] = ()
     mirrors_only: bool = False
     dummy_route: bool = False
+    pulls: bool = True
     resolv_conf: str | None = None
 
     @property
@@ -198,6 +205,7 @@ def unit(node: Node) -> str:
         role="server" if node.is_server else "agent",
         binary=BINARY,
         dummy_route=_dummy_route() if node.dummy_route else [],
+        pull_records=None if node.pulls else PULL_RECORDS,
         record=recorder(node.service, [BINARY, CONFIG, *optional, node.unit_path]),
     )
 

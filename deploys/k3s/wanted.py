@@ -86,6 +86,7 @@ def node(machine: Host) -> render.Node:
         kubelet_args=(render.ON_CGROUP_V1,) if _on_cgroup_v1(machine) else (),
         mirrors_only=data.offline and access is not None,
         dummy_route=K3sSettings.of(machine).dummy_route,
+        pulls=not registry.nobody_is_asked(machine),
         resolv_conf=resolving.resolv_conf(machine),
     )
 

@@ -107,6 +107,14 @@ def test_a_route_that_leads_nowhere_is_made_before_k3s_starts(node: render.Node)
     assert all(lines.index(each) < starts for each in made)
 
 
+@pytest.mark.parametrize("node", [FIRST, AGENT])
+def test_where_nothing_is_pulled_no_image_belongs_to_who_pulled_it(node: render.Node) -> None:
+    lines = render.unit(replace(node, pulls=False)).splitlines()
+    added = [line for line in lines if line not in render.unit(node).splitlines()]
+    assert added == ["ExecStartPre=-/bin/rm -rf /var/lib/kubelet/image_manager/pulled"]
+    assert [line for line in lines if line not in added] == render.unit(node).splitlines()
+
+
 @pytest.mark.parametrize(
     "registries", [None, {"mirrors": {"docker.io": {"endpoint": ["http://x"]}}}]
 )
