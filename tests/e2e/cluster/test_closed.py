@@ -198,7 +198,12 @@ def run_on(site: Site, node: str, image: str) -> None:
     }  # fmt: skip
     site.root("master", f"echo '{json.dumps(wish)}' | kubectl apply -f - >/dev/null")
     looks = ("get", "pod", "tried", "-o", "jsonpath={.status.phase}")
-    until(f"{image} has run", lambda: site.kubectl(*looks) == "Succeeded")
+    try:
+        until(f"{image} has run", lambda: site.kubectl(*looks) in {"Succeeded", "Failed"})
+    finally:
+        told = site.kubectl("describe", "pod", "tried")
+        print(told)
+    assert site.kubectl(*looks) == "Succeeded", told
     site.kubectl("delete", "pod", "tried", "--grace-period=0", "--force")
 
 
