@@ -66,7 +66,7 @@ def test_they_are_silenced_once_and_given_back(machine: Machine) -> None:
     assert machine.ran() == []
 
 
-@pytest.mark.parametrize(("path", "how"), zip(PATHS, cycle(("content", "mode", "gone"))))
+@pytest.mark.parametrize(("path", "how"), list(zip(PATHS, cycle(("content", "mode", "gone")))))
 def test_one_file_that_differs_is_put_back_and_no_other(
     machine: Machine, path: str, how: str
 ) -> None:
