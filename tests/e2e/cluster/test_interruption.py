@@ -14,6 +14,7 @@ from tests.e2e.cluster.faults import agent_missed, blocked, covered, is_blocked,
 from tests.e2e.cluster.site import Run, Site
 from tests.e2e.cluster.trial import judge
 from tests.e2e.cluster.waiting import until
+from whisklab.engine.resources.kept import KEPT
 
 pytestmark = pytest.mark.e2e
 
@@ -98,6 +99,7 @@ def test_a_connection_that_dies_while_a_command_runs(site: Site) -> None:
 
 
 def test_a_connection_that_dies_in_an_upload(site: Site) -> None:
+    site.root("worker1", f"rm {KEPT}/*")  # else it would come back from there
     with (
         covered(site, "worker1", BINARY, "old"),
         blocked(site, "worker1", "/usr/bin/gzip"),
