@@ -150,7 +150,7 @@ def test_data_on_another_disk_are_the_same_to_who_has_them_mounted(site: Site) -
             assert site.root("storage", f"stat -f -c %T {DATA}").strip() == "tmpfs"
         finally:
             # The server lets go of files a moment after nothing is exported.
-            free = f"for i in $(seq 100); do umount {DATA} 2>/dev/null && break; sleep 0.1; done"
+            free = f"for i in $(seq 600); do umount {DATA} 2>/dev/null && break; sleep 0.1; done"
             site.root("storage", f"exportfs -ua && {free}; ! mountpoint -q {DATA} && exportfs -a")
         site.root("worker1", f"rm {MOUNT}/moved")
     assert repaired(site, site.name) == {}
