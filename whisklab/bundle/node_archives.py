@@ -8,6 +8,7 @@ which an import passes over (k3s: `containerd.WithSkipMissing`).
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,10 +111,13 @@ class _Blobs:
     def _earlier(self) -> dict[str, tuple[Path, int, int]]:
         found = {}
         for path in filter(Path.is_file, paths(self._before)):
-            with tarfile.open(path, "r:") as opened:
-                for each in opened:
-                    if each.name.startswith(tar.BLOBS):
-                        found[each.name] = (path, each.offset_data, each.size)
+            try:
+                with tarfile.open(path, "r:") as opened:
+                    for each in opened:
+                        if each.name.startswith(tar.BLOBS):
+                            found[each.name] = (path, each.offset_data, each.size)
+            except tarfile.TarError:
+                raise _damaged(path) from None
         return found
 
     def has(self, name: str) -> bool:
@@ -141,9 +145,13 @@ class _Blobs:
                 left -= len(data)
                 yield data
         if digest.hexdigest() != name.removeprefix(tar.BLOBS):
-            raise WhisklabError(
-                f"{path}: is damaged: remove it, and upload the bundle again that brought it"
-            )
+            raise _damaged(path)
+
+
+def _damaged(path: Path) -> WhisklabError:
+    return WhisklabError(
+        f"{path}: is damaged: remove it, and upload the bundle again that brought it"
+    )
 
 
 def _file(digest: str) -> str:
@@ -199,7 +207,7 @@ class _Archive:
         """Have it in the cache."""
         digest, directory = hashlib.sha256(), cache_dir()
         file = NodeImage(name=self.name, digest=self.top.digest, archives={}).file
-        part = directory / f".{file}.part"
+        part = directory / f".{file}.{os.getpid()}"
         with writing(directory):
             try:
                 with part.open("wb") as written:

@@ -158,8 +158,9 @@ def test_of_a_continued_bundle_what_it_leaves_out_is_in_the_archives_of_the_firs
     assert done.images.gone == []  # an image that has changed keeps its file's name
 
 
+@pytest.mark.parametrize("how", ["another bit", "its end is missing", "other bytes"])
 def test_an_archive_of_before_that_is_damaged_is_named(
-    builder: Builder, inside: Callable[..., Archived]
+    builder: Builder, inside: Callable[..., Archived], how: str
 ) -> None:
     base = making.layer(4, 90_000)
     builder.upstream.put("team/tool", "2", making.image([base]))
@@ -170,7 +171,11 @@ def test_an_archive_of_before_that_is_damaged_is_named(
     (path,) = node_archives.paths(before.images)
     data = path.read_bytes()
     middle = data.index(base) + len(base) // 2
-    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    path.write_bytes({
+        "another bit": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+        "its end is missing": data[:middle],
+        "other bytes": b"no archive" * 1000,
+    }[how])  # fmt: skip
     with pytest.raises(WhisklabError) as raised:
         inside(second, builder.manifest(second), before.images)
     assert str(raised.value) == (
@@ -252,6 +257,15 @@ def test_a_list_is_read_as_it_was_written(
     write(path, done)
     assert path.stat().st_mtime_ns == written
     assert not list(tmp_path.glob(".lab*"))
+
+
+def test_a_list_that_cannot_be_written_is_told_and_the_one_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "lab.images.json").mkdir()
+    with pytest.raises(WhisklabError, match="lab.images.json: cannot be written \\(Is a directory"):
+        write(tmp_path / "lab.images.json", NodeImages())
+    with pytest.raises(WhisklabError, match="cannot be written \\(No such file"):
+        write(tmp_path / "none/lab.images.json", NodeImages())
+    assert [each.name for each in tmp_path.iterdir()] == ["lab.images.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"images": [{}]}', '{"images": {}, "gone": []}',

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.engine.artifacts.entries import BUNDLE, Artifact, Digest, Source
-from whisklab.errors import BadInput
+from whisklab.errors import BadInput, WhisklabError
 
 # k3s imports what ends so; the layers in it are packed already (`fetching.COMPRESSED`).
 ENDING = ".oci.tar"
@@ -120,10 +120,21 @@ def read(path: Path) -> NodeImages:
 
 
 def write(path: Path, images: NodeImages) -> None:
-    """Write a list, whole or not at all; nothing where it says this already."""
+    """Write a list, whole or not at all; nothing where it says this already.
+
+    Raises:
+        WhisklabError: it cannot be written.
+    """
     text = images.model_dump_json(indent=1) + "\n"
-    if path.is_file() and path.read_text() == text:
-        return
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    part.replace(path)
+    try:
+        if path.is_file() and path.read_text() == text:
+            return
+        part.write_text(text)
+        part.replace(path)
+    except OSError as error:
+        raise WhisklabError(
+            f"{path}: cannot be written ({error.strerror}): make it yours, or make room there"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
