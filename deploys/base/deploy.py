@@ -13,8 +13,6 @@ from whisklab.engine.resources import blocks, files, packages
 from whisklab.engine.resources.paths import Text
 from whisklab.engine.run.capability import capability
 
-HOSTS = "/etc/hosts"
-
 
 @capability("base", "fetch")
 def fetch() -> None:
@@ -30,11 +28,11 @@ def base() -> None:
     named = once("lines of /etc/hosts", _hosts_lines) if settings.hosts_entries else []
     blocks.block(
         name="Names of all machines in /etc/hosts",
-        path=HOSTS,
+        path=render.HOSTS,
         marker="whisklab",
         lines=named,
     )
-    template = render.hosts_template(host.get_fact(Text, path=HOSTS))
+    template = render.hosts_template(host.get_fact(Text, path=render.HOSTS))
     if template and host.get_fact(Text, path=template):  # else it makes the file of nothing
         blocks.block(
             name="Names of all machines in what cloud-init makes /etc/hosts of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+HOSTS = "/etc/hosts"
 HEADER = "# Written by whisklab (deploys/base); changes are undone by the next run."
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from pyinfra import host
@@ -28,12 +28,12 @@ from whisklab.engine.resources.desired import Desired
 from whisklab.engine.resources.pushing import Gone, Pushed
 from whisklab.engine.run.environment import current
 from whisklab.engine.scripts import script
+from whisklab.engine.sentences import listed
 from whisklab.engine.ssh.remote import call, run_quietly, tried
 
 # Seconds without a new one, after which k3s is no longer expected to import by itself what lies
 # there (it watches since 1.32).
 GRACE = 20.0
-SHOWN = 3
 _CTR = 'ctr() { "$k3s" ctr --namespace k8s.io images "$@" > /dev/null; }; k3s=$1; '
 # As k3s does it: the kubelet leaves what is pinned when its disk fills up.
 _IMPORT = f'{_CTR} ctr import "$2" && ctr label "$3" io.cri-containerd.pinned=pinned'
@@ -180,7 +180,5 @@ class _Import:
         return ok
 
 
-def _told(images: Collection[NodeImage]) -> str:
-    names = [each.name for each in images]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def _told(images: Iterable[NodeImage]) -> str:
+    return listed([each.name for each in images])

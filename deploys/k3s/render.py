@@ -137,7 +137,7 @@ def config(node: Node, settings: K3sSettings) -> str:
         values[RESOLV_CONF] = NAME_SERVERS
     if node.is_server:
         values |= _server_values(node, settings)
-    values |= settings.server_config if node.is_server else settings.agent_config
+    values |= settings.config_of(server=node.is_server)
     if node.kubelet_args:
         given = values.get(KUBELET_ARG, [])
         theirs = given if isinstance(given, list) else [given]
@@ -221,7 +221,7 @@ def _dummy_route() -> list[str]:
 
 
 def _data(node: Node, settings: K3sSettings) -> str:
-    config = settings.server_config if node.is_server else settings.agent_config
+    config = settings.config_of(server=node.is_server)
     return str(config.get("data-dir", DATA))
 
 

@@ -70,15 +70,14 @@ class _Lacking(dict[str, bool]):
     """Of a run's machines, by name, whether k3s takes none of their files."""
 
 
-def resolv_conf(machine: Host) -> str | None:
+def resolv_conf(machine: Host, *, server: bool) -> str | None:
     """Return the file of name servers for a node's pods; None: k3s takes the machine's own.
 
     Where the machine has none, k3s would take a public one, which a closed network does not have:
     look-ups would leave it, and wait. On the node itself nobody listens, so it answers at once that
     there is no answer; who does listen there is a name server.
     """
-    data, settings = Machine.of(machine), K3sSettings.of(machine)
-    given = settings.server_config if "masters" in machine.groups else settings.agent_config
+    data, given = Machine.of(machine), K3sSettings.of(machine).config_of(server=server)
     if not data.offline or render.RESOLV_CONF in given:
         return None
     known = runs.on(machine).part(_Lacking)

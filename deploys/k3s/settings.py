@@ -96,6 +96,10 @@ class K3sSettings(Settings):
         """Domain of the cluster's names; k3s's default unless the servers' keys say another."""
         return str(self.server_config.get("cluster-domain", "cluster.local"))
 
+    def config_of(self, *, server: bool) -> dict[str, Any]:
+        """Return the further keys of the config.yaml of a server, or of an agent."""
+        return self.server_config if server else self.agent_config
+
     @model_validator(mode="after")
     def _keys_known(self) -> Self:
         for name, given, known in (

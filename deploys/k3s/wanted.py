@@ -87,7 +87,7 @@ def node(machine: Host) -> render.Node:
         mirrors_only=data.offline and access is not None,
         dummy_route=K3sSettings.of(machine).dummy_route,
         pulls=not registry.nobody_is_asked(machine),
-        resolv_conf=resolving.resolv_conf(machine),
+        resolv_conf=resolving.resolv_conf(machine, server=is_server(machine)),
     )
 
 

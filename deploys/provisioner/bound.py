@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from posixpath import dirname
 from typing import Any
 
+from whisklab.engine.sentences import listed
+
 VOLUMES = "/api/v1/persistentvolumes"
 _MAKER = "pv.kubernetes.io/provisioned-by"  # annotation
-_SHOWN = 3
 
 
 def elsewhere(
@@ -27,11 +28,10 @@ def elsewhere(
     if not others:
         return []
     names = [claim_of(each) for each in others]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     place = others[0]["spec"]["nfs"]
     there = f"{place['server']}:{dirname(place['path'])}"
     sentence = (
-        f"export: the data of {', '.join(names[:_SHOWN])}{more} are at {there}, and a volume that "
+        f"export: the data of {listed(names)} are at {there}, and a volume that "
         f"exists cannot move to {server}:{path}: set nfs_exports or provisioner_path back, or "
         "give new claims another class (provisioner_storage_class) beside the old export"
     )

@@ -10,7 +10,7 @@ from whisklab.bundle import carried, filling
 from whisklab.bundle.manifest import Manifest
 from whisklab.engine.artifacts.node_images import NodeImage, NodeImages
 from whisklab.engine.registries.access import Access
-from whisklab.images.image import listed
+from whisklab.engine.sentences import listed
 from whisklab.images.listing import Listed
 from whisklab.images.names import Reference, split_tag, without_host
 from whisklab.images.used import Used

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whisklab.engine.sentences import fault
 from whisklab.errors import BadInput
 
 FORMAT = 2  # since there are packages and laptops; 1 is read as well
@@ -199,11 +200,9 @@ def read(data: bytes, where: str) -> Manifest:
             )
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"{where}: is no manifest of a bundle ({place}: {first['msg']}): give one that "
-            "`whisklab bundle build` has written"
+            f"{where}: is no manifest of a bundle ({fault(error)}): give one that `whisklab bundle "
+            "build` has written"
         ) from None
     except (ValueError, RecursionError):
         raise BadInput(

@@ -9,11 +9,12 @@ from functools import partial
 from whisklab.bundle import carried, tar
 from whisklab.bundle.manifest import IMAGE, Manifest
 from whisklab.bundle.source import BundleSource
+from whisklab.engine.sentences import listed
 from whisklab.errors import BadInput, WhisklabError
 from whisklab.images import content
 from whisklab.images.answers import Cut
 from whisklab.images.client import Registry
-from whisklab.images.image import Image, listed
+from whisklab.images.image import Image
 from whisklab.images.names import Reference
 
 

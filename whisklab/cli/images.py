@@ -197,7 +197,7 @@ def _as_data(tag: Listed) -> dict[str, object]:
 
 
 def _row(tag: Listed) -> tuple[str, ...]:
-    from whisklab.images.image import listed  # noqa: PLC0415
+    from whisklab.engine.sentences import listed  # noqa: PLC0415
 
     architectures = ",".join(tag.architectures)
     return (

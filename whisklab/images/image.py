@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from whisklab.images.manifests import UNKNOWN, Descriptor, Index, Manifest
@@ -47,10 +47,3 @@ def unfit(image: Image, nodes: Mapping[str, str]) -> str | None:
         return None
     there = ", ".join(sorted({f"{each}" for each in nodes.values()}))
     return f"is for {', '.join(sorted(known))}, and the nodes are {there}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return some names of many, for a sentence. Pure."""
-    shown = 3
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from whisklab.engine.sentences import listed
 from whisklab.errors import BadInput
-from whisklab.images.image import Image, listed
+from whisklab.images.image import Image
 from whisklab.images.manifests import (
     UNKNOWN,
     Descriptor,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from whisklab.engine.sentences import listed
 from whisklab.errors import BadInput
-from whisklab.images.image import listed
 from whisklab.images.listing import Listed
 from whisklab.images.names import Reference
 from whisklab.images.used import Used

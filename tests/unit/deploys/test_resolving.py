@@ -62,15 +62,15 @@ def wanted(monkeypatch: pytest.MonkeyPatch, files: list[list[str]], **data: Any)
         questions.append("asked")
         return files
 
-    groups, run = data.pop("groups", ["workers"]), Run()
-    machine: Any = SimpleNamespace(name="w1", groups=groups, get_fact=get_fact)
+    server, run = data.pop("server", False), Run()
+    machine: Any = SimpleNamespace(name="w1", get_fact=get_fact)
     settings = K3sSettings(**data.pop("settings", {}))
     said = SimpleNamespace(offline=data.pop("offline", True), node_address="10.0.0.2")
     monkeypatch.setattr(K3sSettings, "of", lambda _: settings)
     monkeypatch.setattr(Machine, "of", lambda _: said)
     monkeypatch.setattr(runs, "on", lambda _: run)
-    found = resolving.resolv_conf(machine)
-    assert resolving.resolv_conf(machine) == found
+    found = resolving.resolv_conf(machine, server=server)
+    assert resolving.resolv_conf(machine, server=server) == found
     assert len(questions) <= 1  # once in a run
     return found
 
@@ -84,7 +84,7 @@ def test_a_node_without_one_gets_itself(
     monkeypatch: pytest.MonkeyPatch, servers: list[str]
 ) -> None:
     assert wanted(monkeypatch, [servers, []]) == OWN
-    assert wanted(monkeypatch, [[], servers], groups=["masters"]) == OWN
+    assert wanted(monkeypatch, [[], servers], server=True) == OWN
 
 
 @pytest.mark.parametrize("servers", SOME)
@@ -97,7 +97,7 @@ def test_with_a_network_or_a_file_of_the_data_it_is_theirs(monkeypatch: pytest.M
     assert wanted(monkeypatch, [[], []], offline=False) is None
     assert wanted(monkeypatch, [[], []], settings={"agent_config": KEY}) is None
     mine = {"server_config": KEY}
-    assert wanted(monkeypatch, [[], []], settings=mine, groups=["masters"]) is None
+    assert wanted(monkeypatch, [[], []], settings=mine, server=True) is None
     assert wanted(monkeypatch, [[], []], settings=mine) == OWN  # it is for servers
 
 

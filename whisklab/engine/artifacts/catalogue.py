@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from whisklab.engine import documents, runs
 from whisklab.engine.artifacts.entries import Artifact, Entry, Key, Lock, Locked, Product, Source
+from whisklab.engine.sentences import fault
 from whisklab.errors import BadInput
 
 END_TOLD = timedelta(days=30)  # before it
@@ -204,9 +205,7 @@ def _parsed(path: Path, model: type[_Model], value: object, *where: str) -> _Mod
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, (*where, *first["loc"])))
-        raise BadInput(f"{path}: {place}: {first['msg']}") from error
+        raise BadInput(f"{path}: {fault(error, *where)}") from error
 
 
 def read_lock(path: Path) -> Lock:

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whisklab.engine.artifacts.entries import BUNDLE, Artifact, Digest, Source
+from whisklab.engine.sentences import fault
 from whisklab.errors import BadInput, WhisklabError
 
 # k3s imports what ends so; the layers in it are packed already (`fetching.COMPRESSED`).
@@ -111,11 +112,9 @@ def read(path: Path) -> NodeImages:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"{path}: is no list of images ({': '.join(filter(None, [where, first['msg']]))}): put "
-            "it back, or remove it and upload the bundle again"
+            f"{path}: is no list of images ({fault(error)}): put it back, or remove it and upload "
+            "the bundle again"
         ) from error
 
 
